@@ -1,0 +1,217 @@
+//! What a certificate is for: identifiers that cannot be malformed.
+
+use std::fmt;
+
+use minicbor::data::Type;
+use minicbor::{Decode, Decoder, Encode, Encoder};
+use thiserror::Error;
+
+/// A domain name as a certificate carries it: lower-case A-labels, no root dot, no wildcard.
+///
+/// At most 253 octets, labels of 1 to 63 letters, digits and inner hyphens (RFC 1034 section 3.5), and never an IPv4
+/// address in disguise.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DnsName(String);
+
+/// Why a text is no domain name that a certificate may carry.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BadName {
+    /// There is nothing, or a label between two dots has nothing.
+    #[error("a label is empty; write the name without a leading, trailing or doubled dot")]
+    EmptyLabel,
+    /// RFC 1035 section 2.3.4.
+    #[error("the name is longer than 253 octets, or a label is longer than 63")]
+    TooLong,
+    /// RFC 1034 section 3.5; other scripts come as A-labels.
+    #[error("{0:?} is not allowed; a label has letters, digits and inner hyphens, other scripts as A-labels (xn--…)")]
+    Character(char),
+    /// A hyphen begins or ends a label.
+    #[error("a label begins or ends with a hyphen")]
+    Hyphen,
+    /// The last label is a number: that is an IPv4 address, not a name.
+    #[error("the last label is a number, which is an address and no domain name")]
+    Address,
+    /// A star stands elsewhere than as the whole first label.
+    #[error("a wildcard is one star as the whole first label, as in *.example.org")]
+    Wildcard,
+}
+
+impl DnsName {
+    /// Reads a name; capital letters become small ones, everything else has to be right already.
+    ///
+    /// # Errors
+    /// [`BadName`] says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        if text.len() > 253 {
+            return Err(BadName::TooLong);
+        }
+        for label in text.split('.') {
+            if label.is_empty() {
+                return Err(BadName::EmptyLabel);
+            }
+            if label.len() > 63 {
+                return Err(BadName::TooLong);
+            }
+            if label.contains('*') {
+                return Err(BadName::Wildcard);
+            }
+            if let Some(bad) = label.chars().find(|letter| !(letter.is_ascii_alphanumeric() || *letter == '-')) {
+                return Err(BadName::Character(bad));
+            }
+            if label.starts_with('-') || label.ends_with('-') {
+                return Err(BadName::Hyphen);
+            }
+        }
+        let last = text.rsplit('.').next().unwrap_or(text);
+        if last.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(BadName::Address);
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the name has one label only, such as `localhost`.
+    #[must_use]
+    pub fn single_label(&self) -> bool {
+        !self.0.contains('.')
+    }
+
+    /// The name without its first label, if one remains.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        self.0.split_once('.').map(|(_, rest)| Self(rest.to_owned()))
+    }
+}
+
+impl fmt::Display for DnsName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for DnsName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl<C> Encode<C> for DnsName {
+    fn encode<W: minicbor::encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.str(&self.0)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for DnsName {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        if d.datatype()? != Type::String {
+            return Err(minicbor::decode::Error::message("a domain name is a text"));
+        }
+        Self::parse(d.str()?).map_err(|bad| minicbor::decode::Error::message(bad.to_string()))
+    }
+}
+
+/// What an authorization is for (RFC 8555 section 7.1.4): never a wildcard.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub enum Identifier {
+    /// Type `dns`.
+    #[n(0)]
+    Dns(#[n(0)] DnsName),
+}
+
+impl Identifier {
+    /// The `type` of the wire.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Dns(_) => "dns",
+        }
+    }
+
+    /// The `value` of the wire.
+    #[must_use]
+    pub fn value(&self) -> String {
+        match self {
+            Self::Dns(name) => name.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.value())
+    }
+}
+
+/// One identifier of an order, which is what the certificate will carry (RFC 8555 section 7.1.3): maybe a wildcard.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct Subject {
+    /// What has to be proven, without `*.`.
+    #[n(0)]
+    pub identifier: Identifier,
+    /// Whether the order asks for `*.` before it.
+    #[n(1)]
+    pub wildcard: bool,
+}
+
+impl Subject {
+    /// Reads the value of an identifier of type `dns`.
+    ///
+    /// # Errors
+    /// [`BadName`] says what is wrong with it.
+    pub fn dns(value: &str) -> Result<Self, BadName> {
+        let (name, wildcard) = match value.strip_prefix("*.") {
+            Some(rest) => (rest, true),
+            None => (value, false),
+        };
+        Ok(Self { identifier: Identifier::Dns(DnsName::parse(name)?), wildcard })
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.wildcard {
+            f.write_str("*.")?;
+        }
+        fmt::Display::fmt(&self.identifier, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_in_small_letters() {
+        assert_eq!(DnsName::parse("WWW.Example.org").map(|name| name.to_string()), Ok("www.example.org".into()));
+        assert_eq!(Subject::dns("*.Example.org").map(|name| name.to_string()), Ok("*.example.org".into()));
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused_with_its_reason() {
+        let long = "a".repeat(64);
+        for (text, reason) in [
+            ("", BadName::EmptyLabel),
+            (".example.org", BadName::EmptyLabel),
+            ("example.org.", BadName::EmptyLabel),
+            ("a..b", BadName::EmptyLabel),
+            ("exa mple.org", BadName::Character(' ')),
+            ("exämple.org", BadName::Character('ä')),
+            ("a_b.example.org", BadName::Character('_')),
+            ("-a.example.org", BadName::Hyphen),
+            ("a-.example.org", BadName::Hyphen),
+            ("192.0.2.1", BadName::Address),
+            (long.as_str(), BadName::TooLong),
+            ("a.*.example.org", BadName::Wildcard),
+            ("**.example.org", BadName::Wildcard),
+            ("*", BadName::Wildcard),
+        ] {
+            assert_eq!(Subject::dns(text), Err(reason), "{text:?}");
+        }
+        assert_eq!(DnsName::parse(&["abcdefg."; 32].concat()), Err(BadName::TooLong));
+    }
+}

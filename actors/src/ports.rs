@@ -1,0 +1,363 @@
+//! What the engine needs of the world, as narrow as the engine uses it. The contract stands in the comments; the
+//! adapters in `src/` keep it, and the memory doubles in the tests keep it too.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chancery_machine::challenge::{ChallengeType, Token};
+use chancery_machine::id::{AuthorityId, Id};
+use chancery_machine::identifier::{Identifier, Subject};
+use chancery_machine::network::NetworkRules;
+use chancery_machine::problem::Problem;
+use chancery_machine::profile::RaProfile;
+use chancery_machine::time::Timestamp;
+use chancery_machine::transcript::Transcript;
+use thiserror::Error;
+
+/// Tells the time. Real time outside of tests.
+pub trait Clock: Send + Sync + 'static {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// Makes ids, tokens and serial numbers. A cryptographic generator outside of tests.
+pub trait Entropy: Send + Sync + 'static {
+    /// Fills the buffer with unpredictable bytes.
+    fn fill(&self, buffer: &mut [u8]);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Store
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// The kinds of object that stores keep. The number is part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "each is the machine or record of that name")]
+pub enum Kind {
+    Account = 1,
+    Order = 2,
+    Authorization = 3,
+    Certificate = 4,
+    Authority = 5,
+    Crl = 6,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: &'static [Self] =
+        &[Self::Account, Self::Order, Self::Authorization, Self::Certificate, Self::Authority, Self::Crl];
+
+    /// The kind with this number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| *kind as u8 == number)
+    }
+}
+
+/// Names an object of any kind. Sorted by kind, then by id, which begins with the time of birth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// What it is.
+    pub kind: Kind,
+    /// Which one.
+    pub id: Id,
+}
+
+impl ObjectId {
+    /// The seventeen bytes under which stores keep it: the kind's number, then the id.
+    #[must_use]
+    pub fn bytes(&self) -> [u8; 17] {
+        let mut bytes = [self.kind as u8; 17];
+        bytes[1..].copy_from_slice(&self.id.bytes());
+        bytes
+    }
+
+    /// Takes back what [`ObjectId::bytes`] gave.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (&number, id) = bytes.split_first()?;
+        Some(Self { kind: Kind::from_number(number)?, id: Id::from_bytes(id.try_into().ok()?) })
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.kind, self.id)
+    }
+}
+
+/// Counts the commits of one object: the first makes revision 1. `Revision::ABSENT` says that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// The object does not exist.
+    pub const ABSENT: Self = Self(0);
+
+    /// The revision after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// A word under which objects are found: at most 128 bytes, compared byte by byte.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term(pub Vec<u8>);
+
+/// What is kept of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// The snapshot.
+    pub bytes: Vec<u8>,
+    /// Whether the state owes effects: the sweep at the start wakes the object.
+    pub owes: bool,
+    /// Words under which [`Store::list`] finds the object; replaces those of the revision before.
+    pub terms: Vec<Term>,
+    /// Words that no other object may have at the same time; [`Store::find`] finds it by them.
+    pub unique: Vec<Term>,
+    /// From when on nobody needs the object any more.
+    pub forget_at: Option<Timestamp>,
+}
+
+/// One object's change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The object.
+    pub object: ObjectId,
+    /// The revision that it must have for this to be done.
+    pub expected: Revision,
+    /// What it becomes, at revision `expected.next()`; `None` removes it with all its terms.
+    pub body: Option<Body>,
+}
+
+/// Changes that are done together or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// Objects that must have exactly these revisions, and stay as they are.
+    pub guards: Vec<(ObjectId, Revision)>,
+    /// The changes. No object stands in it twice.
+    pub writes: Vec<Write>,
+}
+
+/// An object as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its revision.
+    pub revision: Revision,
+    /// Its snapshot.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a store could not answer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// It cannot be reached, or its disk is full: try again later. After a commit, whether it landed is not known.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What it holds cannot be read. Trying again does not help.
+    #[error("the store holds something unreadable: {0}")]
+    Corrupt(String),
+}
+
+/// Why a commit was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CommitError {
+    /// An object has another revision than expected. Nothing was changed.
+    #[error("{0} was changed by somebody else meanwhile")]
+    Conflict(ObjectId),
+    /// A unique term belongs to another object already. Nothing was changed.
+    #[error("{holder} already has that unique term")]
+    Taken {
+        /// The term.
+        term: Term,
+        /// The object that has it.
+        holder: ObjectId,
+    },
+    /// The store failed; whether the commit landed is not known.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Keeps objects, and finds them again.
+///
+/// Every method may be called from any thread at any time. What a commit has answered `Ok` for survives a crash of the
+/// process and of the machine, and every later call sees it.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The object with its revision, or `None` if there is none.
+    async fn load(&self, object: ObjectId) -> Result<Option<Stored>, StoreError>;
+
+    /// Does the commits in order, each by itself done or refused, and answers for each in the same order, once all
+    /// that were done are durable. A later commit of the batch sees what an earlier one did.
+    async fn commit(&self, batch: Vec<Commit>) -> Vec<Result<(), CommitError>>;
+
+    /// The one object that has this unique term.
+    async fn find(&self, unique: &Term) -> Result<Option<ObjectId>, StoreError>;
+
+    /// The objects that have this term, sorted, those after `after`, at most `limit`.
+    async fn list(&self, term: &Term, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError>;
+
+    /// The objects of this kind, sorted by id, those after `after`, at most `limit`.
+    async fn scan(&self, kind: Kind, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError>;
+
+    /// The objects that owe effects, sorted, those after `after`, at most `limit`.
+    async fn owing(&self, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError>;
+
+    /// Objects whose `forget_at` is at or before `now`, earliest first, at most `limit`, with their revisions.
+    async fn forgettable(&self, now: Timestamp, limit: usize) -> Result<Vec<(ObjectId, Revision)>, StoreError>;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Validation
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// What one validation attempt needs to know.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// How control is proven.
+    pub kind: ChallengeType,
+    /// Control of what: never a wildcard.
+    pub identifier: Identifier,
+    /// The challenge's token.
+    pub token: Token,
+    /// Token and thumbprint (RFC 8555 section 8.1).
+    pub key_authorization: String,
+    /// What may be contacted, and how.
+    pub network: Arc<NetworkRules>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Control was proven, or why not: a problem that the client may read (RFC 8555 section 8).
+    pub outcome: Result<(), Problem>,
+    /// What happened, for operators.
+    pub transcript: Transcript,
+}
+
+/// Tries challenges. One attempt in, one verdict out, always within the validator's own time limits; never a panic.
+#[async_trait]
+pub trait Validate: Send + Sync + 'static {
+    /// Makes one attempt.
+    async fn attempt(&self, attempt: Attempt) -> Verdict;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Issuing
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// What a certificate is wanted for.
+#[derive(Clone, Debug)]
+pub struct DraftRequest {
+    /// The rules.
+    pub profile: Arc<RaProfile>,
+    /// The client's CSR, DER (RFC 2986).
+    pub csr: Vec<u8>,
+    /// The order's identifiers: what the certificate will carry, whatever else the CSR asks for.
+    pub subjects: Vec<Subject>,
+    /// Sixteen random bytes for the serial number.
+    pub serial_entropy: [u8; 16],
+    /// The `notBefore` of the order, if it states one.
+    pub not_before: Option<Timestamp>,
+    /// The `notAfter` of the order, if it states one.
+    pub not_after: Option<Timestamp>,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
+/// A linted certificate that only waits for its signature: enough to sign it now or after a crash, to the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// What will sign.
+    pub authority: AuthorityId,
+    /// Big-endian, positive, at most 20 octets (RFC 5280 section 4.1.2.2).
+    pub serial: Vec<u8>,
+    /// Its notBefore.
+    pub not_before: Timestamp,
+    /// Its notAfter.
+    pub not_after: Timestamp,
+    /// DER of the SubjectPublicKeyInfo.
+    pub public_key: Vec<u8>,
+    /// DER of the TBSCertificate: exactly what is signed.
+    pub tbs: Vec<u8>,
+}
+
+/// Why a CSR gets no certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DraftError {
+    /// The client's fault (RFC 8555 section 7.4: badCSR); the sentence says what is wrong and what was expected.
+    #[error("{0}")]
+    BadCsr(String),
+    /// The profile or the authority does not allow a sound certificate; the sentence is for operators.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Why something was not signed. The caller tries again later.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SignError {
+    /// The key cannot be used now, or ever.
+    #[error("the authority cannot sign: {0}")]
+    Unavailable(String),
+    /// What is to be signed does not pass the lint.
+    #[error("the lint refuses it: {0}")]
+    Refused(String),
+}
+
+/// One entry of a CRL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrlEntry {
+    /// The certificate's serial number, big-endian.
+    pub serial: Vec<u8>,
+    /// When it was revoked.
+    pub revoked_at: Timestamp,
+    /// CRLReason (RFC 5280 section 5.3.1), if one was given.
+    pub reason: Option<u8>,
+}
+
+/// What a CRL says.
+#[derive(Clone, Debug)]
+pub struct CrlRequest {
+    /// Whose certificates it lists, and who signs it.
+    pub authority: AuthorityId,
+    /// Grows with every CRL of this authority (RFC 5280 section 5.2.3).
+    pub number: u64,
+    /// When it is made.
+    pub this_update: Timestamp,
+    /// By when the next one is there.
+    pub next_update: Timestamp,
+    /// What is revoked.
+    pub entries: Vec<CrlEntry>,
+}
+
+/// Makes certificates and CRLs. These calls use the processor and may wait for a device: callers run them off the
+/// actors' threads.
+pub trait Issue: Send + Sync + 'static {
+    /// Checks the CSR against order and profile, drafts the certificate and lints it. Signs nothing.
+    ///
+    /// # Errors
+    /// [`DraftError`] says whether the client or the server is at fault.
+    fn draft(&self, request: &DraftRequest) -> Result<Draft, DraftError>;
+
+    /// Signs a draft that passes the lint, and answers the DER of the certificate. The same draft gives the same bytes
+    /// every time.
+    ///
+    /// # Errors
+    /// [`SignError`]; the order goes on waiting.
+    fn sign(&self, draft: &Draft) -> Result<Vec<u8>, SignError>;
+
+    /// The DER certificates above an end entity of this authority, the issuing one first, without the root.
+    ///
+    /// # Errors
+    /// [`SignError::Unavailable`] if there is no such authority.
+    fn chain(&self, authority: AuthorityId) -> Result<Vec<Vec<u8>>, SignError>;
+
+    /// Makes and signs a CRL, and answers its DER.
+    ///
+    /// # Errors
+    /// [`SignError`]; the caller tries again later.
+    fn crl(&self, request: &CrlRequest) -> Result<Vec<u8>, SignError>;
+}
