@@ -152,7 +152,14 @@ mod tests {
 
     #[test]
     fn other_lengths_and_letters_are_refused() {
-        for text in ["", "A", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAAAAAAAAB"] {
+        for text in [
+            "",
+            "A",
+            "AAAAAAAAAAAAAAAAAAAAA",
+            "AAAAAAAAAAAAAAAAAAAAAAA",
+            "AAAAAAAAAAAAAAAAAAAAA=",
+            "AAAAAAAAAAAAAAAAAAAAAB",
+        ] {
             assert_eq!(Id::parse(text), None, "{text}");
         }
     }

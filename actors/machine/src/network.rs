@@ -162,19 +162,40 @@ mod tests {
     #[test]
     fn special_addresses_are_refused_in_every_disguise() {
         let special = [
-            "127.0.0.1", "127.8.8.8", "0.0.0.0", "0.1.2.3", "169.254.169.254", "100.100.100.200", "224.0.0.1",
-            "255.255.255.255", "::", "::1", "fe80::1", "febf::1", "ff02::1", "fd00:ec2::254", "::ffff:127.0.0.1",
-            "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "::7f00:1",
+            "127.0.0.1",
+            "127.8.8.8",
+            "0.0.0.0",
+            "0.1.2.3",
+            "169.254.169.254",
+            "100.100.100.200",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "febf::1",
+            "ff02::1",
+            "fd00:ec2::254",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "2002:7f00:1::",
+            "::7f00:1",
         ];
         assert_eq!(refusals(&special), vec![true; special.len()]);
-        let ordinary = ["10.0.0.1", "192.168.1.1", "172.16.0.1", "192.0.2.1", "fd00::1", "2001:db8::1", "64:ff9b::a00:1"];
+        let ordinary =
+            ["10.0.0.1", "192.168.1.1", "172.16.0.1", "192.0.2.1", "fd00::1", "2001:db8::1", "64:ff9b::a00:1"];
         assert_eq!(refusals(&ordinary), vec![false; ordinary.len()]);
     }
 
     #[test]
     fn an_allowed_network_lifts_the_refusal_for_itself_only() {
-        let rules = NetworkRules { allowed: vec!["127.0.0.0/8".parse().expect("a network")], ..NetworkRules::default() };
-        for (address, allowed) in [("127.0.0.1", true), ("::ffff:127.0.0.1", true), ("::1", false), ("169.254.0.1", false)] {
+        let rules =
+            NetworkRules { allowed: vec!["127.0.0.0/8".parse().expect("a network")], ..NetworkRules::default() };
+        for (address, allowed) in
+            [("127.0.0.1", true), ("::ffff:127.0.0.1", true), ("::1", false), ("169.254.0.1", false)]
+        {
             assert_eq!(rules.check(address.parse().expect("an address")).is_ok(), allowed, "{address}");
         }
     }
