@@ -333,6 +333,9 @@ pub trait Issue: Send + Sync + 'static {
     /// [`SignError`]; the order goes on waiting.
     fn sign(&self, draft: &Draft) -> Result<Vec<u8>, SignError>;
 
+    /// Every authority that can sign: the publisher keeps a CRL of each.
+    fn authorities(&self) -> Vec<AuthorityId>;
+
     /// The DER certificates above an end entity of this authority, the issuing one first, without the root.
     ///
     /// # Errors
