@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix::{ActorFutureExt, AtomicResponse, WrapFuture};
+use chancery_machine::account::Account;
 use chancery_machine::id::Id;
 use chancery_machine::machine::Machine;
 use chancery_machine::rejection::Rejection;
@@ -78,10 +79,11 @@ pub struct Versioned<M> {
     pub state: M,
 }
 
-impl<M: Role> Versioned<M> {
-    /// The object and its revision, as a commit guards it.
-    pub fn guard(&self) -> (ObjectId, Revision) {
-        (ObjectId { kind: M::KIND, id: self.id }, self.revision)
+impl Versioned<Account> {
+    /// The account and its revision, as a commit guards it that must not land once the account has changed.
+    #[must_use]
+    pub const fn guard(&self) -> (ObjectId, Revision) {
+        (ObjectId { kind: Kind::Account, id: self.id }, self.revision)
     }
 }
 

@@ -63,7 +63,7 @@ impl Default for Settings {
 }
 
 /// What every actor can reach.
-pub struct World {
+pub(crate) struct World {
     pub(crate) ports: Ports,
     pub(crate) settings: Settings,
     pub(crate) journal: Journal,
