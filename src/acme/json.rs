@@ -120,7 +120,9 @@ pub fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, BadJson> {
     let members = Members::parse(json)?;
     serde_json::from_slice(json).map_err(|error| {
         let complaint = complaint(&error);
-        match members.at(json, offset(json, &error)) {
+        let place = offset(json, &error);
+        // Complaints about an object or an array come from just before its first bracket.
+        match members.at(json, place).or_else(|| members.at(json, place + 1)) {
             Some(name) => BadJson::Member { name: Excerpt::new(name), complaint },
             None => BadJson::Shape(complaint),
         }
@@ -234,6 +236,7 @@ mod tests {
             (r#"{"contact":[],"agreed":"yes"}"#, "agreed"),
             ("{\n \"contact\": [],\n \"agreed\":\n 7\n}", "agreed"),
             (r#"{"agreed":{},"contact":[]}"#, "agreed"),
+            (r#"{"contact":[], "agreed": [true]}"#, "agreed"),
         ] {
             let text = complaint_of(json);
             assert!(text.starts_with(&format!("the member \"{name}\" does not fit: ")), "{json}: {text}");
