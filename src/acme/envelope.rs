@@ -4,10 +4,7 @@
 
 use super::base64url;
 use super::json::{BadJson, Members};
-use super::jws::JwsError;
-
-/// How large a JWS may be, in bytes: a finalize request with an RSA 8192 key and a hundred long names fits well.
-pub const MAX_BYTES: usize = 128 * 1024;
+use super::jws::{JwsError, MAX_BYTES};
 
 /// The three parts of a JWS, decoded.
 #[derive(Debug)]

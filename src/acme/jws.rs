@@ -4,10 +4,13 @@ use thiserror::Error;
 
 use super::algorithm::Algorithm;
 use super::base64url::{self, BadBase64Url};
-use super::envelope::{self, Envelope};
+use super::envelope::Envelope;
 use super::json::{BadJson, Excerpt, Members};
 use super::jwk::{BadKey, PublicKey};
 use super::payload::Payload;
+
+/// How large a JWS may be, in bytes: a finalize request with an RSA 8192 key and a hundred long names fits well.
+pub const MAX_BYTES: usize = 128 * 1024;
 
 /// A JWS whose signature has not been verified: its header says which key to verify it with, its payload stays closed.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ pub struct Verified {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum JwsError {
     /// It is too long to be looked at.
-    #[error("the request has {0} bytes; at most {max} are read", max = envelope::MAX_BYTES)]
+    #[error("the request has {0} bytes; at most {max} are read", max = MAX_BYTES)]
     TooLarge(usize),
     /// It is no JWS in flattened JSON serialization.
     #[error("the request has to be a JWS in flattened JSON serialization, with protected, payload and signature: {0}")]

@@ -120,8 +120,8 @@ fn only_flattened_json_is_read() {
         let padded = refusal(request.clone().tamper(member, "e30=").body());
         assert_eq!(padded, JwsError::Encoding { member, reason: BadBase64Url::Padding });
     }
-    let huge = refusal(vec![b' '; envelope::MAX_BYTES + 1]);
-    assert_eq!(huge, JwsError::TooLarge(envelope::MAX_BYTES + 1));
+    let huge = refusal(vec![b' '; MAX_BYTES + 1]);
+    assert_eq!(huge, JwsError::TooLarge(MAX_BYTES + 1));
     // RFC 7515 section 7.2.1: other members are ignored.
     assert!(Jws::parse(&request.tamper("resource", "new-reg").body()).is_ok());
 }

@@ -46,7 +46,7 @@ pub(crate) fn decode(der: &[u8]) -> Result<PublicKey, BadKey> {
         rfc8410::ID_ED_25519 if parameters.is_none() => {
             PublicKey::ed25519(key.try_into().map_err(|_| BadKey::Spki("an Ed25519 key has 32 octets"))?)
         }
-        rfc5912::RSA_ENCRYPTION if parameters.is_some_and(|parameters| parameters.is_null()) => {
+        rfc5912::RSA_ENCRYPTION if parameters.is_some_and(AnyRef::is_null) => {
             let key = RsaPublicKey::from_der(key).map_err(|_| BadKey::Spki("the RSA key is no DER of RSAPublicKey"))?;
             PublicKey::rsa(key.modulus.as_bytes(), key.public_exponent.as_bytes())
         }
