@@ -1,4 +1,7 @@
 //! RFC 8555 on the wire.
+//!
+//! A request comes in as a [`jws`] in flattened JSON, names its key by a [`jwk`] or an account URL, spends a
+//! [`nonce`], and says what it wants in its [`payload`]. What is wrong with it leaves as a [`problem`].
 
 pub mod algorithm;
 pub mod base64url;
