@@ -10,6 +10,8 @@
 //! **Failures** of the disk make redb refuse everything until its file is opened again. The store does that by itself at
 //! the next call, so that a disk that was full and is not any more needs no restart.
 
+#[cfg(test)]
+mod faults;
 mod row;
 mod tables;
 
