@@ -200,3 +200,45 @@ impl View for Objects {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    fn creation(number: u8) -> Vec<Commit> {
+        let body = Body { bytes: vec![number], owes: true, terms: Vec::new(), unique: Vec::new(), forget_at: None };
+        let object = ObjectId { id: Id::from_bytes([number; 16]), ..FIRST };
+        let write = Write { object, expected: Revision::ABSENT, body: Some(body) };
+        vec![Commit { guards: Vec::new(), writes: vec![write] }; 2]
+    }
+
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        future.now_or_never().expect("nothing to wait for")
+    }
+
+    #[test]
+    fn a_lost_batch_and_one_that_landed_are_answered_alike() {
+        let store = MemoryStore::new();
+        store.fail_after(1, Fault::Lost);
+        store.fail_after(0, Fault::Landed);
+        let answers: Vec<_> = (1..=4).map(|number| now(store.commit(creation(number)))).collect();
+        let unavailable = |answer: &_| matches!(answer, Err(CommitError::Store(StoreError::Unavailable(_))));
+        assert!(answers[0][0].is_ok() && matches!(answers[0][1], Err(CommitError::Conflict(_))), "{answers:?}");
+        assert!(answers[1].iter().chain(&answers[2]).all(unavailable), "{answers:?}");
+        assert!(answers[3][0].is_ok());
+        let there: Vec<_> =
+            now(store.owing(None, 9)).expect("answers").iter().map(|object| object.id.bytes()[0]).collect();
+        assert_eq!(there, [1, 3, 4]);
+    }
+
+    #[test]
+    fn an_interrupted_store_does_nothing_until_it_goes_on() {
+        let store = MemoryStore::new();
+        store.interrupt(true);
+        assert!(now(store.commit(creation(1))).iter().all(Result::is_err));
+        assert!(matches!(now(store.owing(None, 9)), Err(StoreError::Unavailable(_))));
+        store.interrupt(false);
+        assert_eq!(now(store.owing(None, 9)), Ok(Vec::new()));
+    }
+}

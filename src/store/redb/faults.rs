@@ -192,3 +192,23 @@ fn while_the_disk_stays_broken_the_store_is_unavailable_and_the_process_lives() 
     assert_eq!(revision(&store, 1), Ok(1));
     assert!(wait(store.commit(batch(1))).iter().all(Result::is_ok));
 }
+
+#[test]
+fn a_store_whose_file_vanished_does_not_begin_anew() {
+    let directory = TempDir::new().expect("a temporary directory");
+    let disk = Disk::new(false);
+    let store = on(&disk, &directory);
+    assert!(wait(store.commit(batch(0))).iter().all(Result::is_ok));
+    disk.break_after(0);
+    assert!(wait(store.commit(batch(1))).iter().all(unavailable));
+    disk.mend();
+    let file = directory.path().join("chancery.redb");
+    let elsewhere = directory.path().join("elsewhere");
+    std::fs::rename(&file, &elsewhere).expect("moves");
+    assert!(matches!(revision(&store, 1), Err(StoreError::Unavailable(_))));
+    assert!(!file.exists(), "nothing new was made");
+    std::fs::write(&file, "").expect("writes");
+    assert!(matches!(revision(&store, 1), Err(StoreError::Unavailable(_))));
+    std::fs::rename(&elsewhere, &file).expect("moves back");
+    assert_eq!(revision(&store, 1), Ok(1));
+}
