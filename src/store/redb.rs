@@ -12,6 +12,8 @@
 
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod power;
 mod row;
 mod tables;
 

@@ -103,7 +103,7 @@ fn on(disk: &Disk, directory: &TempDir) -> RedbStore {
     .expect("opens")
 }
 
-fn wait<F: Future>(future: F) -> F::Output {
+pub(super) fn wait<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
         Poll::Pending => panic!("the store waits for something"),
@@ -115,7 +115,7 @@ fn order(number: u8) -> ObjectId {
 }
 
 /// Two commits that bring two orders from this revision to the next.
-fn batch(revision: u64) -> Vec<Commit> {
+pub(super) fn batch(revision: u64) -> Vec<Commit> {
     let body = || Body {
         bytes: vec![revision.to_le_bytes()[0]; 9_000],
         owes: true,
@@ -127,7 +127,7 @@ fn batch(revision: u64) -> Vec<Commit> {
     vec![Commit { guards: Vec::new(), writes: vec![write(1)] }, Commit { guards: Vec::new(), writes: vec![write(2)] }]
 }
 
-fn revision(store: &RedbStore, number: u8) -> Result<u64, StoreError> {
+pub(super) fn revision(store: &RedbStore, number: u8) -> Result<u64, StoreError> {
     Ok(wait(store.load(order(number)))?.map_or(0, |stored| stored.revision.0))
 }
 
