@@ -203,8 +203,8 @@ impl Store for RedbStore {
     async fn commit(&self, batch: Vec<Commit>) -> Vec<Result<(), CommitError>> {
         self.with(|database| commit_batch(database, &batch)).unwrap_or_else(|error| {
             // What the others of the batch were told may rest on what is lost now, so nobody's answer stands.
-            let error = CommitError::Store(StoreError::Unavailable(error.to_string()));
-            vec![Err(error); batch.len()]
+            let (StoreError::Unavailable(why) | StoreError::Corrupt(why)) = error;
+            vec![Err(CommitError::Store(StoreError::Unavailable(why))); batch.len()]
         })
     }
 
