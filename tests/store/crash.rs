@@ -18,7 +18,7 @@ const DIRECTORY: &str = "CHANCERY_TEST_CRASH_DIRECTORY";
 #[test]
 #[ignore = "the child process of the test below"]
 fn commit_until_killed() {
-    let directory = std::env::var_os(DIRECTORY).expect("set by the parent");
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let store = chancery::store::RedbStore::open(directory.as_ref(), 1 << 20).expect("opens");
     let first = wait(scanned(&store, Kind::Order)).len() as u64;
     let mut output = std::io::stdout().lock();
