@@ -1,19 +1,21 @@
 //! One GET over a connection that stands already, with a bound on everything that comes back.
 
+use chancery_machine::transcript::{Happening, excerpt};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, HOST, LOCATION, USER_AGENT};
-use hyper::{Request, Response};
+use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderValue, LOCATION, USER_AGENT};
+use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Limits;
+use super::Errand;
 use super::target::Target;
 
 /// Who we say that we are.
-const PRODUCT: &str = concat!("chancery/", env!("CARGO_PKG_VERSION"), " (ACME http-01 validation; RFC 8555)");
+const PRODUCT: HeaderValue =
+    HeaderValue::from_static(concat!("chancery/", env!("CARGO_PKG_VERSION"), " (ACME http-01 validation; RFC 8555)"));
 
 /// What came back.
 #[derive(Debug)]
@@ -38,25 +40,19 @@ pub(super) enum FetchError {
 }
 
 /// Requests the target and reads the answer. Has no time limit of its own; dropping it closes the connection.
-pub(super) async fn get<S>(stream: S, target: &Target, limits: &Limits) -> Result<Answer, FetchError>
+pub(super) async fn get<S>(errand: &Errand<'_>, target: &Target, stream: S) -> Result<Answer, FetchError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(limits.head)
-        .max_headers(limits.fields)
+        .max_buf_size(errand.limits.head)
+        .max_headers(errand.limits.fields)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(sort)?;
     let exchange = async {
-        let request = Request::get(target.path.as_str())
-            .header(HOST, target.authority())
-            .header(USER_AGENT, PRODUCT)
-            .header(ACCEPT, "*/*")
-            .header(CONNECTION, "close")
-            .body(Empty::<Bytes>::new())
-            .expect("a target is made of URL characters only");
-        read(sender.send_request(request).await.map_err(sort)?, limits.body).await
+        let response = sender.send_request(request(target)).await.map_err(sort)?;
+        read(errand, target, response).await
     };
     tokio::pin!(exchange);
     // The connection moves the bytes of the exchange. It is driven here and not in a task, so that nothing is left
@@ -68,9 +64,27 @@ where
     }
 }
 
-async fn read(response: Response<Incoming>, most: usize) -> Result<Answer, FetchError> {
+fn request(target: &Target) -> Request<Empty<Bytes>> {
+    let mut request = Request::new(Empty::new());
+    *request.uri_mut() = Uri::from(target.path.clone());
+    let host = HeaderValue::try_from(target.authority()).expect("domain names, addresses and ports are visible ASCII");
+    let headers = request.headers_mut();
+    headers.insert(HOST, host);
+    headers.insert(USER_AGENT, PRODUCT);
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    request
+}
+
+async fn read(errand: &Errand<'_>, target: &Target, response: Response<Incoming>) -> Result<Answer, FetchError> {
     let status = response.status();
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // Now, and not once the body is there: it may never come.
+    errand.notes.note(Happening::Answered {
+        url: excerpt(&target.to_string()),
+        status: status.as_u16(),
+        location: location.as_deref().map(excerpt),
+    });
     let mut answer = Answer { status: status.as_u16(), location, body: Vec::new(), cut: false };
     if !status.is_success() {
         return Ok(answer);
@@ -79,7 +93,7 @@ async fn read(response: Response<Incoming>, most: usize) -> Result<Answer, Fetch
     while !body.is_end_stream() {
         let Some(frame) = body.frame().await else { break };
         let Ok(data) = frame.map_err(sort)?.into_data() else { continue };
-        let room = most - answer.body.len();
+        let room = errand.limits.body - answer.body.len();
         answer.body.extend_from_slice(&data[..data.len().min(room)]);
         if data.len() > room {
             answer.cut = true;

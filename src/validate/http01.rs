@@ -17,11 +17,6 @@ pub(super) async fn prove(errand: &Errand<'_>) -> Result<(), Problem> {
     let mut target = Target::challenge(name, rules.http_port, &errand.attempt.token);
     loop {
         let answer = visit(errand, &target).await?;
-        errand.notes.note(Happening::Answered {
-            url: excerpt(&target.to_string()),
-            status: answer.status,
-            location: answer.location.as_deref().map(excerpt),
-        });
         match answer.status {
             200..=299 => return compare(errand, &target, &answer),
             // Neither 303 nor the others: the CA/Browser Forum's Baseline Requirements section 3.2.2.4.19 names these.
@@ -67,7 +62,7 @@ async fn visit(errand: &Errand<'_>, target: &Target) -> Result<Answer, Problem> 
     let visited = async {
         let (peer, stream) = reach::connect(errand, target, &addresses).await?;
         let fetched = match target.scheme {
-            Scheme::Http => get(stream, target, errand.limits).await,
+            Scheme::Http => get(errand, target, stream).await,
             Scheme::Https => {
                 let session = unverified::connector().connect(server_name(&target.host)?, stream).await;
                 let session = session.map_err(|error| {
@@ -83,7 +78,7 @@ async fn visit(errand: &Errand<'_>, target: &Target) -> Result<Answer, Problem> 
                         ),
                     )
                 })?;
-                get(session, target, errand.limits).await
+                get(errand, target, session).await
             }
         };
         fetched.map_err(|error| {

@@ -5,7 +5,7 @@
 //! system's if it names none; every address is checked after every resolution and connected to as it was checked, so
 //! that neither a redirect nor a changing DNS answer leads to where only this host may go (sections 10.2 to 10.4).
 //! Names below `localhost` are loopback without asking anybody (RFC 6761 section 6.3); the profile decides whether
-//! loopback may be contacted.
+//! loopback may be contacted. They have no other records, so dns-01 cannot prove them.
 //!
 //! # What an operator should know: the limits
 //!
@@ -39,6 +39,7 @@ mod resolver;
 mod target;
 mod unverified;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -46,6 +47,7 @@ use chancery_actors::ports::{Attempt, Clock, Validate, Verdict};
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::transcript::Happening;
+use futures::FutureExt as _;
 use tokio::time::timeout;
 
 pub use limits::Limits;
@@ -79,8 +81,12 @@ impl Validate for Validators {
                 ChallengeType::Dns01 => dns01::prove(&errand).await,
             }
         };
-        let outcome = match timeout(self.limits.attempt, tried).await {
-            Ok(outcome) => outcome,
+        // Nothing here panics on what the network sends, and much code that is not ours reads it too: an attempt that
+        // never ended would leave its order waiting for ever.
+        let caught = AssertUnwindSafe(tried).catch_unwind();
+        let outcome = match timeout(self.limits.attempt, caught).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(errand.broken()),
             Err(_) => Err(errand.overdue()),
         };
         Verdict { outcome, transcript: notes.end() }
@@ -96,6 +102,12 @@ struct Errand<'a> {
 }
 
 impl Errand<'_> {
+    fn broken(&self) -> Problem {
+        self.notes.note(Happening::GaveUp { reason: "the validator panicked; the log says where".into() });
+        let detail = "the validation failed by a fault of this server; try again, and tell its operator";
+        Problem::new(ProblemType::ServerInternal, detail)
+    }
+
     fn overdue(&self) -> Problem {
         let limit = self.limits.attempt;
         self.notes.note(Happening::GaveUp { reason: format!("the attempt took longer than {limit:?}") });

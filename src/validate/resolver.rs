@@ -311,3 +311,49 @@ fn noted(found: &[RData]) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hickory_resolver::proto::rr::rdata::{CNAME, TXT};
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).expect("a name")
+    }
+
+    fn record(owner: &str, data: RData) -> Record {
+        Record::from_rdata(name(owner), 60, data)
+    }
+
+    fn txt(text: &str) -> RData {
+        RData::TXT(TXT::new(vec![text.to_owned()]))
+    }
+
+    #[test]
+    fn only_what_the_name_leads_to_is_taken() {
+        let answers = [
+            record("b.test.", txt("right")),
+            record("other.test.", txt("wrong")),
+            record("A.test.", RData::CNAME(CNAME(name("B.test.")))),
+            record("b.test.", RData::from(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+        ];
+        assert_eq!(records(&name("a.test."), RecordType::TXT, &answers), Ok(vec![txt("right")]));
+        assert_eq!(records(&name("c.test."), RecordType::TXT, &answers), Err(LookupError::NoData));
+        assert_eq!(records(&name("a.test."), RecordType::AAAA, &answers), Err(LookupError::NoData));
+    }
+
+    #[test]
+    fn few_clients_are_kept_and_the_last_used_ones() {
+        let resolvers = Resolvers::new(&Limits::default());
+        let of = |port| {
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            resolvers.of(&NetworkRules { resolvers: vec![address], ..NetworkRules::default() }).expect("clients")
+        };
+        let first = of(1);
+        for port in 2..=200 {
+            of(port);
+            assert!(Arc::ptr_eq(&first, &of(1)), "{port}");
+        }
+        assert_eq!(resolvers.kept.lock().expect("nothing panicked").len(), KEPT);
+    }
+}

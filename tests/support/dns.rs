@@ -93,6 +93,7 @@ struct Contents {
     troubles: BTreeMap<String, Trouble>,
     defaults: Vec<IpAddr>,
     questions: Vec<Question>,
+    capitals: bool,
 }
 
 impl Zone {
@@ -152,6 +153,11 @@ impl Zone {
         self.contents().questions.clone()
     }
 
+    /// Whether any question so far had a capital letter: that of a client which randomizes case.
+    pub(crate) fn capitals(&self) -> bool {
+        self.contents().capitals
+    }
+
     fn add(&self, host: &str, data: RData) {
         self.contents().records.entry(key(host)).or_default().push(data);
     }
@@ -176,6 +182,7 @@ impl Zone {
         let query = request.queries.first()?;
         let (host, kind) = (key(&query.name().to_ascii()), query.query_type());
         let mut contents = self.contents();
+        contents.capitals |= query.name().to_ascii().bytes().any(|byte| byte.is_ascii_uppercase());
         contents.questions.push((host.clone(), kind, transport));
 
         let mut response = Message::response(request.metadata.id, OpCode::Query);

@@ -1,13 +1,16 @@
 //! http-01 (RFC 8555 section 8.3).
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chancery::validate::Limits;
-use chancery_actors::ports::Verdict;
+use chancery::validate::{Limits, Validators};
+use chancery_actors::ports::{Clock, Validate as _, Verdict};
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::network::NetworkRules;
 use chancery_machine::problem::ProblemType;
+use chancery_machine::time::Timestamp;
 use chancery_machine::transcript::Happening;
 
 use crate::dns::{DnsServer, Trouble};
@@ -128,8 +131,8 @@ async fn redirects_are_followed_by_path_and_to_other_names() {
         let verdict = validate(rules(&dns, there.port())).await;
         assert_eq!(verdict.outcome, Ok(()), "{:#?}", verdict.transcript);
 
-        let port = std::sync::Arc::new(std::sync::OnceLock::new());
-        let told = std::sync::Arc::clone(&port);
+        let port = Arc::new(OnceLock::new());
+        let told = Arc::clone(&port);
         let web = Web::start(move |path| match path {
             "/there" => ok(&key_authorization()),
             _ => redirect(code, &format!("http://OTHER.test:{}/there#part", told.get().expect("set below"))),
@@ -362,6 +365,22 @@ async fn an_attempt_ends_with_its_own_limit_and_keeps_its_transcript() {
     failed(&verdict, ProblemType::Connection, &["http-01", NAME, "did not end within 700ms"]);
     assert!(happened(&verdict.transcript, |what| matches!(what, Happening::Connected { error: None, .. })));
     assert!(matches!(verdict.transcript.steps.last().map(|step| &step.what), Some(Happening::GaveUp { .. })));
+}
+
+#[tokio::test]
+async fn a_panic_is_a_fault_of_the_server_and_still_a_verdict() {
+    struct Faulty(AtomicU32);
+    impl Clock for Faulty {
+        fn now(&self) -> Timestamp {
+            // The first call begins the transcript; the second comes from the middle of the attempt.
+            assert_ne!(self.0.fetch_add(1, Ordering::SeqCst), 1, "this panic is part of the test");
+            Timestamp::EPOCH
+        }
+    }
+    let dns = dns();
+    let validators = Validators::new(Arc::new(Faulty(AtomicU32::new(0))), patient());
+    let verdict = validators.attempt(attempt(ChallengeType::Http01, NAME, rules(&dns, 80))).await;
+    failed(&verdict, ProblemType::ServerInternal, &["fault of this server"]);
 }
 
 #[tokio::test]

@@ -1,15 +1,17 @@
 //! Resolvers that fail, fall silent, or take turns.
 
 use std::net::UdpSocket;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chancery::validate::Limits;
+use chancery::validate::{Limits, Validators};
+use chancery_actors::ports::Validate as _;
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::problem::ProblemType;
 use chancery_machine::transcript::Happening;
 
 use crate::dns::{DnsServer, Trouble};
-use crate::{attempt, dns01, failed, happened, patient, rules, run};
+use crate::{Now, attempt, dns01, failed, happened, patient, rules, run};
 
 const HOST: &str = "_acme-challenge.www.example.test";
 
@@ -85,12 +87,20 @@ async fn a_resolver_that_does_not_run_is_named_as_the_fault() {
 #[tokio::test]
 async fn no_answer_is_kept_for_the_next_attempt() {
     let dns = DnsServer::start();
-    let validators = chancery::validate::Validators::new(std::sync::Arc::new(crate::Now), patient());
+    let validators = Validators::new(Arc::new(Now), patient());
     let asked = attempt(ChallengeType::Dns01, "www.example.test", rules(&dns, 80));
-    use chancery_actors::ports::Validate as _;
     failed(&validators.attempt(asked.clone()).await, ProblemType::Dns, &["NXDOMAIN"]);
     dns.zone().add_txt(HOST, &dns01::digest());
     assert_eq!(validators.attempt(asked.clone()).await.outcome, Ok(()));
     dns.zone().clear_txt(HOST);
     failed(&validators.attempt(asked).await, ProblemType::Dns, &["NXDOMAIN"]);
+}
+
+#[tokio::test]
+async fn the_case_of_questions_is_random() {
+    let dns = DnsServer::start();
+    // Of 2^69 ways to write this question, one has no capital letter.
+    let name = format!("{}.example.test", "a".repeat(45));
+    failed(&run(patient(), attempt(ChallengeType::Dns01, &name, rules(&dns, 80))).await, ProblemType::Dns, &[]);
+    assert!(dns.zone().capitals());
 }
