@@ -189,7 +189,7 @@ impl Resolvers {
                 // A response code tells more than silence does.
                 Err(error @ LookupError::Failed(_)) => failure = error,
                 Err(error @ LookupError::Unreachable(_)) if !matches!(failure, LookupError::Failed(_)) => {
-                    failure = error
+                    failure = error;
                 }
                 Err(_) => {}
             }
