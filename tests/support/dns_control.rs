@@ -22,7 +22,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use hickory_proto::rr::RecordType;
 use serde::Deserialize;
 
-use crate::dns::{Trouble, Zone};
+use super::dns::{Trouble, Zone};
 
 /// The running endpoint; it ends when this is dropped.
 pub(crate) struct DnsControl {
