@@ -2,3 +2,4 @@
 
 pub mod acme;
 pub mod store;
+pub mod validate;
