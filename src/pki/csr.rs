@@ -54,7 +54,9 @@ pub enum BadCsr {
     #[error("the CSR's key is refused: {0}")]
     Key(#[from] KeyFault),
     /// The signature.
-    #[error("the CSR's own signature is refused: {0}; sign it with the key that it carries, and with SHA-256 or better")]
+    #[error(
+        "the CSR's own signature is refused: {0}; sign it with the key that it carries, and with SHA-256 or better"
+    )]
     Signature(#[from] SignatureFault),
     /// A SAN of another type than dNSName.
     #[error("the CSR asks for {0} in subjectAltName; only DNS names can be issued, remove it")]
@@ -91,7 +93,8 @@ impl Csr {
         let public_key = PublicKey::parse(&spki)?;
         let signature = request.signature.as_bytes().ok_or(BadCsr::Malformed)?;
         public_key.verify(&request.algorithm, &signed, signature)?;
-        let common_names = info.subject.iter().filter(|part| part.oid == rfc4519::COMMON_NAME).filter_map(text).collect();
+        let common_names =
+            info.subject.iter().filter(|part| part.oid == rfc4519::COMMON_NAME).filter_map(text).collect();
         Ok(Self { public_key, spki, common_names, names: requested(&info)? })
     }
 

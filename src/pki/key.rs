@@ -147,10 +147,15 @@ impl IssuerKey {
     /// # Errors
     /// [`KeyError::Generation`].
     pub fn generate(algorithm: KeyAlgorithm) -> Result<Self, KeyError> {
-        let rsa = |size| RsaKeyPair::generate(size).map(|key| Self::Rsa(Box::new(key))).map_err(|_| KeyError::Generation);
+        let rsa =
+            |size| RsaKeyPair::generate(size).map(|key| Self::Rsa(Box::new(key))).map_err(|_| KeyError::Generation);
         match algorithm {
-            KeyAlgorithm::P384 => scalar::<48, _>(|bytes| p384::ecdsa::SigningKey::from_slice(bytes).ok()).map(Self::P384),
-            KeyAlgorithm::P256 => scalar::<32, _>(|bytes| p256::ecdsa::SigningKey::from_slice(bytes).ok()).map(Self::P256),
+            KeyAlgorithm::P384 => {
+                scalar::<48, _>(|bytes| p384::ecdsa::SigningKey::from_slice(bytes).ok()).map(Self::P384)
+            }
+            KeyAlgorithm::P256 => {
+                scalar::<32, _>(|bytes| p256::ecdsa::SigningKey::from_slice(bytes).ok()).map(Self::P256)
+            }
             KeyAlgorithm::Ed25519 => {
                 scalar::<32, _>(|seed| ed25519_dalek::SigningKey::try_from(seed).ok()).map(Self::Ed25519)
             }
@@ -327,7 +332,8 @@ mod tests {
     /// RFC 6979 appendix A.2.6: P-384 with SHA-384 and the message "sample".
     #[test]
     fn p384_signs_as_rfc_6979_says() {
-        let secret = hex("6B9D3DAD2E1B8C1C05B19875B6659F4DE23C3B667BF297BA9AA47740787137D896D5724E4C70A825F872C9EA60D2EDF5");
+        let secret =
+            hex("6B9D3DAD2E1B8C1C05B19875B6659F4DE23C3B667BF297BA9AA47740787137D896D5724E4C70A825F872C9EA60D2EDF5");
         let key = IssuerKey::P384(p384::ecdsa::SigningKey::from_slice(&secret).expect("a key"));
         let der = key.sign(b"sample").expect("signs");
         let signature = p384::ecdsa::Signature::from_der(&der).expect("DER");

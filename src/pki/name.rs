@@ -149,7 +149,8 @@ mod tests {
         let id = AuthorityId(chancery_machine::id::Id::from_bytes([0; 16]));
         assert_eq!(publication.crl(id), "http://ca.example:8081/crl/AAAAAAAAAAAAAAAAAAAAAA.crl");
         assert_eq!(publication.certificate(id), "http://ca.example:8081/ca/AAAAAAAAAAAAAAAAAAAAAA.crt");
-        for bad in ["https://ca.example", "ca.example", "ldap://ca.example", "http://", "http://a b", "http://a/?q", ""] {
+        for bad in ["https://ca.example", "ca.example", "ldap://ca.example", "http://", "http://a b", "http://a/?q", ""]
+        {
             assert!(Publication::new(bad).is_err(), "{bad:?}");
         }
     }

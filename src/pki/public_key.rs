@@ -119,9 +119,7 @@ impl PublicKey {
             KeyKind::P384 => bits.len() == 97 && on_curve(&lc::ECDSA_P384_SHA384_ASN1, bits),
             KeyKind::P521 => bits.len() == 133 && on_curve(&lc::ECDSA_P521_SHA512_ASN1, bits),
             // A weak point of small order would verify signatures over almost anything.
-            KeyKind::Ed25519 => {
-                ed25519_dalek::VerifyingKey::try_from(bits).is_ok_and(|key| !key.is_weak())
-            }
+            KeyKind::Ed25519 => ed25519_dalek::VerifyingKey::try_from(bits).is_ok_and(|key| !key.is_weak()),
             KeyKind::Rsa(_) => true,
         };
         if on_curve { Ok(Self { kind, bits: bits.to_vec() }) } else { Err(KeyFault::Point(kind)) }
@@ -179,20 +177,36 @@ impl PublicKey {
         // pki-types states identifiers without the SEQUENCE around them.
         let identifier = AnyRef::from_der(&der).ok()?;
         let is = |known: rustls_pki_types::AlgorithmIdentifier| known.as_ref() == identifier.value();
-        let table: [(rustls_pki_types::AlgorithmIdentifier, &'static dyn lc::VerificationAlgorithm); 6] = match self.kind {
-            KeyKind::Ed25519 => return is(alg_id::ED25519).then_some(&lc::ED25519),
-            KeyKind::Rsa(_) => [
-                (alg_id::RSA_PKCS1_SHA256, &lc::RSA_PKCS1_2048_8192_SHA256),
-                (alg_id::RSA_PKCS1_SHA384, &lc::RSA_PKCS1_2048_8192_SHA384),
-                (alg_id::RSA_PKCS1_SHA512, &lc::RSA_PKCS1_2048_8192_SHA512),
-                (alg_id::RSA_PSS_SHA256, &lc::RSA_PSS_2048_8192_SHA256),
-                (alg_id::RSA_PSS_SHA384, &lc::RSA_PSS_2048_8192_SHA384),
-                (alg_id::RSA_PSS_SHA512, &lc::RSA_PSS_2048_8192_SHA512),
-            ],
-            KeyKind::P256 => return ecdsa(is, [&lc::ECDSA_P256_SHA256_ASN1, &lc::ECDSA_P256_SHA384_ASN1, &lc::ECDSA_P256_SHA512_ASN1]),
-            KeyKind::P384 => return ecdsa(is, [&lc::ECDSA_P384_SHA256_ASN1, &lc::ECDSA_P384_SHA384_ASN1, &lc::ECDSA_P384_SHA512_ASN1]),
-            KeyKind::P521 => return ecdsa(is, [&lc::ECDSA_P521_SHA256_ASN1, &lc::ECDSA_P521_SHA384_ASN1, &lc::ECDSA_P521_SHA512_ASN1]),
-        };
+        let table: [(rustls_pki_types::AlgorithmIdentifier, &'static dyn lc::VerificationAlgorithm); 6] =
+            match self.kind {
+                KeyKind::Ed25519 => return is(alg_id::ED25519).then_some(&lc::ED25519),
+                KeyKind::Rsa(_) => [
+                    (alg_id::RSA_PKCS1_SHA256, &lc::RSA_PKCS1_2048_8192_SHA256),
+                    (alg_id::RSA_PKCS1_SHA384, &lc::RSA_PKCS1_2048_8192_SHA384),
+                    (alg_id::RSA_PKCS1_SHA512, &lc::RSA_PKCS1_2048_8192_SHA512),
+                    (alg_id::RSA_PSS_SHA256, &lc::RSA_PSS_2048_8192_SHA256),
+                    (alg_id::RSA_PSS_SHA384, &lc::RSA_PSS_2048_8192_SHA384),
+                    (alg_id::RSA_PSS_SHA512, &lc::RSA_PSS_2048_8192_SHA512),
+                ],
+                KeyKind::P256 => {
+                    return ecdsa(
+                        is,
+                        [&lc::ECDSA_P256_SHA256_ASN1, &lc::ECDSA_P256_SHA384_ASN1, &lc::ECDSA_P256_SHA512_ASN1],
+                    );
+                }
+                KeyKind::P384 => {
+                    return ecdsa(
+                        is,
+                        [&lc::ECDSA_P384_SHA256_ASN1, &lc::ECDSA_P384_SHA384_ASN1, &lc::ECDSA_P384_SHA512_ASN1],
+                    );
+                }
+                KeyKind::P521 => {
+                    return ecdsa(
+                        is,
+                        [&lc::ECDSA_P521_SHA256_ASN1, &lc::ECDSA_P521_SHA384_ASN1, &lc::ECDSA_P521_SHA512_ASN1],
+                    );
+                }
+            };
         table.into_iter().find(|(known, _)| is(*known)).map(|(_, verifier)| verifier)
     }
 }
@@ -233,9 +247,11 @@ fn sound_rsa(der: &[u8]) -> Result<KeyKind, KeyFault> {
     if last % 2 == 0 || bits % 8 != 0 {
         return Err(KeyFault::Modulus(bits));
     }
-    let exponent = key.exponent.as_bytes().iter().try_fold(0_u32, |value, &byte| {
-        value.checked_mul(256).map(|value| value | u32::from(byte))
-    });
+    let exponent = key
+        .exponent
+        .as_bytes()
+        .iter()
+        .try_fold(0_u32, |value, &byte| value.checked_mul(256).map(|value| value | u32::from(byte)));
     if !exponent.is_some_and(|exponent| exponent >= 65537 && exponent % 2 == 1) {
         return Err(KeyFault::Exponent);
     }
@@ -250,7 +266,9 @@ fn sound_rsa(der: &[u8]) -> Result<KeyKind, KeyFault> {
 
 /// The odd primes below 752, as the BRs' section 6.1.6 asks for.
 fn small_primes() -> impl Iterator<Item = u32> {
-    (3..752_u32).step_by(2).filter(|&candidate| (3..28).step_by(2).all(|factor| candidate == factor || candidate % factor != 0))
+    (3..752_u32)
+        .step_by(2)
+        .filter(|&candidate| (3..28).step_by(2).all(|factor| candidate == factor || candidate % factor != 0))
 }
 
 fn remainder(modulus: &[u8], divisor: u32) -> u32 {

@@ -92,10 +92,10 @@ impl SealedKey {
         let mut iv = [0; 16];
         rand::fill(&mut salt).and_then(|()| rand::fill(&mut iv)).map_err(|_| SealError::Encryption)?;
         let cost = scrypt::Params::new(cost.log_n, cost.r, cost.p).map_err(|_| SealError::Encryption)?;
-        let scheme = pbes2::Parameters::generate_scrypt_aes256cbc(cost, &salt, iv).map_err(|_| SealError::Encryption)?;
+        let scheme =
+            pbes2::Parameters::generate_scrypt_aes256cbc(cost, &salt, iv).map_err(|_| SealError::Encryption)?;
         let plain = key.to_pkcs8()?;
-        let cipher =
-            scheme.encrypt(passphrase.expose_secret(), plain.as_slice()).map_err(|_| SealError::Encryption)?;
+        let cipher = scheme.encrypt(passphrase.expose_secret(), plain.as_slice()).map_err(|_| SealError::Encryption)?;
         let info = EncryptedPrivateKeyInfoOwned {
             encryption_algorithm: scheme.into(),
             encrypted_data: OctetString::new(cipher).map_err(|_| SealError::Encryption)?,
