@@ -10,3 +10,6 @@ pub mod lint;
 pub mod name;
 pub mod public_key;
 pub mod sealed;
+
+#[cfg(test)]
+mod tests;
