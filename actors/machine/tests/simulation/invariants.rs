@@ -8,11 +8,12 @@ use chancery_machine::authorization::{AuthorizationState, AuthorizationStatus};
 use chancery_machine::certificate::CertificateState;
 use chancery_machine::challenge::ChallengeState;
 use chancery_machine::id::{AuthorizationId, CertificateId, OrderId};
-use chancery_machine::machine::Machine;
+use chancery_machine::machine::{Machine, Step};
 use chancery_machine::order::{Intent, Order, OrderState, OrderStatus, OrderTerms};
 use chancery_machine::snapshot::{self, Snapshot};
 use chancery_machine::time::Timestamp;
 
+use super::errand::Errand;
 use super::world::{PAUSES, World};
 use super::{Violation, hold};
 
@@ -39,12 +40,16 @@ pub(crate) struct History {
     decided_authorizations: BTreeMap<AuthorizationId, AuthorizationStatus>,
     closed_account: Option<Account>,
     revoked: BTreeMap<CertificateId, CertificateState>,
+    owed: Vec<Errand>,
+    settled: Vec<Errand>,
     published: BTreeSet<CertificateId>,
 }
 
 impl History {
     /// Remembers how the world stands, to hold what comes later against it.
     pub(super) fn record(&mut self, world: &World) {
+        let before = std::mem::replace(&mut self.owed, world.owed());
+        self.settled.extend(before.into_iter().filter(|errand| !self.owed.contains(errand)));
         self.statuses.insert(format!("account {}", world.account.status().token()));
         if world.account.status() != AccountStatus::Valid {
             self.closed_account.get_or_insert_with(|| world.account.clone());
@@ -94,8 +99,8 @@ impl History {
     }
 }
 
-/// A turn of any machine: the state that follows with the effects of the step, or nothing if the event is refused.
-pub(super) fn turn<M>(before: &M, event: &M::Event, now: Timestamp) -> Result<Option<(M, Vec<M::Effect>)>, Violation>
+/// A turn of any machine; nothing if the event is refused.
+pub(super) fn turn<M>(before: &M, event: &M::Event, now: Timestamp) -> Result<Option<Step<M>>, Violation>
 where
     M: Machine + Snapshot,
 {
@@ -111,7 +116,7 @@ where
     let twice = owed.iter().enumerate().find(|(place, effect)| owed[..*place].contains(effect));
     hold("every_debt_is_listed_once", twice.is_none(), || format!("{twice:?}"))?;
     snapshots_read_back_equal(&step.next)?;
-    Ok(Some((step.next, step.effects)))
+    Ok(Some(step))
 }
 
 pub(super) fn nothing_expires_before_its_time(expires: Timestamp, now: Timestamp) -> Result<(), Violation> {
@@ -133,6 +138,8 @@ pub(super) fn check(world: &World) -> Result<(), Violation> {
     check_each!(
         world,
         final_states_stay_final,
+        a_settled_debt_never_comes_back,
+        a_settled_account_has_no_open_work,
         no_certificate_without_every_authorization_valid_at_finalization,
         never_two_certificates_for_one_order,
         one_intent_per_order,
@@ -151,7 +158,7 @@ pub(super) fn check_at_rest(world: &World) -> Result<(), Violation> {
         every_order_knows_that_its_authorizations_are_valid,
         no_order_remains_processing,
         every_order_knows_that_an_authorization_was_lost,
-        a_closed_account_has_no_open_work,
+        a_closed_account_is_settled,
         every_revocation_is_published,
     )
 }
@@ -191,10 +198,30 @@ fn final_states_stay_final(world: &World) -> Option<String> {
             CertificateState::Revoked { at: now_at, reason: now_reason, published }
                 if at == now_at && reason == now_reason && (published.is_some() || !history.published.contains(id)) => {
             }
-            other => return Some(format!("certificate {id} was revoked at {at} and is {other:?}")),
+            other @ (CertificateState::Valid | CertificateState::Revoked { .. }) => {
+                return Some(format!("certificate {id} was revoked at {at} and is {other:?}"));
+            }
         }
     }
     None
+}
+
+fn a_settled_debt_never_comes_back(world: &World) -> Option<String> {
+    let again = world.owed().into_iter().find(|errand| world.history.settled.contains(errand))?;
+    Some(format!("{again:?} was settled and is owed again"))
+}
+
+/// RFC 8555 section 7.3.6. Only a certificate that is decided already may still come.
+fn a_settled_account_has_no_open_work(world: &World) -> Option<String> {
+    match world.account.state {
+        AccountState::Deactivated { settled: true, .. } | AccountState::Revoked { settled: true, .. } => {
+            let open = |order: &Order| matches!(order.status(world.now), OrderStatus::Pending | OrderStatus::Ready);
+            let order = world.orders.iter().find(|(_, order)| open(order));
+            let authorization = world.authorizations.iter().find(|(_, open)| !open.status(world.now).is_final());
+            (order.is_some() || authorization.is_some()).then(|| format!("still open: {order:?}, {authorization:?}"))
+        }
+        AccountState::Valid | AccountState::Deactivated { .. } | AccountState::Revoked { .. } => None,
+    }
 }
 
 fn no_certificate_without_every_authorization_valid_at_finalization(world: &World) -> Option<String> {
@@ -300,13 +327,12 @@ fn every_order_knows_that_an_authorization_was_lost(world: &World) -> Option<Str
     })
 }
 
-fn a_closed_account_has_no_open_work(world: &World) -> Option<String> {
-    if world.account.status() == AccountStatus::Valid {
-        return None;
-    }
-    let order = world.orders.iter().find(|(_, order)| !order.status(world.now).is_final());
-    let authorization = world.authorizations.iter().find(|(_, open)| !open.status(world.now).is_final());
-    (order.is_some() || authorization.is_some()).then(|| format!("still open: {order:?}, {authorization:?}"))
+fn a_closed_account_is_settled(world: &World) -> Option<String> {
+    let open = matches!(
+        world.account.state,
+        AccountState::Deactivated { settled: false, .. } | AccountState::Revoked { settled: false, .. }
+    );
+    open.then(|| format!("{:?}", world.account))
 }
 
 fn every_revocation_is_published(world: &World) -> Option<String> {

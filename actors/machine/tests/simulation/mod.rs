@@ -35,7 +35,7 @@ pub(crate) fn run(script: &[u8]) -> Result<BTreeSet<String>, Violation> {
     for operation in script::operations(script) {
         world.perform(operation)?;
     }
-    world.come_to_rest(script.len() % 2 == 0)?;
+    world.come_to_rest(script.len().is_multiple_of(2))?;
     Ok(world.history.statuses)
 }
 

@@ -11,7 +11,7 @@ use chancery_machine::certificate::{Certificate, CertificateEvent, CertificateRe
 use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeType, TOKEN_ENTROPY, Token};
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
 use chancery_machine::identifier::Subject;
-use chancery_machine::machine::Machine;
+use chancery_machine::machine::{Machine, Step};
 use chancery_machine::order::{Draft, Intent, Order, OrderEvent, OrderState, OrderTerms, ProfileRef};
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::profile::{Endpoint, ProfileName, ProfileRevision, RetryRules, Seconds};
@@ -29,8 +29,8 @@ const ACCOUNT: AccountId = AccountId(Id::from_bytes([1; 16]));
 /// Enough for authorizations to be shared, few enough for scripts to come back to the same ones.
 const ORDERS: usize = 8;
 const ORDER_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// Shorter than the life of an order, so that an authorization can run out under one that is ready.
-const VALID_FOR: Seconds = Seconds(12 * 3600);
+/// A little shorter than the life of an order, so that either can run out before the other.
+const VALID_FOR: Seconds = Seconds(20 * 3600);
 pub(super) const PAUSES: [Seconds; 2] = [Seconds(10), Seconds(60)];
 
 pub(crate) struct World {
@@ -104,27 +104,27 @@ impl World {
             }
             Operation::Deactivate { authorization } => {
                 if let Some(id) = pick(&self.authorizations, authorization) {
-                    self.turn_authorization(id, AuthorizationEvent::Deactivated)?;
+                    self.turn_authorization(id, &AuthorizationEvent::Deactivated)?;
                 }
             }
             Operation::Revoke { authorization } => {
                 if let Some(id) = pick(&self.authorizations, authorization) {
-                    self.turn_authorization(id, AuthorizationEvent::Revoked)?;
+                    self.turn_authorization(id, &AuthorizationEvent::Revoked)?;
                 }
             }
             Operation::UpdateAccount => {
                 self.made += 1;
                 let byte = self.made.to_le_bytes()[0];
-                self.turn_account(AccountEvent::KeyChanged(key(byte)))?;
-                self.turn_account(AccountEvent::ContactsUpdated(vec![format!("mailto:{byte}@example.org")]))?;
+                self.turn_account(&AccountEvent::KeyChanged(key(byte)))?;
+                self.turn_account(&AccountEvent::ContactsUpdated(vec![format!("mailto:{byte}@example.org")]))?;
             }
             Operation::CloseAccount { by_server } => {
-                self.turn_account(if by_server { AccountEvent::Revoked } else { AccountEvent::Deactivated })?;
+                self.turn_account(&if by_server { AccountEvent::Revoked } else { AccountEvent::Deactivated })?;
             }
             Operation::RevokeCertificate { certificate, reason } => {
                 if let Some(id) = pick(&self.certificates, certificate) {
                     let reason = RevocationReason::from_code(u64::from(reason % 8));
-                    self.turn_certificate(id, CertificateEvent::Revoked(reason))?;
+                    self.turn_certificate(id, &CertificateEvent::Revoked(reason))?;
                 }
             }
             Operation::PublishCrl => self.publish_crl()?,
@@ -183,7 +183,7 @@ impl World {
         for subject in &subjects {
             let authorization = match self.usable(subject).filter(|_| !fresh) {
                 Some(shared) => {
-                    self.turn_authorization(shared, AuthorizationEvent::OrderJoined { order: id, until: expires })?;
+                    self.turn_authorization(shared, &AuthorizationEvent::OrderJoined { order: id, until: expires })?;
                     shared
                 }
                 None => self.new_authorization(subject, id, expires),
@@ -239,7 +239,7 @@ impl World {
 
     fn respond(&mut self, id: AuthorizationId, challenge: u32) -> Result<(), Violation> {
         self.history.responded.insert((id, challenge));
-        self.turn_authorization(id, AuthorizationEvent::Responded { challenge }).map(drop)
+        self.turn_authorization(id, &AuthorizationEvent::Responded { challenge }).map(drop)
     }
 
     /// What the engine does with a finalize request: it looks at the authorizations as they stand, since the clock or a
@@ -247,9 +247,9 @@ impl World {
     fn finalize(&mut self, id: OrderId) -> Result<(), Violation> {
         for authorization in self.orders[&id].terms.authorizations.clone() {
             if self.authorizations[&authorization].status(self.now).is_final() {
-                self.turn_authorization(authorization, AuthorizationEvent::Expired)?;
+                self.turn_authorization(authorization, &AuthorizationEvent::Expired)?;
                 let error = self.authorizations[&authorization].loss();
-                self.turn_order(id, OrderEvent::AuthorizationLost { authorization, error })?;
+                self.turn_order(id, &OrderEvent::AuthorizationLost { authorization, error })?;
             }
         }
         let certificate = CertificateId(self.new_id());
@@ -261,7 +261,7 @@ impl World {
             public_key: vec![],
             tbs: self.made.to_be_bytes().to_vec(),
         };
-        self.turn_order(id, OrderEvent::Finalized(Box::new(Intent { certificate, draft }))).map(drop)
+        self.turn_order(id, &OrderEvent::Finalized(Box::new(Intent { certificate, draft }))).map(drop)
     }
 
     fn deliver(&mut self, errand: Errand, how: Delivery) -> Result<(), Violation> {
@@ -279,11 +279,11 @@ impl World {
                         OrderEvent::AuthorizationLost { authorization, error }
                     }
                 };
-                self.turn_order(order, event)?;
+                self.turn_order(order, &event)?;
                 if how == Delivery::Unheard {
                     return Ok(());
                 }
-                self.turn_authorization(authorization, AuthorizationEvent::OrderTold { order, outcome }).map(drop)
+                self.turn_authorization(authorization, &AuthorizationEvent::OrderTold { order, outcome }).map(drop)
             }
             Errand::PublishRevocation { .. } if how == Delivery::Unheard => Ok(()),
             Errand::PublishRevocation { .. } => self.publish_crl(),
@@ -303,7 +303,7 @@ impl World {
                 AuthorizationEvent::AttemptFailed { challenge, attempt, error, transcript }
             }
         };
-        self.turn_authorization(id, event).map(drop)
+        self.turn_authorization(id, &event).map(drop)
     }
 
     /// The signer reads what to sign from the order's state, and from nowhere else.
@@ -314,13 +314,13 @@ impl World {
         }
         if how == Delivery::Badly {
             let error = Problem::new(ProblemType::ServerInternal, "the authority is gone");
-            return self.turn_order(id, OrderEvent::IssuanceFailed(error)).map(drop);
+            return self.turn_order(id, &OrderEvent::IssuanceFailed(error)).map(drop);
         }
         self.history.signed.entry(id).or_default().insert((certificate, intent.draft.tbs.clone()));
         match how {
             Delivery::Unheard => self.observe(),
             Delivery::Well | Delivery::AndAgain | Delivery::Badly => {
-                self.turn_order(id, OrderEvent::Issued(certificate)).map(drop)
+                self.turn_order(id, &OrderEvent::Issued(certificate)).map(drop)
             }
         }
     }
@@ -331,41 +331,41 @@ impl World {
         // Unheard: the process dies halfway.
         let skip = if how == Delivery::Unheard { orders.len() / 2 } else { 0 };
         for id in orders.into_iter().skip(skip) {
-            self.turn_order(id, OrderEvent::AccountClosed)?;
+            self.turn_order(id, &OrderEvent::AccountClosed)?;
         }
         if how == Delivery::Unheard {
             return Ok(());
         }
         for id in authorizations {
-            self.turn_authorization(id, AuthorizationEvent::AccountClosed)?;
+            self.turn_authorization(id, &AuthorizationEvent::AccountClosed)?;
         }
-        self.turn_account(AccountEvent::WorkEnded).map(drop)
+        self.turn_account(&AccountEvent::WorkEnded).map(drop)
     }
 
     fn publish_crl(&mut self) -> Result<(), Violation> {
         self.crl += 1;
         for id in self.certificates.keys().copied().collect::<Vec<_>>() {
-            self.turn_certificate(id, CertificateEvent::RevocationPublished(self.crl))?;
+            self.turn_certificate(id, &CertificateEvent::RevocationPublished(self.crl))?;
         }
         Ok(())
     }
 
     fn strike(&mut self, object: u8) -> Result<(), Violation> {
         if let Some(id) = pick(&self.orders, object) {
-            self.turn_order(id, OrderEvent::Expired)?;
+            self.turn_order(id, &OrderEvent::Expired)?;
         }
         if let Some(id) = pick(&self.authorizations, object) {
-            self.turn_authorization(id, AuthorizationEvent::Expired)?;
+            self.turn_authorization(id, &AuthorizationEvent::Expired)?;
         }
         Ok(())
     }
 
     fn strike_all(&mut self) -> Result<(), Violation> {
         for id in self.orders.keys().copied().collect::<Vec<_>>() {
-            self.turn_order(id, OrderEvent::Expired)?;
+            self.turn_order(id, &OrderEvent::Expired)?;
         }
         for id in self.authorizations.keys().copied().collect::<Vec<_>>() {
-            self.turn_authorization(id, AuthorizationEvent::Expired)?;
+            self.turn_authorization(id, &AuthorizationEvent::Expired)?;
         }
         Ok(())
     }
@@ -376,19 +376,19 @@ impl World {
         let unknown = Id::from_bytes([0xff; 16]);
         let error = Problem::new(ProblemType::Dns, "stray");
         match (what % 8, order, authorization, pick(&self.certificates, object)) {
-            (0, Some(id), _, _) => self.turn_order(id, OrderEvent::AuthorizationValid(AuthorizationId(unknown))),
+            (0, Some(id), _, _) => self.turn_order(id, &OrderEvent::AuthorizationValid(AuthorizationId(unknown))),
             (1, Some(id), _, _) => {
                 let authorization = AuthorizationId(unknown);
-                self.turn_order(id, OrderEvent::AuthorizationLost { authorization, error })
+                self.turn_order(id, &OrderEvent::AuthorizationLost { authorization, error })
             }
-            (2, Some(id), _, _) => self.turn_order(id, OrderEvent::Issued(CertificateId(unknown))),
+            (2, Some(id), _, _) => self.turn_order(id, &OrderEvent::Issued(CertificateId(unknown))),
             (3, _, Some(id), _) => {
                 let (challenge, attempt) = (u32::from(what / 8 % 2), u32::from(what / 16));
                 if self.awaited(id, challenge) == Some(attempt) {
                     return Ok(());
                 }
                 let transcript = Transcript::begin(self.now);
-                self.turn_authorization(id, AuthorizationEvent::AttemptPassed { challenge, attempt, transcript })
+                self.turn_authorization(id, &AuthorizationEvent::AttemptPassed { challenge, attempt, transcript })
             }
             (4, _, Some(id), _) => {
                 let (challenge, attempt) = (u32::from(what / 8 % 2), u32::from(what / 16));
@@ -396,16 +396,19 @@ impl World {
                     return Ok(());
                 }
                 let transcript = Transcript::begin(self.now);
-                self.turn_authorization(id, AuthorizationEvent::AttemptFailed { challenge, attempt, error, transcript })
+                self.turn_authorization(
+                    id,
+                    &AuthorizationEvent::AttemptFailed { challenge, attempt, error, transcript },
+                )
             }
             (5, _, Some(id), _) => {
-                let outcome = if what / 8 % 2 == 0 { Outcome::Valid } else { Outcome::Lost };
-                self.turn_authorization(id, AuthorizationEvent::OrderTold { order: OrderId(unknown), outcome })
+                let outcome = if (what / 8).is_multiple_of(2) { Outcome::Valid } else { Outcome::Lost };
+                self.turn_authorization(id, &AuthorizationEvent::OrderTold { order: OrderId(unknown), outcome })
             }
             (6, _, _, Some(id)) if self.certificates[&id].owed().is_empty() => {
-                self.turn_certificate(id, CertificateEvent::RevocationPublished(self.crl))
+                self.turn_certificate(id, &CertificateEvent::RevocationPublished(self.crl))
             }
-            _ if self.account.status() == AccountStatus::Valid => self.turn_account(AccountEvent::WorkEnded),
+            _ if self.account.status() == AccountStatus::Valid => self.turn_account(&AccountEvent::WorkEnded),
             _ => Ok(false),
         }
         .map(drop)
@@ -430,16 +433,16 @@ impl World {
         self.in_flight = self.owed();
     }
 
-    fn turn_account(&mut self, event: AccountEvent) -> Result<bool, Violation> {
-        let Some((next, effects)) = invariants::turn(&self.account, &event, self.now)? else { return Ok(false) };
+    fn turn_account(&mut self, event: &AccountEvent) -> Result<bool, Violation> {
+        let Some(Step { next, effects }) = invariants::turn(&self.account, event, self.now)? else { return Ok(false) };
         self.account = next;
         self.in_flight.extend(effects.into_iter().map(Errand::of_account));
         self.observe().map(|()| true)
     }
 
-    fn turn_order(&mut self, id: OrderId, event: OrderEvent) -> Result<bool, Violation> {
+    fn turn_order(&mut self, id: OrderId, event: &OrderEvent) -> Result<bool, Violation> {
         let before = &self.orders[&id];
-        let Some((next, effects)) = invariants::turn(before, &event, self.now)? else { return Ok(false) };
+        let Some(Step { next, effects }) = invariants::turn(before, event, self.now)? else { return Ok(false) };
         match event {
             OrderEvent::Finalized(_) => {
                 let status = |id: &AuthorizationId| (*id, self.authorizations[id].status(self.now));
@@ -449,7 +452,7 @@ impl World {
                 if let OrderState::Processing { intent } = &before.state {
                     // Stored with this very step.
                     let issued = Certificate::issued(record(id, before, intent, self.now));
-                    self.certificates.insert(certificate, issued);
+                    self.certificates.insert(*certificate, issued);
                 }
             }
             OrderEvent::Expired => invariants::nothing_expires_before_its_time(before.terms.expires, self.now)?,
@@ -463,10 +466,10 @@ impl World {
         self.observe().map(|()| true)
     }
 
-    fn turn_authorization(&mut self, id: AuthorizationId, event: AuthorizationEvent) -> Result<bool, Violation> {
+    fn turn_authorization(&mut self, id: AuthorizationId, event: &AuthorizationEvent) -> Result<bool, Violation> {
         let before = &self.authorizations[&id];
-        let Some((next, effects)) = invariants::turn(before, &event, self.now)? else { return Ok(false) };
-        if event == AuthorizationEvent::Expired {
+        let Some(Step { next, effects }) = invariants::turn(before, event, self.now)? else { return Ok(false) };
+        if *event == AuthorizationEvent::Expired {
             invariants::nothing_expires_before_its_time(before.expires().unwrap_or(Timestamp::EPOCH), self.now)?;
         }
         self.authorizations.insert(id, next);
@@ -474,8 +477,8 @@ impl World {
         self.observe().map(|()| true)
     }
 
-    fn turn_certificate(&mut self, id: CertificateId, event: CertificateEvent) -> Result<bool, Violation> {
-        let Some((next, effects)) = invariants::turn(&self.certificates[&id], &event, self.now)? else {
+    fn turn_certificate(&mut self, id: CertificateId, event: &CertificateEvent) -> Result<bool, Violation> {
+        let Some(Step { next, effects }) = invariants::turn(&self.certificates[&id], event, self.now)? else {
             return Ok(false);
         };
         self.certificates.insert(id, next);
