@@ -38,8 +38,8 @@ pub struct ServerCertificate {
     pub chain: Vec<Vec<u8>>,
     /// Its private key, PKCS #8 DER.
     pub key: Zeroizing<Vec<u8>>,
-    /// When it ends.
-    pub not_after: Timestamp,
+    /// What was signed: its serial number, validity and key.
+    pub draft: Draft,
 }
 
 /// Why this server got no certificate for itself.
@@ -135,7 +135,7 @@ impl Authorities {
         let draft = wish.draft(&opened)?;
         let certificate = self.sign(&draft)?;
         let chain = std::iter::once(certificate).chain(opened.chain().iter().cloned()).collect();
-        Ok(ServerCertificate { chain, key: key.to_pkcs8()?, not_after })
+        Ok(ServerCertificate { chain, key: key.to_pkcs8()?, draft })
     }
 
     fn signing(&self, authority: AuthorityId) -> Result<Arc<Opened>, DraftError> {
@@ -144,6 +144,10 @@ impl Authorities {
 }
 
 impl Issue for Authorities {
+    fn authorities(&self) -> Vec<AuthorityId> {
+        self.ids()
+    }
+
     fn draft(&self, request: &DraftRequest) -> Result<Draft, DraftError> {
         let profile = &request.profile;
         let opened = self.signing(profile.authority)?;
