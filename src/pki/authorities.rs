@@ -125,6 +125,7 @@ impl Authorities {
         let rules = KeyRules::default();
         let wish = Wish {
             names,
+            wildcards: false,
             spki: &key.public_key()?,
             serial: serial(entropy),
             not_before,
@@ -155,6 +156,7 @@ impl Issue for Authorities {
         let (not_before, not_after) = asked.within(opened.issuer(), profile.backdate, profile.validity)?;
         let wish = Wish {
             names: request.subjects.iter().map(general).collect::<Result<_, _>>().map_err(refused)?,
+            wildcards: profile.wildcards,
             spki: csr.spki(),
             serial: serial(request.serial_entropy),
             not_before,
@@ -175,6 +177,7 @@ impl Issue for Authorities {
             not_after: draft.not_after,
             public_key: &draft.public_key,
             names: None,
+            wildcards: true,
             longest: None,
             keys: None,
         };
@@ -230,6 +233,7 @@ impl Asked {
 /// What a server's certificate shall say.
 struct Wish<'a> {
     names: Vec<GeneralName>,
+    wildcards: bool,
     spki: &'a [u8],
     serial: Vec<u8>,
     not_before: Timestamp,
@@ -244,7 +248,7 @@ impl Wish<'_> {
         if opened.kind() == AuthorityKind::Root {
             return Err(DraftError::Refused("a root signs intermediates only; name an intermediate".to_owned()));
         }
-        let Self { names, spki, serial, not_before, not_after, longest, keys } = self;
+        let Self { names, wildcards, spki, serial, not_before, not_after, longest, keys } = self;
         let key = PublicKey::parse(spki).map_err(|fault| DraftError::Refused(fault.to_string()))?;
         let plan =
             Plan { role, issuer, serial, not_before, not_after, subject: Name::default(), key: &key, spki, names };
@@ -257,6 +261,7 @@ impl Wish<'_> {
             not_after,
             public_key: spki,
             names: Some(&plan.names),
+            wildcards,
             longest: Some(longest),
             keys: Some(keys),
         };

@@ -10,7 +10,7 @@ use der::{Decode, Encode};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode as CborDecode, Encode as CborEncode};
 use pkcs8::EncryptedPrivateKeyInfoOwned;
-use pkcs8::pkcs5::{self, pbes2, scrypt};
+use pkcs8::pkcs5::{pbes2, scrypt};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -114,12 +114,10 @@ impl SealedKey {
         }
         let info = EncryptedPrivateKeyInfoOwned::from_der(&self.der).map_err(|_| UnsealError::Damaged)?;
         let mut buffer = Zeroizing::new(info.encrypted_data.as_bytes().to_vec());
-        let plain = match &info.encryption_algorithm {
-            pkcs5::EncryptionScheme::Pbes2(scheme) => scheme
-                .decrypt_in_place(passphrase.expose_secret(), buffer.as_mut_slice())
-                .map_err(|_| UnsealError::WrongPassphrase)?,
-            _ => return Err(UnsealError::Damaged),
-        };
+        let scheme = info.encryption_algorithm.pbes2().ok_or(UnsealError::Damaged)?;
+        let plain = scheme
+            .decrypt_in_place(passphrase.expose_secret(), buffer.as_mut_slice())
+            .map_err(|_| UnsealError::WrongPassphrase)?;
         // One wrong passphrase in 256 leaves padding that looks right, and then something that is no key at all.
         IssuerKey::from_pkcs8(plain).map_err(|error| match error {
             KeyError::Malformed => UnsealError::WrongPassphrase,
