@@ -1,6 +1,7 @@
 //! The opened authorities, and what they do for the engine.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -32,7 +33,6 @@ pub struct Authorities {
 }
 
 /// A certificate for this server's own endpoint.
-#[derive(Debug)]
 pub struct ServerCertificate {
     /// Its certificate first, then those above it without the root, DER.
     pub chain: Vec<Vec<u8>>,
@@ -40,6 +40,13 @@ pub struct ServerCertificate {
     pub key: Zeroizing<Vec<u8>>,
     /// When it ends.
     pub not_after: Timestamp,
+}
+
+impl fmt::Debug for ServerCertificate {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerCertificate").field("not_after", &self.not_after).finish_non_exhaustive()
+    }
 }
 
 /// Why this server got no certificate for itself.

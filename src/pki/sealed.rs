@@ -3,6 +3,8 @@
 //! PBES2 (RFC 8018) with scrypt (RFC 7914) and AES-256-CBC. CBC has no integrity check of its own, so a digest of the
 //! ciphertext lies beside it: that tells data that was damaged from a passphrase that is wrong.
 
+use std::fmt;
+
 use aws_lc_rs::{digest, rand};
 use der::asn1::OctetString;
 use der::pem::LineEnding;
@@ -41,7 +43,7 @@ impl Default for SealCost {
 }
 
 /// An issuer key under a passphrase.
-#[derive(Clone, Debug, PartialEq, Eq, CborEncode, CborDecode)]
+#[derive(Clone, PartialEq, Eq, CborEncode, CborDecode)]
 pub struct SealedKey {
     /// DER of the EncryptedPrivateKeyInfo.
     #[n(0)]
@@ -49,6 +51,13 @@ pub struct SealedKey {
     /// SHA-256 of `der`.
     #[n(1)]
     digest: ByteVec,
+}
+
+impl fmt::Debug for SealedKey {
+    /// Not even the ciphertext belongs into a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedKey(..)")
+    }
 }
 
 /// Why a key was not sealed.

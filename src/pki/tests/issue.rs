@@ -248,6 +248,27 @@ fn snapshots_of_authorities_are_read_or_refused_with_a_reason() {
     assert_eq!(lab.hierarchy.root.kind, AuthorityKind::Root);
 }
 
+/// Every format that was ever released stays readable, and the keys in it usable.
+#[test]
+fn the_snapshot_of_format_1_is_read() {
+    let bytes = include_bytes!("authority-1.cbor");
+    let authority = Authority::from_bytes(bytes).expect("reads");
+    assert_eq!(authority.to_bytes(), bytes);
+    assert_eq!((authority.kind, authority.name.as_str()), (AuthorityKind::Intermediate, "Test Issuing"));
+    let opened = authority.open(&passphrase(), None).expect("opens");
+    assert_eq!((opened.id(), opened.chain().len()), (authority.id, 1));
+}
+
+#[test]
+fn debug_shows_no_key() {
+    let lab = lab(KeyAlgorithm::Ed25519);
+    let names = [ServerName::parse("localhost").expect("a name")];
+    let made = lab.authorities.server_certificate(lab.issuing(), &names, Seconds(DAY), NOW).expect("made");
+    assert!(format!("{made:?}").starts_with("ServerCertificate { not_after:"));
+    let shown = format!("{:?} {:?}", lab.hierarchy, lab.authorities);
+    assert!(shown.contains("SealedKey(..)") && shown.contains("IssuerKey::Ed25519(..)"), "{shown}");
+}
+
 #[test]
 fn authorities_open_with_their_passphrase_and_their_key_only() {
     let lab = lab(KeyAlgorithm::P256);
@@ -311,6 +332,8 @@ fn samples_for_other_judges() {
             write(&format!("leaf-{kind}"), certificate_pem(&certificate));
         }
         write("issuing", certificate_pem(lab.hierarchy.intermediate.certificate()));
+        std::fs::write(Path::new(&directory).join(format!("{algorithm}.cbor")), lab.hierarchy.intermediate.to_bytes())
+            .expect("written");
         write("root", certificate_pem(lab.hierarchy.root.certificate()));
         for (what, authority) in [("crl", lab.issuing()), ("rootcrl", lab.hierarchy.root.id)] {
             write(what, pem("X509 CRL", &lab.authorities.crl(&crl::request(authority)).expect("signs")));
