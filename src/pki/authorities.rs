@@ -1,6 +1,6 @@
 //! The opened authorities, and what they do for the engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -161,8 +161,15 @@ impl Issue for Authorities {
             .map_err(|bad| DraftError::BadCsr(bad.to_string()))?;
         let asked = Asked { not_before: request.not_before, not_after: request.not_after, now: request.now };
         let (not_before, not_after) = asked.within(opened.issuer(), profile.backdate, profile.validity)?;
+        let mut seen = BTreeSet::new();
         let wish = Wish {
-            names: request.subjects.iter().map(general).collect::<Result<_, _>>().map_err(refused)?,
+            names: request
+                .subjects
+                .iter()
+                .filter(|subject| seen.insert(*subject))
+                .map(general)
+                .collect::<Result<_, _>>()
+                .map_err(refused)?,
             wildcards: profile.wildcards,
             spki: csr.spki(),
             serial: serial(request.serial_entropy),
@@ -219,10 +226,12 @@ impl Asked {
         validity: Seconds,
     ) -> Result<(Timestamp, Timestamp), DraftError> {
         let refused = |sentence: &str| Err(DraftError::Refused(sentence.to_owned()));
-        let earliest = whole(self.now.minus(backdate.into())).max(issuer.not_before);
-        let not_before = self.not_before.map_or(earliest, whole);
-        if not_before < earliest {
-            return refused("the order's notBefore is earlier than the profile or the authority allow");
+        // An order may state the moment at which it was made and be finalized days later, so that the profile's
+        // backdating is no bound for what it states; newOrder is where that is judged.
+        let backdated = || whole(self.now.minus(backdate.into())).max(issuer.not_before);
+        let not_before = self.not_before.map_or_else(backdated, whole);
+        if not_before < issuer.not_before {
+            return refused("the order's notBefore is earlier than the authority's");
         }
         // Both ends count (RFC 5280 section 4.1.2.5).
         let latest = not_before.plus(Seconds(validity.0.saturating_sub(1)).into()).min(issuer.not_after);

@@ -159,7 +159,7 @@ rules! {
     /// Each name is well-formed, and none stands twice.
     NameForm "name-form" "section 4.2.1.6, RFC 1034 section 3.5",
     /// There are wildcards only where the profile allows them.
-    Wildcard "wildcard" "the profile, RFC 9525 section 4",
+    Wildcard "wildcard" "the profile, RFC 9525 section 6.3",
     /// The names are exactly those of the order.
     Names "names" "RFC 8555 section 7.4",
     /// cA is what the role says.

@@ -191,12 +191,35 @@ fn the_validity_is_the_profiles_or_the_orders() {
         assert!(matches!(lab.authorities.draft(&asked), Err(DraftError::Refused(_))), "{not_before:?} {not_after:?}");
     }
 
+    // An order that states its own beginning may be finalized days later.
+    let days_later = NOW.plus(Seconds(3 * DAY).into());
+    let late = DraftRequest { not_before: Some(NOW), now: days_later, ..request.clone() };
+    assert_eq!(lab.authorities.draft(&late).expect("drafts").not_before, NOW);
+
     // Near the end of the authority, certificates end with it; after it, there are none.
     let end = lab.authorities.find(lab.issuing()).expect("open").issuer().not_after;
     let late = DraftRequest { now: end.minus(Seconds(DAY).into()), ..request.clone() };
     assert_eq!(lab.authorities.draft(&late).expect("drafts").not_after, end);
     let too_late = DraftRequest { now: end, ..request };
     assert!(matches!(lab.authorities.draft(&too_late), Err(DraftError::Refused(_))));
+}
+
+#[test]
+fn names_stand_once_and_in_the_orders_order() {
+    let lab = lab(KeyAlgorithm::P256);
+    let names = ["b.example", "a.example", "b.example"];
+    let draft = lab.authorities.draft(&lab.request(csr(client_key(), &names), &names)).expect("drafts");
+    let der = lab.authorities.sign(&draft).expect("signs");
+    let (_, certificate) = x509_parser::parse_x509_certificate(&der).expect("parses");
+    let extension = certificate.subject_alternative_name().expect("one").expect("there");
+    let listed: Vec<String> = extension.value.general_names.iter().map(ToString::to_string).collect();
+    assert_eq!(listed, ["DNSName(b.example)", "DNSName(a.example)"]);
+    assert!(certificate.subject().iter().next().is_none());
+
+    let profile = Arc::new(RaProfile { wildcards: false, ..lab.profile() });
+    let request = lab.request(csr(client_key(), &["*.example"]), &["*.example"]);
+    let refused = lab.authorities.draft(&DraftRequest { profile, ..request });
+    assert!(matches!(refused, Err(DraftError::Refused(why)) if why.starts_with("wildcard ")));
 }
 
 #[test]
