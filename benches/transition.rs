@@ -1,4 +1,5 @@
 //! What one turn of a machine costs, and one snapshot: the floor under everything that the engine does.
+#![allow(missing_docs, reason = "criterion's macros make the entry points")]
 
 use std::hint::black_box;
 
