@@ -247,7 +247,7 @@ fn the_server_gets_a_certificate_for_names_and_addresses() {
     for name in ["localhost", "127.0.0.1", "::1"] {
         assert_eq!(trusted(lab.hierarchy.root.certificate(), &made.chain, name, NOW), Ok(()), "{name}");
     }
-    assert_eq!(made.not_after, NOW.plus(Seconds(7 * DAY - 1).into()));
+    assert_eq!(made.draft.not_after, NOW.plus(Seconds(7 * DAY - 1).into()));
     assert!(matches!(IssuerKey::from_pkcs8(&made.key), Ok(IssuerKey::P256(_))));
     let twice = [names[0].clone(), names[0].clone()];
     assert!(lab.authorities.server_certificate(lab.issuing(), &twice, Seconds(DAY), NOW).is_err());
