@@ -1,1 +1,3 @@
 //! Lib.
+
+pub mod validate;

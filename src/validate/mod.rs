@@ -1,0 +1,126 @@
+//! Validation: one attempt in, one verdict out (RFC 8555 section 8).
+//!
+//! [`Validators`] tries http-01 (section 8.3) and dns-01 (section 8.4). It meets the network under the rules of the
+//! profile ([`NetworkRules`](chancery_machine::network::NetworkRules)): the profile's resolvers are asked, or the
+//! system's if it names none; every address is checked after every resolution and connected to as it was checked, so
+//! that neither a redirect nor a changing DNS answer leads to where only this host may go (sections 10.2 to 10.4).
+//! Names below `localhost` are loopback without asking anybody (RFC 6761 section 6.3); the profile decides whether
+//! loopback may be contacted. They have no other records, so dns-01 cannot prove them.
+//!
+//! # What an operator should know: the limits
+//!
+//! | what | limit | past it |
+//! |---|---|---|
+//! | an attempt, from its first question to its verdict | 30 s | it fails: `connection` for http-01, `dns` for dns-01 |
+//! | one question to one resolver, UDP repeats and TCP included | 5 s | the next resolver is asked |
+//! | one question to all resolvers | 15 s | it fails: `dns` |
+//! | CNAMEs followed by us; resolvers follow theirs | 8 | the name counts as one without records |
+//! | addresses of a name that are tried, IPv6 and IPv4 in turn | 8 | the others are left out |
+//! | a connection to one address | 4 s | the next address is tried |
+//! | a request: connection, TLS, status and body | 10 s | it fails: `connection` |
+//! | redirects (301, 302, 307, 308) in a row | 10 | it fails: `incorrectResponse` |
+//! | the head of a response | 16 KiB, 64 fields | it fails: `incorrectResponse` |
+//! | the body of a response | 8 KiB | the rest is not read; it fails: `incorrectResponse` |
+//! | steps in the transcript; characters of each text in it | 64; 256 | the rest is left out |
+//!
+//! Redirects lead to http on port 80 or the profile's http-01 port, and to https on port 443 or the profile's
+//! tls-alpn-01 port, nowhere else. A key authorization is about 90 bytes long.
+//!
+//! What the network sends stands in the transcript, which is for operators. A client's problem tells the name that it
+//! asked for, the addresses of that name, a status and lengths; never a body, a header, or where a redirect led.
+
+mod dns01;
+mod fetch;
+mod http01;
+mod limits;
+mod notes;
+mod reach;
+mod resolver;
+mod target;
+mod unverified;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chancery_actors::ports::{Attempt, Clock, Validate, Verdict};
+use chancery_machine::challenge::ChallengeType;
+use chancery_machine::problem::{Problem, ProblemType};
+use chancery_machine::transcript::Happening;
+use futures::FutureExt as _;
+use tokio::time::timeout;
+
+pub use limits::Limits;
+
+use notes::Notes;
+use resolver::Resolvers;
+
+/// Tries challenges over the network of this host.
+pub struct Validators {
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    resolvers: Resolvers,
+}
+
+impl Validators {
+    /// Validators that write times of this clock into their transcripts and keep to these limits.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self { clock, resolvers: Resolvers::new(&limits), limits }
+    }
+}
+
+#[async_trait]
+impl Validate for Validators {
+    async fn attempt(&self, attempt: Attempt) -> Verdict {
+        let notes = Notes::begin(Arc::clone(&self.clock));
+        let errand = Errand { attempt: &attempt, notes: &notes, limits: &self.limits, resolvers: &self.resolvers };
+        let tried = async {
+            match attempt.kind {
+                ChallengeType::Http01 => http01::prove(&errand).await,
+                ChallengeType::Dns01 => dns01::prove(&errand).await,
+            }
+        };
+        // Nothing here panics on what the network sends, and much code that is not ours reads it too: an attempt that
+        // never ended would leave its order waiting for ever.
+        let caught = AssertUnwindSafe(tried).catch_unwind();
+        let outcome = match timeout(self.limits.attempt, caught).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(errand.broken()),
+            Err(_) => Err(errand.overdue()),
+        };
+        Verdict { outcome, transcript: notes.end() }
+    }
+}
+
+/// What every way of validating works with: the attempt, and where it may write, how long it may take, whom it may ask.
+struct Errand<'a> {
+    attempt: &'a Attempt,
+    notes: &'a Notes,
+    limits: &'a Limits,
+    resolvers: &'a Resolvers,
+}
+
+impl Errand<'_> {
+    fn broken(&self) -> Problem {
+        self.notes.note(Happening::GaveUp { reason: "the validator panicked; the log says where".into() });
+        let detail = "the validation failed by a fault of this server; try again, and tell its operator";
+        Problem::new(ProblemType::ServerInternal, detail)
+    }
+
+    fn overdue(&self) -> Problem {
+        let limit = self.limits.attempt;
+        self.notes.note(Happening::GaveUp { reason: format!("the attempt took longer than {limit:?}") });
+        let kind = match self.attempt.kind {
+            ChallengeType::Http01 => ProblemType::Connection,
+            ChallengeType::Dns01 => ProblemType::Dns,
+        };
+        Problem::new(
+            kind,
+            format!(
+                "the {} validation of {} did not end within {limit:?}; make its servers answer faster and try again",
+                self.attempt.kind, self.attempt.identifier
+            ),
+        )
+    }
+}

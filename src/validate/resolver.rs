@@ -1,0 +1,359 @@
+//! Questions to the DNS: the profile's resolvers, one after the other, every answer noted.
+//!
+//! Each resolver has a client of its own. A client for them all would choose among them itself and not tell whose
+//! answer it passes on.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chancery_machine::identifier::DnsName;
+use chancery_machine::network::NetworkRules;
+use chancery_machine::problem::{Problem, ProblemType};
+use chancery_machine::transcript::{Happening, excerpt};
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
+use thiserror::Error;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::Limits;
+use super::notes::Notes;
+
+/// How many sets of resolvers keep their clients: about as many as there are profiles in use.
+const KEPT: usize = 32;
+
+/// How many records of one answer stand in the transcript.
+const NOTED: usize = 16;
+
+/// Why there is no answer; for operators. Clients read [`LookupError::problem`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum LookupError {
+    #[error("NXDOMAIN")]
+    NoSuchName,
+    #[error("no such record")]
+    NoData,
+    #[error("{0}")]
+    Failed(String),
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    #[error("the name is longer than the DNS allows")]
+    TooLong,
+    #[error("this server has no resolver: {0}")]
+    NoResolver(String),
+}
+
+impl LookupError {
+    /// What the client is told: `subject` is what was asked for, `record` the types, and `wanted` completes "create
+    /// the record …".
+    pub(super) fn problem(&self, subject: &str, record: &str, wanted: &str) -> Problem {
+        let detail = match self {
+            Self::NoSuchName => format!(
+                "{subject} does not exist in the DNS (NXDOMAIN); create the {record} record {wanted}, wait until all \
+                 name servers of the zone answer with it, and try again"
+            ),
+            Self::NoData => format!(
+                "{subject} has no {record} record; create the {record} record {wanted}, wait until all name servers \
+                 of the zone answer with it, and try again"
+            ),
+            Self::Failed(code) => format!(
+                "the resolver could not find the {record} records of {subject}: {code}; check that the zone's name \
+                 servers answer and, if it is signed, that its signatures are valid"
+            ),
+            Self::Timeout(limit) => format!(
+                "no resolver answered for the {record} records of {subject} within {limit:?}; check that the zone's \
+                 name servers can be reached, and try again"
+            ),
+            Self::TooLong => format!("{subject} is longer than the 255 octets that the DNS allows for a name"),
+            Self::NoResolver(_) => {
+                let detail = "this server has no DNS resolver; its operator has to name one in the profile";
+                return Problem::new(ProblemType::ServerInternal, detail);
+            }
+        };
+        Problem::new(ProblemType::Dns, detail)
+    }
+}
+
+/// Asks resolvers. Keeps their clients, with connections and timing, but never an answer.
+pub(super) struct Resolvers {
+    per_try: Duration,
+    per_lookup: Duration,
+    kept: Mutex<Vec<(Vec<SocketAddr>, Arc<[Resolver]>)>>,
+}
+
+struct Resolver {
+    address: SocketAddr,
+    client: TokioResolver,
+}
+
+impl Resolvers {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { per_try: limits.dns_try, per_lookup: limits.dns_lookup, kept: Mutex::new(Vec::new()) }
+    }
+
+    /// The addresses of a name, IPv6 and IPv4 in turn, IPv6 first, so that a few tries reach both (RFC 8305 section 4).
+    pub(super) async fn addresses(
+        &self,
+        rules: &NetworkRules,
+        name: &DnsName,
+        notes: &Notes,
+    ) -> Result<Vec<IpAddr>, LookupError> {
+        if name.as_str() == "localhost" || name.as_str().ends_with(".localhost") {
+            let loopback = vec![IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
+            notes.note(Happening::Resolved {
+                resolver: "RFC 6761 section 6.3".into(),
+                name: name.to_string(),
+                record: "AAAA, A".into(),
+                answer: Ok(loopback.iter().map(ToString::to_string).collect()),
+            });
+            return Ok(loopback);
+        }
+        let (aaaa, a) = tokio::join!(
+            self.ask(rules, name.as_str(), RecordType::AAAA, notes),
+            self.ask(rules, name.as_str(), RecordType::A, notes),
+        );
+        // A zone whose servers fail for one family is still reachable over the other.
+        let (v6, v4) = match (aaaa, a) {
+            (Err(_), Err(error)) => return Err(error),
+            (v6, v4) => (v6.unwrap_or_default(), v4.unwrap_or_default()),
+        };
+        let (mut v6, mut v4) =
+            (v6.iter().filter_map(|data| data.ip_addr()), v4.iter().filter_map(|data| data.ip_addr()));
+        let mut addresses = Vec::new();
+        loop {
+            match (v6.next(), v4.next()) {
+                (None, None) => return Ok(addresses),
+                (sixth, fourth) => addresses.extend(sixth.into_iter().chain(fourth)),
+            }
+        }
+    }
+
+    /// The TXT records of a name, the strings of each put together.
+    pub(super) async fn texts(
+        &self,
+        rules: &NetworkRules,
+        name: &str,
+        notes: &Notes,
+    ) -> Result<Vec<Vec<u8>>, LookupError> {
+        let found = self.ask(rules, name, RecordType::TXT, notes).await?;
+        Ok(found.iter().filter_map(text).collect())
+    }
+
+    /// What the first resolver that has an answer, even a negative one, says.
+    async fn ask(
+        &self,
+        rules: &NetworkRules,
+        name: &str,
+        kind: RecordType,
+        notes: &Notes,
+    ) -> Result<Vec<RData>, LookupError> {
+        // With the root dot: absolute, so that no search list is ever applied.
+        let absolute = Name::from_ascii(format!("{name}.")).map_err(|_| LookupError::TooLong)?;
+        let resolvers = self.of(rules).inspect_err(|error| {
+            notes.note(Happening::GaveUp { reason: excerpt(&error.to_string()) });
+        })?;
+        let deadline = Instant::now() + self.per_lookup;
+        let mut failure = LookupError::Timeout(self.per_lookup);
+        for resolver in resolvers.iter() {
+            let asked = timeout(self.per_try, resolver.client.lookup(absolute.clone(), kind));
+            let answer = match timeout_at(deadline, asked).await {
+                Ok(Ok(Ok(lookup))) => records(&absolute, kind, lookup.answers()),
+                Ok(Ok(Err(error))) => Err(self.reason(&error)),
+                Ok(Err(_)) => Err(LookupError::Timeout(self.per_try)),
+                Err(_) => Err(LookupError::Timeout(self.per_lookup)),
+            };
+            notes.note(Happening::Resolved {
+                resolver: resolver.address.to_string(),
+                name: excerpt(name),
+                record: kind.to_string(),
+                answer: answer.as_ref().map(|found| noted(found)).map_err(ToString::to_string),
+            });
+            match answer {
+                Ok(found) => return Ok(found),
+                Err(error @ (LookupError::NoSuchName | LookupError::NoData)) => return Err(error),
+                // A response code tells more than silence does.
+                Err(error @ LookupError::Failed(_)) => failure = error,
+                Err(LookupError::Timeout(_) | LookupError::TooLong | LookupError::NoResolver(_)) => {}
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+        }
+        Err(failure)
+    }
+
+    /// The clients for the resolvers that these rules name.
+    fn of(&self, rules: &NetworkRules) -> Result<Arc<[Resolver]>, LookupError> {
+        // Read each time, so that a host that moves to another network needs no restart.
+        let addresses = if rules.resolvers.is_empty() { of_the_system()? } else { rules.resolvers.clone() };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = kept.iter().position(|(known, _)| *known == addresses) {
+            let entry = kept.remove(place);
+            let resolvers = Arc::clone(&entry.1);
+            kept.push(entry);
+            return Ok(resolvers);
+        }
+        let resolvers = addresses
+            .iter()
+            .map(|&address| self.client(address).map(|client| Resolver { address, client }))
+            .collect::<Result<Arc<[_]>, _>>()
+            .map_err(|error| LookupError::NoResolver(error.to_string()))?;
+        if kept.len() >= KEPT {
+            kept.remove(0);
+        }
+        kept.push((addresses, Arc::clone(&resolvers)));
+        Ok(resolvers)
+    }
+
+    fn client(&self, address: SocketAddr) -> Result<TokioResolver, NetError> {
+        let over = |mut connection: ConnectionConfig| {
+            connection.port = address.port();
+            connection
+        };
+        let connections = vec![over(ConnectionConfig::udp()), over(ConnectionConfig::tcp())];
+        let server = NameServerConfig::new(address.ip(), true, connections);
+        let config = ResolverConfig::from_name_servers(vec![server]);
+        let mut options = ResolverOpts::default();
+        options.timeout = self.per_try;
+        // Each try repeats its UDP packet by itself; a server that failed is not asked again within one attempt.
+        options.attempts = 0;
+        options.cache_size = 0;
+        options.use_hosts_file = ResolveHosts::Never;
+        options.case_randomization = true;
+        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options).build()
+    }
+
+    fn reason(&self, error: &NetError) -> LookupError {
+        match error {
+            NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+                ResponseCode::NXDomain => LookupError::NoSuchName,
+                ResponseCode::NoError => LookupError::NoData,
+                code => failed(code),
+            },
+            NetError::Dns(DnsError::ResponseCode(code)) => failed(*code),
+            NetError::Timeout => LookupError::Timeout(self.per_try),
+            NetError::Io(_) | NetError::NoConnections | NetError::Busy => {
+                LookupError::Failed("the resolver cannot be reached".into())
+            }
+            _ => LookupError::Failed("the resolver's answer makes no sense".into()),
+        }
+    }
+}
+
+fn failed(code: ResponseCode) -> LookupError {
+    LookupError::Failed(match code {
+        ResponseCode::ServFail => "it answered SERVFAIL".into(),
+        ResponseCode::Refused => "it answered REFUSED".into(),
+        other => format!("it answered with response code {}", u16::from(other)),
+    })
+}
+
+fn of_the_system() -> Result<Vec<SocketAddr>, LookupError> {
+    let (config, _) = read_system_conf().map_err(|error| LookupError::NoResolver(error.to_string()))?;
+    let mut addresses = Vec::new();
+    for server in config.name_servers() {
+        let port = server.connections.first().map_or(53, |connection| connection.port);
+        let address = SocketAddr::new(server.ip, port);
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    if addresses.is_empty() {
+        return Err(LookupError::NoResolver("the system names none".into()));
+    }
+    Ok(addresses)
+}
+
+/// The records of this type that belong to the name or to what its CNAMEs lead to, whatever else the answer holds.
+fn records(name: &Name, kind: RecordType, answers: &[Record]) -> Result<Vec<RData>, LookupError> {
+    let mut owner = name;
+    // As often as there are records: a loop of CNAMEs ends too.
+    for _ in answers {
+        let alias = answers.iter().find_map(|record| match &record.data {
+            RData::CNAME(target) if record.name == *owner => Some(&target.0),
+            _ => None,
+        });
+        match alias {
+            Some(target) => owner = target,
+            None => break,
+        }
+    }
+    let found = answers
+        .iter()
+        .filter(|record| record.name == *owner && record.record_type() == kind)
+        .map(|record| record.data.clone())
+        .collect::<Vec<_>>();
+    if found.is_empty() { Err(LookupError::NoData) } else { Ok(found) }
+}
+
+fn text(data: &RData) -> Option<Vec<u8>> {
+    match data {
+        RData::TXT(text) => Some(text.txt_data.concat()),
+        _ => None,
+    }
+}
+
+fn noted(found: &[RData]) -> Vec<String> {
+    let mut lines = found
+        .iter()
+        .take(NOTED)
+        .map(|data| match text(data) {
+            Some(text) => excerpt(&String::from_utf8_lossy(&text)),
+            None => excerpt(&data.to_string()),
+        })
+        .collect::<Vec<_>>();
+    if found.len() > NOTED {
+        lines.push(format!("and {} more", found.len() - NOTED));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hickory_resolver::proto::rr::rdata::{CNAME, TXT};
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).expect("a name")
+    }
+
+    fn record(owner: &str, data: RData) -> Record {
+        Record::from_rdata(name(owner), 60, data)
+    }
+
+    fn txt(text: &str) -> RData {
+        RData::TXT(TXT::new(vec![text.to_owned()]))
+    }
+
+    #[test]
+    fn only_what_the_name_leads_to_is_taken() {
+        let answers = [
+            record("b.test.", txt("right")),
+            record("other.test.", txt("wrong")),
+            record("A.test.", RData::CNAME(CNAME(name("B.test.")))),
+            record("b.test.", RData::from(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+        ];
+        assert_eq!(records(&name("a.test."), RecordType::TXT, &answers), Ok(vec![txt("right")]));
+        assert_eq!(records(&name("c.test."), RecordType::TXT, &answers), Err(LookupError::NoData));
+        assert_eq!(records(&name("a.test."), RecordType::AAAA, &answers), Err(LookupError::NoData));
+    }
+
+    #[test]
+    fn few_clients_are_kept_and_the_last_used_ones() {
+        let resolvers = Resolvers::new(&Limits::default());
+        let of = |port| {
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            resolvers.of(&NetworkRules { resolvers: vec![address], ..NetworkRules::default() }).expect("clients")
+        };
+        let first = of(1);
+        for port in 2..=200 {
+            of(port);
+            assert!(Arc::ptr_eq(&first, &of(1)), "{port}");
+        }
+        assert_eq!(resolvers.kept.lock().expect("nothing panicked").len(), KEPT);
+    }
+}

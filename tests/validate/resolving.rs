@@ -1,0 +1,106 @@
+//! Resolvers that fail, fall silent, or take turns.
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery::validate::{Limits, Validators};
+use chancery_actors::ports::Validate as _;
+use chancery_machine::challenge::ChallengeType;
+use chancery_machine::problem::ProblemType;
+use chancery_machine::transcript::Happening;
+
+use crate::dns::{DnsServer, Trouble};
+use crate::{Now, attempt, dns01, failed, happened, patient, rules, run};
+
+const HOST: &str = "_acme-challenge.www.example.test";
+
+fn short() -> Limits {
+    Limits { dns_try: Duration::from_millis(300), dns_lookup: Duration::from_millis(600), ..patient() }
+}
+
+#[tokio::test]
+async fn a_failing_zone_is_told_from_a_missing_record() {
+    for (trouble, word) in [(Trouble::ServFail, "SERVFAIL"), (Trouble::Refused, "REFUSED")] {
+        let dns = DnsServer::start();
+        dns.zone().add_txt(HOST, &dns01::digest());
+        dns.zone().set_trouble(HOST, Some(trouble));
+        let verdict = run(patient(), attempt(ChallengeType::Dns01, "www.example.test", rules(&dns, 80))).await;
+        failed(&verdict, ProblemType::Dns, &[HOST, word]);
+        assert!(happened(&verdict.transcript, |what| matches!(
+            what,
+            Happening::Resolved { answer: Err(answer), .. } if answer.contains(word)
+        )));
+    }
+}
+
+#[tokio::test]
+async fn silence_ends_with_the_limit() {
+    let dns = DnsServer::start();
+    dns.zone().set_trouble(HOST, Some(Trouble::Silence));
+    let verdict = run(short(), attempt(ChallengeType::Dns01, "www.example.test", rules(&dns, 80))).await;
+    failed(&verdict, ProblemType::Dns, &[HOST, "no resolver answered"]);
+}
+
+#[tokio::test]
+async fn the_next_resolver_is_asked_when_one_is_of_no_use() {
+    for trouble in [Trouble::ServFail, Trouble::Refused, Trouble::Silence] {
+        let (first, second) = (DnsServer::start(), DnsServer::start());
+        first.zone().set_trouble(HOST, Some(trouble));
+        second.zone().add_txt(HOST, &dns01::digest());
+        let mut rules = rules(&first, 80);
+        rules.resolvers.push(second.address());
+        let limits = Limits { dns_lookup: Duration::from_secs(60), ..short() };
+        let verdict = run(limits, attempt(ChallengeType::Dns01, "www.example.test", rules)).await;
+        assert_eq!(verdict.outcome, Ok(()), "{trouble:?} {:#?}", verdict.transcript);
+        let asked = verdict.transcript.steps.iter().filter_map(|step| match &step.what {
+            Happening::Resolved { resolver, answer, .. } => Some((resolver.clone(), answer.is_ok())),
+            _ => None,
+        });
+        let expected = [(first.address().to_string(), false), (second.address().to_string(), true)];
+        assert_eq!(asked.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_resolver_that_says_no_is_believed() {
+    let (first, second) = (DnsServer::start(), DnsServer::start());
+    second.zone().add_txt(HOST, &dns01::digest());
+    let mut rules = rules(&first, 80);
+    rules.resolvers.push(second.address());
+    let verdict = run(patient(), attempt(ChallengeType::Dns01, "www.example.test", rules)).await;
+    failed(&verdict, ProblemType::Dns, &["NXDOMAIN"]);
+    assert_eq!(second.zone().questions(), []);
+}
+
+#[tokio::test]
+async fn a_resolver_that_does_not_run_is_named_as_the_fault() {
+    let dns = DnsServer::start();
+    let mut rules = rules(&dns, 80);
+    // Bound, so that no other test gets the port, and never read.
+    let dead = UdpSocket::bind("127.0.0.1:0").expect("a free UDP port");
+    rules.resolvers = vec![dead.local_addr().expect("a bound socket has an address")];
+    let verdict = run(short(), attempt(ChallengeType::Dns01, "www.example.test", rules)).await;
+    failed(&verdict, ProblemType::Dns, &["no resolver answered"]);
+}
+
+#[tokio::test]
+async fn no_answer_is_kept_for_the_next_attempt() {
+    let dns = DnsServer::start();
+    let validators = Validators::new(Arc::new(Now), patient());
+    let asked = attempt(ChallengeType::Dns01, "www.example.test", rules(&dns, 80));
+    failed(&validators.attempt(asked.clone()).await, ProblemType::Dns, &["NXDOMAIN"]);
+    dns.zone().add_txt(HOST, &dns01::digest());
+    assert_eq!(validators.attempt(asked.clone()).await.outcome, Ok(()));
+    dns.zone().clear_txt(HOST);
+    failed(&validators.attempt(asked).await, ProblemType::Dns, &["NXDOMAIN"]);
+}
+
+#[tokio::test]
+async fn the_case_of_questions_is_random() {
+    let dns = DnsServer::start();
+    // Of 2^69 ways to write this question, one has no capital letter.
+    let name = format!("{}.example.test", "a".repeat(45));
+    failed(&run(patient(), attempt(ChallengeType::Dns01, &name, rules(&dns, 80))).await, ProblemType::Dns, &[]);
+    assert!(dns.zone().capitals());
+}
