@@ -3,6 +3,8 @@
 //! Each resolver has a client of its own. A client for them all would choose among them itself and not tell whose
 //! answer it passes on.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "record types and response codes are open sets, few of them ours")]
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -82,7 +84,8 @@ impl LookupError {
 pub(super) struct Resolvers {
     per_try: Duration,
     per_lookup: Duration,
-    kept: Mutex<Vec<(Vec<SocketAddr>, Arc<[Resolver]>)>>,
+    /// Sets of resolvers, the last used at the end.
+    kept: Mutex<Vec<Arc<[Resolver]>>>,
 }
 
 struct Resolver {
@@ -121,8 +124,7 @@ impl Resolvers {
             (Err(_), Err(error)) => return Err(error),
             (v6, v4) => (v6.unwrap_or_default(), v4.unwrap_or_default()),
         };
-        let (mut v6, mut v4) =
-            (v6.iter().filter_map(|data| data.ip_addr()), v4.iter().filter_map(|data| data.ip_addr()));
+        let (mut v6, mut v4) = (v6.iter().filter_map(RData::ip_addr), v4.iter().filter_map(RData::ip_addr));
         let mut addresses = Vec::new();
         loop {
             match (v6.next(), v4.next()) {
@@ -191,10 +193,10 @@ impl Resolvers {
         // Read each time, so that a host that moves to another network needs no restart.
         let addresses = if rules.resolvers.is_empty() { of_the_system()? } else { rules.resolvers.clone() };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = kept.iter().position(|(known, _)| *known == addresses) {
-            let entry = kept.remove(place);
-            let resolvers = Arc::clone(&entry.1);
-            kept.push(entry);
+        let same = |known: &Arc<[Resolver]>| known.iter().map(|resolver| &resolver.address).eq(&addresses);
+        if let Some(place) = kept.iter().position(same) {
+            let resolvers = kept.remove(place);
+            kept.push(Arc::clone(&resolvers));
             return Ok(resolvers);
         }
         let resolvers = addresses
@@ -205,7 +207,7 @@ impl Resolvers {
         if kept.len() >= KEPT {
             kept.remove(0);
         }
-        kept.push((addresses, Arc::clone(&resolvers)));
+        kept.push(Arc::clone(&resolvers));
         Ok(resolvers)
     }
 

@@ -216,9 +216,9 @@ impl Contents {
             let host = key(&owner.to_ascii());
             let records = self.records.get(&host).map(Vec::as_slice).unwrap_or_default();
             let mut found = records.iter().filter(|data| data.record_type() == kind).cloned().collect::<Vec<_>>();
-            let alias = records.iter().find_map(|data| match data {
-                RData::CNAME(target) => Some(target.0.clone()),
-                _ => None,
+            let alias = records.iter().find_map(|data| {
+                let RData::CNAME(target) = data else { return None };
+                Some(target.0.clone())
             });
             if found.is_empty() && alias.is_none() {
                 found.extend(self.defaults.iter().map(|&ip| RData::from(ip)).filter(|data| data.record_type() == kind));

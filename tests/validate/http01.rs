@@ -269,9 +269,9 @@ async fn the_next_address_is_tried_when_one_refuses() {
     }
     let verdict = validate(rules(&dns, web.port())).await;
     assert_eq!(verdict.outcome, Ok(()), "{:#?}", verdict.transcript);
-    let tried = verdict.transcript.steps.iter().filter_map(|step| match &step.what {
-        Happening::Connected { to, error } => Some((to.clone(), error.is_some())),
-        _ => None,
+    let tried = verdict.transcript.steps.iter().filter_map(|step| {
+        let Happening::Connected { to, error } = &step.what else { return None };
+        Some((to.clone(), error.is_some()))
     });
     let port = web.port();
     assert_eq!(

@@ -53,9 +53,9 @@ async fn the_next_resolver_is_asked_when_one_is_of_no_use() {
         let limits = Limits { dns_lookup: Duration::from_secs(60), ..short() };
         let verdict = run(limits, attempt(ChallengeType::Dns01, "www.example.test", rules)).await;
         assert_eq!(verdict.outcome, Ok(()), "{trouble:?} {:#?}", verdict.transcript);
-        let asked = verdict.transcript.steps.iter().filter_map(|step| match &step.what {
-            Happening::Resolved { resolver, answer, .. } => Some((resolver.clone(), answer.is_ok())),
-            _ => None,
+        let asked = verdict.transcript.steps.iter().filter_map(|step| {
+            let Happening::Resolved { resolver, answer, .. } = &step.what else { return None };
+            Some((resolver.clone(), answer.is_ok()))
         });
         let expected = [(first.address().to_string(), false), (second.address().to_string(), true)];
         assert_eq!(asked.collect::<Vec<_>>(), expected);
