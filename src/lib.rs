@@ -1,3 +1,4 @@
 //! Lib.
 
+pub mod acme;
 pub mod validate;

@@ -1,3 +1,28 @@
 //! The engine: supervised actors that drive the machines of `chancery-machine`, and the ports to the world.
+//!
+//! One turn is the same for every kind of object: the event goes to the machine, the step to the journal, the reply to
+//! the caller, and only then is anything done about it. [`engine::Engine`] is the front; [`ports`] is the back.
 
+mod account;
+mod authorization;
+mod certificate;
+mod crl;
+pub mod engine;
+pub mod error;
+pub mod finalize;
+mod issuer;
+mod journal;
+mod order;
+pub mod place;
 pub mod ports;
+pub mod profiles;
+mod resident;
+mod shard;
+mod sweep;
+mod terms;
+mod validator;
+mod world;
+
+pub use engine::Engine;
+pub use resident::Versioned;
+pub use world::{Ports, Settings};

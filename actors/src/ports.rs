@@ -9,6 +9,7 @@ use chancery_machine::challenge::{ChallengeType, Token};
 use chancery_machine::id::{AuthorityId, Id};
 use chancery_machine::identifier::{Identifier, Subject};
 use chancery_machine::network::NetworkRules;
+pub use chancery_machine::order::Draft;
 use chancery_machine::problem::Problem;
 use chancery_machine::profile::RaProfile;
 use chancery_machine::time::Timestamp;
@@ -268,23 +269,6 @@ pub struct DraftRequest {
     pub now: Timestamp,
 }
 
-/// A linted certificate that only waits for its signature: enough to sign it now or after a crash, to the same bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// What will sign.
-    pub authority: AuthorityId,
-    /// Big-endian, positive, at most 20 octets (RFC 5280 section 4.1.2.2).
-    pub serial: Vec<u8>,
-    /// Its notBefore.
-    pub not_before: Timestamp,
-    /// Its notAfter.
-    pub not_after: Timestamp,
-    /// DER of the SubjectPublicKeyInfo.
-    pub public_key: Vec<u8>,
-    /// DER of the TBSCertificate: exactly what is signed.
-    pub tbs: Vec<u8>,
-}
-
 /// Why a CSR gets no certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DraftError {
@@ -348,6 +332,9 @@ pub trait Issue: Send + Sync + 'static {
     /// # Errors
     /// [`SignError`]; the order goes on waiting.
     fn sign(&self, draft: &Draft) -> Result<Vec<u8>, SignError>;
+
+    /// Every authority that can sign: the publisher keeps a CRL of each.
+    fn authorities(&self) -> Vec<AuthorityId>;
 
     /// The DER certificates above an end entity of this authority, the issuing one first, without the root.
     ///

@@ -1,0 +1,409 @@
+//! The order (RFC 8555 section 7.1.3).
+//!
+//! ```text
+//!  pending --------------+
+//!     |                  |
+//!     | All authz        |
+//!     | "valid"          |
+//!     V                  |
+//!   ready ---------------+
+//!     |                  |
+//!     | Receive          |
+//!     | finalize         |
+//!     | request          |
+//!     V                  |
+//! processing ------------+
+//!     |                  |
+//!     | Certificate      | Error or
+//!     | issued           | Authorization failure
+//!     V                  V
+//!   valid             invalid
+//! ```
+//!
+//! (RFC 8555 section 7.1.6; [`crate::diagram`] prints it from the code.)
+
+use minicbor::{Decode, Encode};
+
+use crate::id::{AccountId, AuthorityId, AuthorizationId, CertificateId};
+use crate::identifier::Subject;
+use crate::machine::{Machine, Step};
+use crate::problem::{Problem, ProblemType};
+use crate::profile::{Endpoint, ProfileName, ProfileRevision};
+use crate::rejection::Rejection;
+use crate::time::Timestamp;
+
+/// An order: what was asked for, which never changes, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Order {
+    /// What was asked for.
+    #[n(0)]
+    pub terms: OrderTerms,
+    /// Where it stands.
+    #[n(1)]
+    pub state: OrderState,
+}
+
+/// What an order asks for, fixed when it is placed (RFC 8555 section 7.1.3: identifiers and authorizations of an order
+/// never change).
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct OrderTerms {
+    /// Who asks.
+    #[n(0)]
+    pub account: AccountId,
+    /// Under which form of URL.
+    #[n(1)]
+    pub endpoint: Endpoint,
+    /// The ACME Profile whose rules hold for it.
+    #[n(2)]
+    pub acme_profile: ProfileRef,
+    /// The RA Profile that issues.
+    #[n(3)]
+    pub ra_profile: ProfileRef,
+    /// What the certificate is for: sorted, none twice.
+    #[n(4)]
+    pub subjects: Vec<Subject>,
+    /// What has to be valid for it: one for each subject, in the same order.
+    #[n(5)]
+    pub authorizations: Vec<AuthorizationId>,
+    /// When it was placed.
+    #[n(6)]
+    pub created: Timestamp,
+    /// Until when it can be finalized.
+    #[n(7)]
+    pub expires: Timestamp,
+    /// The `notBefore` that was asked for.
+    #[n(8)]
+    pub not_before: Option<Timestamp>,
+    /// The `notAfter` that was asked for.
+    #[n(9)]
+    pub not_after: Option<Timestamp>,
+}
+
+/// A profile, and which of its revisions.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ProfileRef {
+    /// Its name.
+    #[n(0)]
+    pub name: ProfileName,
+    /// The revision that was in force.
+    #[n(1)]
+    pub revision: ProfileRevision,
+}
+
+/// Where an order stands.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum OrderState {
+    /// Waits for authorizations.
+    #[n(0)]
+    Pending {
+        /// Those that are not valid yet; never empty.
+        #[n(0)]
+        outstanding: Vec<AuthorizationId>,
+    },
+    /// Waits for the CSR.
+    #[n(1)]
+    Ready,
+    /// The certificate is decided in every bit but its signature.
+    #[n(2)]
+    Processing {
+        /// What will be signed.
+        #[n(0)]
+        intent: Intent,
+    },
+    /// The certificate is issued.
+    #[n(3)]
+    Valid {
+        /// Which it is.
+        #[n(0)]
+        certificate: CertificateId,
+        /// When its life ends.
+        #[n(1)]
+        not_after: Timestamp,
+    },
+    /// There will be no certificate.
+    #[n(4)]
+    Invalid {
+        /// When that was decided.
+        #[n(0)]
+        at: Timestamp,
+        /// Why.
+        #[n(1)]
+        error: Problem,
+    },
+}
+
+/// The whole intent to issue, stored before anything is signed: a crash gives this certificate or none, never another.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Intent {
+    /// The name under which the certificate will be kept.
+    #[n(0)]
+    pub certificate: CertificateId,
+    /// What will be signed.
+    #[n(1)]
+    pub draft: Draft,
+}
+
+/// A linted certificate that only waits for its signature: enough to sign it now or after a crash, to the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Draft {
+    /// What will sign.
+    #[n(0)]
+    pub authority: AuthorityId,
+    /// Big-endian, positive, at most 20 octets (RFC 5280 section 4.1.2.2).
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub serial: Vec<u8>,
+    /// Its notBefore.
+    #[n(2)]
+    pub not_before: Timestamp,
+    /// Its notAfter.
+    #[n(3)]
+    pub not_after: Timestamp,
+    /// DER of the SubjectPublicKeyInfo.
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub public_key: Vec<u8>,
+    /// DER of the TBSCertificate: exactly what is signed.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub tbs: Vec<u8>,
+}
+
+/// What can happen to an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderEvent {
+    /// An authorization became valid.
+    AuthorizationValid(AuthorizationId),
+    /// An authorization ended in, or left for, a state other than valid.
+    AuthorizationLost {
+        /// Which.
+        authorization: AuthorizationId,
+        /// Why, for the order's `error`.
+        error: Problem,
+    },
+    /// The client sent a CSR that is in order, and a certificate was drafted for it.
+    Finalized(Box<Intent>),
+    /// The intent was signed, and the certificate is stored with this very step.
+    Issued(CertificateId),
+    /// The intent can never be signed.
+    IssuanceFailed(Problem),
+    /// The account was deactivated or revoked.
+    AccountClosed,
+    /// The clock passed `expires`.
+    Expired,
+}
+
+/// What an order can owe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderEffect {
+    /// Sign the intent, and come back with [`OrderEvent::Issued`].
+    Sign(CertificateId),
+}
+
+/// The `status` of an order on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the words of RFC 8555 section 7.1.6")]
+pub enum OrderStatus {
+    Pending,
+    Ready,
+    Processing,
+    Valid,
+    Invalid,
+}
+
+impl OrderStatus {
+    /// The word of the wire.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Processing => "processing",
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+        }
+    }
+
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Pending | Self::Ready | Self::Processing => false,
+            Self::Valid | Self::Invalid => true,
+        }
+    }
+}
+
+impl Order {
+    /// A new order. `outstanding` are those of its authorizations that are not valid yet: with none it is ready at once.
+    #[must_use]
+    pub fn placed(terms: OrderTerms, outstanding: Vec<AuthorizationId>) -> Self {
+        let state = if outstanding.is_empty() { OrderState::Ready } else { OrderState::Pending { outstanding } };
+        Self { terms, state }
+    }
+
+    /// The status that follows from the state at that moment: an order that nobody touched since it expired is invalid.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> OrderStatus {
+        match self.state {
+            OrderState::Pending { .. } | OrderState::Ready if self.lapsed(now) => OrderStatus::Invalid,
+            OrderState::Pending { .. } => OrderStatus::Pending,
+            OrderState::Ready => OrderStatus::Ready,
+            OrderState::Processing { .. } => OrderStatus::Processing,
+            OrderState::Valid { .. } => OrderStatus::Valid,
+            OrderState::Invalid { .. } => OrderStatus::Invalid,
+        }
+    }
+
+    /// The `error` of the wire at that moment.
+    #[must_use]
+    pub fn error(&self, now: Timestamp) -> Option<Problem> {
+        match &self.state {
+            OrderState::Invalid { error, .. } => Some(error.clone()),
+            OrderState::Pending { .. } | OrderState::Ready if self.lapsed(now) => Some(expired()),
+            OrderState::Pending { .. }
+            | OrderState::Ready
+            | OrderState::Processing { .. }
+            | OrderState::Valid { .. } => None,
+        }
+    }
+
+    /// The certificate, once there is one.
+    #[must_use]
+    pub const fn certificate(&self) -> Option<CertificateId> {
+        match self.state {
+            OrderState::Valid { certificate, .. } => Some(certificate),
+            OrderState::Pending { .. }
+            | OrderState::Ready
+            | OrderState::Processing { .. }
+            | OrderState::Invalid { .. } => None,
+        }
+    }
+
+    fn lapsed(&self, now: Timestamp) -> bool {
+        now >= self.terms.expires
+    }
+
+    fn to(&self, state: OrderState) -> Step<Self> {
+        Step::between(self, Self { terms: self.terms.clone(), state })
+    }
+
+    fn fail(&self, now: Timestamp, error: Problem) -> Step<Self> {
+        self.to(OrderState::Invalid { at: now, error })
+    }
+
+    /// Pending and ready end alike by everything that is not progress.
+    fn end_open(&self, event: OrderEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
+        match event {
+            OrderEvent::AuthorizationLost { authorization, error }
+                if self.terms.authorizations.contains(&authorization) =>
+            {
+                Ok(self.fail(now, error))
+            }
+            OrderEvent::AccountClosed => Ok(self.fail(now, account_closed())),
+            OrderEvent::Finalized(_) => Err(Rejection::OrderNotReady(self.status(now))),
+            OrderEvent::AuthorizationValid(_)
+            | OrderEvent::AuthorizationLost { .. }
+            | OrderEvent::Issued(_)
+            | OrderEvent::IssuanceFailed(_)
+            | OrderEvent::Expired => Err(Rejection::Stale),
+        }
+    }
+
+    fn apply_lapsed(&self, event: &OrderEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
+        match event {
+            OrderEvent::Finalized(_) => Err(Rejection::OrderNotReady(OrderStatus::Invalid)),
+            OrderEvent::AuthorizationValid(_)
+            | OrderEvent::AuthorizationLost { .. }
+            | OrderEvent::Issued(_)
+            | OrderEvent::IssuanceFailed(_)
+            | OrderEvent::AccountClosed
+            | OrderEvent::Expired => Ok(self.fail(now, expired())),
+        }
+    }
+
+    fn apply_pending(
+        &self,
+        outstanding: &[AuthorizationId],
+        event: OrderEvent,
+        now: Timestamp,
+    ) -> Result<Step<Self>, Rejection> {
+        match event {
+            OrderEvent::AuthorizationValid(authorization) if outstanding.contains(&authorization) => {
+                let outstanding: Vec<_> = outstanding.iter().copied().filter(|other| *other != authorization).collect();
+                if outstanding.is_empty() {
+                    Ok(self.to(OrderState::Ready))
+                } else {
+                    Ok(self.to(OrderState::Pending { outstanding }))
+                }
+            }
+            other => self.end_open(other, now),
+        }
+    }
+
+    fn apply_ready(&self, event: OrderEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
+        match event {
+            OrderEvent::Finalized(intent) => Ok(self.to(OrderState::Processing { intent: *intent })),
+            other => self.end_open(other, now),
+        }
+    }
+
+    /// Once the intent is stored, only the signature decides. Authorizations were valid at that moment, which is what
+    /// RFC 8555 section 7.4 asks for; an account that closes now does not unmake a certificate that may be signed already.
+    fn apply_processing(&self, intent: &Intent, event: OrderEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
+        match event {
+            OrderEvent::Issued(certificate) if certificate == intent.certificate => {
+                Ok(self.to(OrderState::Valid { certificate, not_after: intent.draft.not_after }))
+            }
+            OrderEvent::IssuanceFailed(error) => Ok(self.fail(now, error)),
+            OrderEvent::Finalized(_) => Err(Rejection::OrderNotReady(OrderStatus::Processing)),
+            OrderEvent::Issued(_)
+            | OrderEvent::AuthorizationValid(_)
+            | OrderEvent::AuthorizationLost { .. }
+            | OrderEvent::AccountClosed
+            | OrderEvent::Expired => Err(Rejection::Stale),
+        }
+    }
+
+    fn apply_final(event: &OrderEvent, status: OrderStatus) -> Rejection {
+        match event {
+            OrderEvent::Finalized(_) => Rejection::OrderNotReady(status),
+            OrderEvent::AuthorizationValid(_)
+            | OrderEvent::AuthorizationLost { .. }
+            | OrderEvent::Issued(_)
+            | OrderEvent::IssuanceFailed(_)
+            | OrderEvent::AccountClosed
+            | OrderEvent::Expired => Rejection::Stale,
+        }
+    }
+}
+
+impl Machine for Order {
+    type Event = OrderEvent;
+    type Effect = OrderEffect;
+
+    fn apply(&self, event: OrderEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
+        match &self.state {
+            OrderState::Pending { .. } | OrderState::Ready if self.lapsed(now) => self.apply_lapsed(&event, now),
+            OrderState::Pending { outstanding } => self.apply_pending(outstanding, event, now),
+            OrderState::Ready => self.apply_ready(event, now),
+            OrderState::Processing { intent } => self.apply_processing(intent, event, now),
+            OrderState::Valid { .. } => Err(Self::apply_final(&event, OrderStatus::Valid)),
+            OrderState::Invalid { .. } => Err(Self::apply_final(&event, OrderStatus::Invalid)),
+        }
+    }
+
+    fn owed(&self) -> Vec<OrderEffect> {
+        match &self.state {
+            OrderState::Processing { intent } => vec![OrderEffect::Sign(intent.certificate)],
+            OrderState::Pending { .. } | OrderState::Ready | OrderState::Valid { .. } | OrderState::Invalid { .. } => {
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn expired() -> Problem {
+    Problem::new(ProblemType::Malformed, "the order expired before it was finalized; place a new one")
+}
+
+fn account_closed() -> Problem {
+    Problem::new(ProblemType::Unauthorized, "the account was closed before the order was finalized")
+}

@@ -1,0 +1,142 @@
+//! The authorization in the engine: how it is found, how its challenges are tried, and how its orders are told.
+
+use std::sync::Arc;
+
+use chancery_machine::account::Account;
+use chancery_machine::authorization::{
+    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, Outcome,
+};
+use chancery_machine::id::{AuthorizationId, Id, OrderId};
+use chancery_machine::machine::Machine;
+use chancery_machine::order::{Order, OrderEvent};
+use chancery_machine::snapshot;
+use chancery_machine::time::Timestamp;
+use tokio::sync::oneshot;
+use tracing::info;
+
+use crate::error::TurnError;
+use crate::ports::{Attempt, Body, Kind};
+use crate::resident::{Performance, Performed, Role, load};
+use crate::terms;
+use crate::validator::Try;
+use crate::world::World;
+
+impl Role for Authorization {
+    const KIND: Kind = Kind::Authorization;
+
+    fn body(&self, world: &World) -> Body {
+        let (terms, over) = match self.state {
+            AuthorizationState::Pending => (vec![terms::open_of(self.terms.account)], self.terms.expires),
+            AuthorizationState::Valid { expires, .. } => (vec![terms::open_of(self.terms.account)], expires),
+            AuthorizationState::Invalid { at, .. }
+            | AuthorizationState::Deactivated { at }
+            | AuthorizationState::Expired { at }
+            | AuthorizationState::Revoked { at } => (Vec::new(), at),
+        };
+        Body {
+            bytes: snapshot::encode(self),
+            owes: !self.owed().is_empty(),
+            terms,
+            unique: Vec::new(),
+            forget_at: Some(over.plus(world.settings.retention)),
+        }
+    }
+
+    fn due(effect: &AuthorizationEffect) -> Option<Timestamp> {
+        match effect {
+            AuthorizationEffect::Validate { due, .. } => Some(*due),
+            AuthorizationEffect::TellOrder { .. } => None,
+        }
+    }
+
+    fn perform(world: Arc<World>, id: Id, state: Self, effect: AuthorizationEffect) -> Performance<Self> {
+        let id = AuthorizationId(id);
+        match effect {
+            AuthorizationEffect::Validate { challenge, attempt, .. } => {
+                Box::pin(async move { validate(&world, id, &state, challenge, attempt).await })
+            }
+            AuthorizationEffect::TellOrder { order, outcome } => {
+                Box::pin(async move { tell(&world, id, &state, order, outcome).await })
+            }
+        }
+    }
+}
+
+async fn validate(
+    world: &World,
+    id: AuthorizationId,
+    authorization: &Authorization,
+    place: u32,
+    attempt: u32,
+) -> Performed<Authorization> {
+    let terms = &authorization.terms;
+    let Some(challenge) = usize::try_from(place).ok().and_then(|place| authorization.challenges.get(place)) else {
+        return Performed::Again("there is no such challenge".into());
+    };
+    // The key of now, not of when the client answered: a key change in between moves the key authorization with it
+    // (RFC 8555 section 7.3.5 lets pending orders live on).
+    let account = match load::<Account>(world, terms.account.0).await {
+        Ok(account) => account.state,
+        Err(error) => return Performed::Again(format!("account {}: {error}", terms.account)),
+    };
+    let profiles = world.profiles.now();
+    let Some(profile) = profiles.acme.get(&terms.acme_profile.name) else {
+        return Performed::Again(format!("ACME Profile {} does not exist any more", terms.acme_profile.name));
+    };
+    let Some((_, validator)) = world.validators.iter().find(|(kind, _)| *kind == challenge.kind) else {
+        return Performed::Again(format!("there is no validator for {}", challenge.kind));
+    };
+    let (reply, verdict) = oneshot::channel();
+    let request = Attempt {
+        kind: challenge.kind,
+        identifier: terms.identifier.clone(),
+        token: challenge.token.clone(),
+        key_authorization: challenge.token.key_authorization(&account.key.thumbprint),
+        network: Arc::new(profile.network.clone()),
+    };
+    let full = || Performed::Again("too many validations are waiting".into());
+    if validator.try_send(Try { account: terms.account, attempt: request, reply }).is_err() {
+        return full();
+    }
+    let Ok(verdict) = verdict.await else { return full() };
+    let kind = challenge.kind;
+    match verdict.outcome {
+        Ok(()) => {
+            info!(authorization = %id, identifier = %terms.identifier, %kind, attempt, "control was proven");
+            let transcript = verdict.transcript;
+            Performed::Done(AuthorizationEvent::AttemptPassed { challenge: place, attempt, transcript }, Vec::new())
+        }
+        Err(error) => {
+            info!(authorization = %id, identifier = %terms.identifier, %kind, attempt, %error, "control was not proven");
+            let transcript = verdict.transcript;
+            let event = AuthorizationEvent::AttemptFailed { challenge: place, attempt, error, transcript };
+            Performed::Done(event, Vec::new())
+        }
+    }
+}
+
+async fn tell(
+    world: &World,
+    id: AuthorizationId,
+    authorization: &Authorization,
+    order: OrderId,
+    outcome: Outcome,
+) -> Performed<Authorization> {
+    let event = match outcome {
+        Outcome::Valid => OrderEvent::AuthorizationValid(id),
+        Outcome::Lost => OrderEvent::AuthorizationLost { authorization: id, error: authorization.loss() },
+    };
+    match world.send::<Order>(order.0, event, &[]).await {
+        // An order that is gone needs to know nothing any more.
+        Ok(_) | Err(TurnError::Absent | TurnError::Rejected(_)) => {
+            Performed::Done(AuthorizationEvent::OrderTold { order, outcome }, Vec::new())
+        }
+        Err(
+            error @ (TurnError::Taken(_)
+            | TurnError::GuardChanged(_)
+            | TurnError::Conflict
+            | TurnError::Busy
+            | TurnError::Unavailable(_)),
+        ) => Performed::Again(format!("order {order}: {error}")),
+    }
+}

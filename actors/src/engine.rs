@@ -1,0 +1,318 @@
+//! The engine's front: what the wire and the operators' interfaces call.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix::prelude::*;
+use chancery_machine::account::{Account, AccountEvent, AccountKey, AccountState};
+use chancery_machine::authorization::{Authorization, AuthorizationEvent};
+use chancery_machine::certificate::{Certificate, CertificateEvent, CertificateRecord, RevocationReason};
+use chancery_machine::challenge::ChallengeType;
+use chancery_machine::crl::Crl;
+use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
+use chancery_machine::order::Order;
+use chancery_machine::profile::Endpoint;
+use chancery_machine::time::Timestamp;
+use tracing::info;
+
+use crate::crl::{self, Publisher, Renew};
+use crate::error::{LoadError, TurnError};
+use crate::issuer::Issuer;
+use crate::journal::{Journal, JournalThread};
+use crate::ports::{Commit, Kind, ObjectId, Revision, SignError, StoreError};
+use crate::profiles::{Declare, ProfileRegistry, ProfileSet};
+use crate::resident::{Versioned, creation, load};
+use crate::shard::Shard;
+use crate::sweep;
+use crate::terms;
+use crate::validator::Validator;
+use crate::world::{Actors, Ports, Routed, Settings, World};
+
+/// A handle on the running engine; cheap to clone, usable from any thread.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) world: Arc<World>,
+    registry: Addr<ProfileRegistry>,
+}
+
+/// What keeps the engine running.
+pub struct Running {
+    arbiters: Vec<Arbiter>,
+    journal: JournalThread,
+}
+
+/// An account that a client asks for.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// With which key.
+    pub key: AccountKey,
+    /// With which contacts.
+    pub contacts: Vec<String>,
+    /// Whether the terms of service were agreed to.
+    pub terms_agreed: bool,
+}
+
+impl Engine {
+    /// Starts the engine; needs a running actix system. What was owed when it stopped last is performed from now on.
+    ///
+    /// # Errors
+    /// Where the system has no thread or event loop to give.
+    pub fn start(ports: Ports, settings: Settings) -> std::io::Result<(Self, Running)> {
+        let (journal, thread) = Journal::start(Arc::clone(&ports.store))?;
+        let shards = settings.shards.max(1);
+        let arbiters: Vec<Arbiter> = (0..=shards).map(|_| Arbiter::new()).collect();
+        let (service, loops) = arbiters.split_first().ok_or_else(|| std::io::Error::other("no event loop"))?;
+        let service = service.handle();
+
+        let (registry, profiles) = ProfileRegistry::new();
+        let registry = ProfileRegistry::start_in_arbiter(&service, |_| registry);
+        let validators = ChallengeType::ALL
+            .iter()
+            .map(|kind| {
+                let port = Arc::clone(&ports.validate);
+                (*kind, Validator::start_in_arbiter(&service, |_| Validator::new(port)))
+            })
+            .collect();
+        let issuer = Issuer::start(&ports.issue, settings.issuers.max(1));
+        let world = Arc::new(World { ports, settings, journal, issuer, profiles, validators, actors: OnceLock::new() });
+        let for_publisher = Arc::clone(&world);
+        let actors = Actors {
+            accounts: spread(&world, loops),
+            orders: spread(&world, loops),
+            authorizations: spread(&world, loops),
+            certificates: spread(&world, loops),
+            publisher: Publisher::start_in_arbiter(&service, |_| Publisher::new(for_publisher)),
+        };
+        actors.publisher.do_send(Renew);
+        // A fresh lock can be set.
+        let _ = world.actors.set(actors);
+        let for_sweep = Arc::clone(&world);
+        service.spawn(async move { sweep::run(for_sweep).await });
+        Ok((Self { world, registry }, Running { arbiters, journal: thread }))
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.world.ports.clock.now()
+    }
+
+    /// The profiles as they are now.
+    #[must_use]
+    pub fn profiles(&self) -> Arc<ProfileSet> {
+        self.world.profiles.now()
+    }
+
+    /// Makes these the profiles.
+    ///
+    /// # Errors
+    /// [`TurnError::Unavailable`] if the server is stopping.
+    pub async fn declare(&self, profiles: ProfileSet) -> Result<(), TurnError> {
+        let stopping = |_| TurnError::Unavailable("the server is stopping".into());
+        self.registry.send(Declare(profiles)).await.map_err(stopping)
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub async fn account(&self, id: AccountId) -> Result<Versioned<Account>, LoadError> {
+        load(&self.world, id.0).await
+    }
+
+    /// An order.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub async fn order(&self, id: OrderId) -> Result<Versioned<Order>, LoadError> {
+        load(&self.world, id.0).await
+    }
+
+    /// An authorization.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub async fn authorization(&self, id: AuthorizationId) -> Result<Versioned<Authorization>, LoadError> {
+        load(&self.world, id.0).await
+    }
+
+    /// A certificate.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub async fn certificate(&self, id: CertificateId) -> Result<Versioned<Certificate>, LoadError> {
+        load(&self.world, id.0).await
+    }
+
+    /// The certificate of exactly these bytes, if it was issued here.
+    ///
+    /// # Errors
+    /// [`LoadError::Absent`] if it was not.
+    pub async fn certificate_of(&self, der: &[u8]) -> Result<Versioned<Certificate>, LoadError> {
+        let found = self.world.ports.store.find(&terms::certificate(der)).await?;
+        load(&self.world, found.ok_or(LoadError::Absent)?.id).await
+    }
+
+    /// The account that this key has at this endpoint.
+    ///
+    /// # Errors
+    /// [`LoadError::Absent`] if it has none.
+    pub async fn account_of(&self, endpoint: &Endpoint, key: &AccountKey) -> Result<Versioned<Account>, LoadError> {
+        let found = self.world.ports.store.find(&terms::account_key(endpoint, &key.thumbprint)).await?;
+        load(&self.world, found.ok_or(LoadError::Absent)?.id).await
+    }
+
+    /// Makes an account, or answers the one that the key has already; `true` if it was made.
+    ///
+    /// # Errors
+    /// [`TurnError`].
+    pub async fn create_account(&self, new: NewAccount) -> Result<(Versioned<Account>, bool), TurnError> {
+        let now = self.now();
+        let id = self.world.new_id();
+        let account = Account {
+            endpoint: new.endpoint,
+            key: new.key,
+            contacts: new.contacts,
+            terms_agreed: new.terms_agreed.then_some(now),
+            created: now,
+            state: AccountState::Valid,
+        };
+        match self.create(id, account).await {
+            Ok(account) => {
+                info!(account = %AccountId(account.id), endpoint = %account.state.endpoint, "account made");
+                Ok((account, true))
+            }
+            Err(TurnError::Taken(holder)) => Ok((load(&self.world, holder.id).await?, false)),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Sends an event to an account.
+    ///
+    /// # Errors
+    /// [`TurnError`]; [`TurnError::Taken`] if another account has the new key.
+    pub async fn change_account(&self, id: AccountId, event: AccountEvent) -> Result<Versioned<Account>, TurnError> {
+        self.world.send(id.0, event, &[]).await
+    }
+
+    /// Has a challenge tried (RFC 8555 section 7.5.1).
+    ///
+    /// # Errors
+    /// [`TurnError`].
+    pub async fn respond(
+        &self,
+        id: AuthorizationId,
+        challenge: u32,
+        guards: &[(ObjectId, Revision)],
+    ) -> Result<Versioned<Authorization>, TurnError> {
+        self.world.send(id.0, AuthorizationEvent::Responded { challenge }, guards).await
+    }
+
+    /// Gives an authorization up (RFC 8555 section 7.5.2).
+    ///
+    /// # Errors
+    /// [`TurnError`].
+    pub async fn deactivate_authorization(&self, id: AuthorizationId) -> Result<Versioned<Authorization>, TurnError> {
+        self.world.send(id.0, AuthorizationEvent::Deactivated, &[]).await
+    }
+
+    /// Revokes a certificate (RFC 8555 section 7.6). The CRL follows.
+    ///
+    /// # Errors
+    /// [`TurnError`].
+    pub async fn revoke(
+        &self,
+        id: CertificateId,
+        reason: Option<RevocationReason>,
+    ) -> Result<Versioned<Certificate>, TurnError> {
+        let revoked = self.world.send(id.0, CertificateEvent::Revoked(reason), &[]).await?;
+        info!(certificate = %id, reason = reason.map(RevocationReason::name), "revoked");
+        Ok(revoked)
+    }
+
+    /// Keeps a certificate that the server issued to itself.
+    ///
+    /// # Errors
+    /// [`TurnError`].
+    pub async fn keep_certificate(&self, record: CertificateRecord) -> Result<Versioned<Certificate>, TurnError> {
+        self.create(self.world.new_id(), Certificate::issued(record)).await
+    }
+
+    /// The orders in an account's list (RFC 8555 section 7.1.2.1), those after `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn orders_of(
+        &self,
+        account: AccountId,
+        after: Option<OrderId>,
+        limit: usize,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let after = after.map(|order| ObjectId { kind: Kind::Order, id: order.0 });
+        let page = self.world.ports.store.list(&terms::orders_of(account), after, limit).await?;
+        Ok(page.into_iter().map(|object| OrderId(object.id)).collect())
+    }
+
+    /// The certificates above those that an authority signs, as [`Issue::chain`](crate::ports::Issue::chain) has it.
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub fn chain(&self, authority: AuthorityId) -> Result<Vec<Vec<u8>>, SignError> {
+        self.world.ports.issue.chain(authority)
+    }
+
+    /// The CRL of an authority, if one was made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn crl(&self, authority: AuthorityId) -> Result<Option<Crl>, StoreError> {
+        Ok(crl::current(&self.world, authority).await?.map(|(_, crl)| crl))
+    }
+
+    /// The SHA-256 by which [`CertificateRecord::spki_sha256`] and [`AccountKey::spki_sha256`] name a key.
+    #[must_use]
+    pub fn key_digest(spki: &[u8]) -> [u8; 32] {
+        terms::sha256(spki)
+    }
+
+    async fn create<M: Routed>(&self, id: Id, state: M) -> Result<Versioned<M>, TurnError> {
+        let commit = Commit { guards: Vec::new(), writes: vec![creation(&self.world, id, &state)] };
+        self.world.journal.commit(commit).await?;
+        Ok(Versioned { id, revision: Revision::ABSENT.next(), state })
+    }
+}
+
+impl Running {
+    /// Stops every actor, and waits until what was handed to the journal is stored. Every [`Engine`] handle has to be
+    /// dropped first.
+    ///
+    /// # Errors
+    /// If the journal's thread panicked, or does not end within `patience`.
+    pub fn stop(self, patience: Duration) -> std::io::Result<()> {
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        for arbiter in self.arbiters {
+            let _ = arbiter.join();
+        }
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(self.journal.join()));
+        match ended.recv_timeout(patience) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(std::io::Error::other("the journal's thread panicked")),
+            Err(_) => Err(std::io::Error::other("the journal did not end in time; nothing that was answered is lost")),
+        }
+    }
+}
+
+fn spread<M: Routed>(world: &Arc<World>, loops: &[Arbiter]) -> Vec<Addr<Shard<M>>> {
+    loops
+        .iter()
+        .map(|arbiter| {
+            let world = Arc::clone(world);
+            Shard::start_in_arbiter(&arbiter.handle(), move |_| Shard::new(world))
+        })
+        .collect()
+}

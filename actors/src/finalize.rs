@@ -1,0 +1,108 @@
+//! Finalizing: from a CSR to a stored intent, and, within a deadline, to a certificate.
+
+use std::time::Duration;
+
+use chancery_machine::id::CertificateId;
+use chancery_machine::order::{Intent, Order, OrderEvent, OrderStatus};
+use chancery_machine::rejection::Rejection;
+use thiserror::Error;
+use tracing::{error, info};
+
+use crate::engine::Engine;
+use crate::error::TurnError;
+use crate::ports::{DraftError, DraftRequest, ObjectId, Revision};
+use crate::profiles::EndpointError;
+use crate::resident::Versioned;
+use crate::terms::{self, sha256};
+
+/// Why an order was not finalized. It stands as it stood.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FinalizeError {
+    /// The CSR is at fault (RFC 8555 section 7.4: badCSR).
+    #[error("{0}")]
+    BadCsr(String),
+    /// The order or the server is at fault.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
+    /// The order's profiles do not exist any more.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The profile allows no sound certificate; the reason is in the log.
+    #[error("the server's settings do not allow this certificate")]
+    Refused,
+}
+
+impl Engine {
+    /// Finalizes an order, and waits at most `patience` for the certificate. The order is then processing, valid or
+    /// invalid.
+    ///
+    /// # Errors
+    /// [`FinalizeError`].
+    pub async fn finalize(
+        &self,
+        order: &Versioned<Order>,
+        csr: Vec<u8>,
+        guards: &[(ObjectId, Revision)],
+        patience: Duration,
+    ) -> Result<Versioned<Order>, FinalizeError> {
+        let status = order.state.status(self.now());
+        if status != OrderStatus::Ready {
+            return Err(TurnError::Rejected(Rejection::OrderNotReady(status)).into());
+        }
+        let intent = self.intend(&order.state, csr).await?;
+        let finalized = self.world.send::<Order>(order.id, OrderEvent::Finalized(Box::new(intent)), guards).await?;
+        Ok(self.settled(finalized, patience).await)
+    }
+
+    async fn intend(&self, order: &Order, csr: Vec<u8>) -> Result<Intent, FinalizeError> {
+        let terms = &order.terms;
+        let profiles = self.profiles();
+        let profile = profiles
+            .ra
+            .get(&terms.ra_profile.name)
+            .ok_or_else(|| EndpointError::NoRaProfile(terms.ra_profile.name.clone()))?;
+        let mut serial_entropy = [0; 16];
+        self.world.ports.entropy.fill(&mut serial_entropy);
+        let request = DraftRequest {
+            profile: profile.clone(),
+            csr,
+            subjects: terms.subjects.clone(),
+            serial_entropy,
+            not_before: terms.not_before,
+            not_after: terms.not_after,
+            now: self.now(),
+        };
+        let stopping = |_| FinalizeError::Turn(TurnError::Unavailable("the server is stopping".into()));
+        let draft = match self.world.issuer.draft(request).await.map_err(stopping)? {
+            Ok(draft) => draft,
+            Err(DraftError::BadCsr(reason)) => {
+                info!(account = %terms.account, reason, "a CSR was refused");
+                return Err(FinalizeError::BadCsr(reason));
+            }
+            Err(DraftError::Refused(reason)) => {
+                error!(ra_profile = %terms.ra_profile.name, reason, "no certificate can be drafted under this RA Profile");
+                return Err(FinalizeError::Refused);
+            }
+        };
+        // RFC 8555 section 11.1: whoever holds the certificate's key could otherwise act for the account.
+        let same_key = self.world.ports.store.list(&terms::key(&sha256(&draft.public_key)), None, 1).await;
+        if !same_key.map_err(TurnError::from)?.is_empty() {
+            let advice = "the CSR's key is the key of an ACME account; make a key for the certificate alone";
+            return Err(FinalizeError::BadCsr(advice.into()));
+        }
+        Ok(Intent { certificate: CertificateId(self.world.new_id()), draft })
+    }
+
+    /// Waits until an order is processing no more, at most for `patience`.
+    async fn settled(&self, mut order: Versioned<Order>, patience: Duration) -> Versioned<Order> {
+        let deadline = tokio::time::Instant::now() + patience;
+        while order.state.status(self.now()) == OrderStatus::Processing {
+            match tokio::time::timeout_at(deadline, self.world.watch::<Order>(order.id, order.revision)).await {
+                Ok(Some(changed)) => order = changed,
+                // It goes on without us; the client polls (RFC 8555 section 7.4).
+                Ok(None) | Err(_) => break,
+            }
+        }
+        order
+    }
+}

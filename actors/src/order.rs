@@ -1,0 +1,83 @@
+//! The order in the engine: how it is found, and how its certificate is signed.
+
+use std::sync::Arc;
+
+use chancery_machine::certificate::{Certificate, CertificateRecord};
+use chancery_machine::id::{Id, OrderId};
+use chancery_machine::order::{Intent, Order, OrderEffect, OrderEvent, OrderState};
+use chancery_machine::problem::{Problem, ProblemType};
+use chancery_machine::snapshot;
+use tracing::{error, info};
+
+use crate::ports::{Body, Kind, SignError};
+use crate::resident::{Performance, Performed, Role, creation};
+use crate::terms::{self, sha256};
+use crate::world::World;
+
+impl Role for Order {
+    const KIND: Kind = Kind::Order;
+
+    fn body(&self, world: &World) -> Body {
+        let account = self.terms.account;
+        let (terms, over) = match &self.state {
+            OrderState::Pending { .. } | OrderState::Ready => {
+                (vec![terms::orders_of(account), terms::open_of(account)], Some(self.terms.expires))
+            }
+            OrderState::Processing { .. } => (vec![terms::orders_of(account)], None),
+            OrderState::Valid { not_after, .. } => (vec![terms::orders_of(account)], Some(*not_after)),
+            OrderState::Invalid { at, .. } => (Vec::new(), Some(*at)),
+        };
+        Body {
+            bytes: snapshot::encode(self),
+            owes: matches!(self.state, OrderState::Processing { .. }),
+            terms,
+            unique: Vec::new(),
+            forget_at: over.map(|over| over.plus(world.settings.retention)),
+        }
+    }
+
+    fn perform(world: Arc<World>, id: Id, state: Self, effect: OrderEffect) -> Performance<Self> {
+        match effect {
+            OrderEffect::Sign(_) => Box::pin(async move { sign(&world, OrderId(id), &state).await }),
+        }
+    }
+}
+
+async fn sign(world: &World, id: OrderId, order: &Order) -> Performed<Order> {
+    let OrderState::Processing { intent } = &order.state else {
+        return Performed::Again("the order has nothing to sign".into());
+    };
+    match world.issuer.sign(intent.draft.clone()).await {
+        Ok(Ok(der)) => {
+            let certificate = certificate(world, id, order, intent, der);
+            let Some(subject) = order.terms.subjects.first() else {
+                return Performed::Again("the order has no identifiers".into());
+            };
+            info!(order = %id, certificate = %intent.certificate, %subject, names = order.terms.subjects.len(), "issued");
+            let creation = creation(world, intent.certificate.0, &certificate);
+            Performed::Done(OrderEvent::Issued(intent.certificate), vec![creation])
+        }
+        Ok(Err(SignError::Refused(finding))) => {
+            error!(order = %id, finding, "the stored intent does not pass the lint; the order fails");
+            let detail = "the server could not issue the certificate; its operator finds the reason in the log";
+            Performed::Done(OrderEvent::IssuanceFailed(Problem::new(ProblemType::ServerInternal, detail)), Vec::new())
+        }
+        Ok(Err(SignError::Unavailable(reason))) => Performed::Again(reason),
+        Err(_) => Performed::Again("the server is stopping".into()),
+    }
+}
+
+fn certificate(world: &World, id: OrderId, order: &Order, intent: &Intent, der: Vec<u8>) -> Certificate {
+    let draft = &intent.draft;
+    Certificate::issued(CertificateRecord {
+        order: Some((order.terms.account, id)),
+        authority: draft.authority,
+        serial: draft.serial.clone(),
+        subjects: order.terms.subjects.clone(),
+        not_before: draft.not_before,
+        not_after: draft.not_after,
+        issued: world.ports.clock.now(),
+        spki_sha256: sha256(&draft.public_key),
+        der,
+    })
+}

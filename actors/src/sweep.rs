@@ -1,0 +1,92 @@
+//! Sweeping: at the start, whatever owes something is woken; from time to time, what nobody needs any more is forgotten.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_machine::account::Account;
+use chancery_machine::authorization::Authorization;
+use chancery_machine::certificate::Certificate;
+use chancery_machine::order::Order;
+use tracing::{debug, info, warn};
+
+use crate::error::TurnError;
+use crate::ports::{Commit, CommitError, Kind, ObjectId, StoreError, Write};
+use crate::world::World;
+
+/// How many objects are looked up at a time.
+const PAGE: usize = 256;
+
+/// How often what is over is looked for.
+const FORGET: Duration = Duration::from_secs(600);
+
+/// How long to wait after a failure of the store.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Sweeps for as long as the engine runs.
+pub(crate) async fn run(world: Arc<World>) {
+    loop {
+        match wake_all(&world).await {
+            Ok(0) => break,
+            Ok(woken) => {
+                info!(objects = woken, "resumed what was owed when the server stopped last");
+                break;
+            }
+            Err(error) => {
+                warn!(%error, "what is owed could not be looked up; it is tried again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    loop {
+        match forget(&world).await {
+            Ok(0) => {}
+            Ok(forgotten) => debug!(objects = forgotten, "forgot what is over"),
+            Err(error) => warn!(%error, "what is over could not be forgotten; it is tried again"),
+        }
+        tokio::time::sleep(FORGET).await;
+    }
+}
+
+async fn wake_all(world: &World) -> Result<usize, TurnError> {
+    let mut after: Option<ObjectId> = None;
+    let mut woken = 0;
+    loop {
+        let page = world.ports.store.owing(after, PAGE).await?;
+        for object in &page {
+            match object.kind {
+                Kind::Account => world.wake::<Account>(object.id).await?,
+                Kind::Order => world.wake::<Order>(object.id).await?,
+                Kind::Authorization => world.wake::<Authorization>(object.id).await?,
+                Kind::Certificate => world.wake::<Certificate>(object.id).await?,
+                // Records, not machines: they owe nothing.
+                Kind::Authority | Kind::Crl => {}
+            }
+        }
+        woken += page.len();
+        after = page.last().copied();
+        if page.len() < PAGE {
+            return Ok(woken);
+        }
+    }
+}
+
+async fn forget(world: &World) -> Result<usize, StoreError> {
+    let mut forgotten = 0;
+    loop {
+        let page = world.ports.store.forgettable(world.ports.clock.now(), PAGE).await?;
+        let mut gone = 0;
+        for (object, revision) in &page {
+            let write = Write { object: *object, expected: *revision, body: None };
+            match world.journal.commit(Commit { guards: Vec::new(), writes: vec![write] }).await {
+                Ok(()) => gone += 1,
+                // It was changed meanwhile: then it is not over, or it is found again next time.
+                Err(CommitError::Conflict(_) | CommitError::Taken { .. }) => {}
+                Err(CommitError::Store(error)) => return Err(error),
+            }
+        }
+        forgotten += gone;
+        if page.len() < PAGE || gone == 0 {
+            return Ok(forgotten);
+        }
+    }
+}
