@@ -64,7 +64,7 @@ fn dehydrated_account_http_01_renewal_revocation_by_account_update_deactivation(
 }
 
 #[test]
-fn dehydrated_dns_01_wildcard_revocation_by_certificate_key() {
+fn dehydrated_dns_01_wildcard_with_p_384() {
     let Some(program) = find("dehydrated") else { return };
     let lab = Lab::new();
     let dehydrated = Dehydrated { program, lab: &lab };
@@ -85,23 +85,4 @@ esac"#,
         .arg(&hook));
     let chain = lab.issued(dehydrated.file("wild", "fullchain.pem"), &names);
     assert!(chain.key().contains("secp384r1"), "{}", chain.key());
-    chain.assert_good(&lab.root());
-}
-
-#[test]
-fn dehydrated_revocation_by_certificate_key() {
-    let Some(program) = find("dehydrated") else { return };
-    let lab = Lab::new();
-    let dehydrated = Dehydrated { program, lab: &lab };
-    run(dehydrated.command(EMAIL).args(["--register", "--accept-terms"]));
-    // dehydrated signs with RSA only, so the certificate's key must be one.
-    run(dehydrated.command(EMAIL).args(["--cron", "--domain", "rsa.test", "--algo", "rsa"]));
-    let chain = lab.issued(dehydrated.file("rsa.test", "fullchain.pem"), &["rsa.test"]);
-    run(dehydrated
-        .command(EMAIL)
-        .arg("--privkey")
-        .arg(dehydrated.file("rsa.test", "privkey.pem"))
-        .arg("--revoke")
-        .arg(dehydrated.file("rsa.test", "cert.pem")));
-    chain.assert_revoked(&lab.root());
 }

@@ -40,6 +40,8 @@ impl Lego<'_> {
         let mut command = self.command(names);
         command.args(["--dns", "exec", "--dns.disable-cp", "--dns.resolvers", &self.lab.dns().address().to_string()]);
         command.env("EXEC_PATH", hook).env("EXEC_POLLING_INTERVAL", "1").env("EXEC_PROPAGATION_TIMEOUT", "30");
+        // It waits that long between two names, a minute if it is not told otherwise.
+        command.env("EXEC_SEQUENCE_INTERVAL", "1");
         command
     }
 

@@ -4,7 +4,7 @@
 //! |--------------|------------------|---------|--------|---------|---------------------|------------|----------------------|
 //! | certbot      | RS256            | x       | x      | x       | account, certificate| it has none| x, x                 |
 //! | lego         | ES256, ES384, RS256 | x    | x      | x       | account             | it has none| it has none          |
-//! | dehydrated   | RS256            | x       | x      | x       | account, certificate| it has none| x, x                 |
+//! | dehydrated   | RS256            | x       | x      | x       | account             | it has none| x, x                 |
 //! | uacme        | ES256, ES384, RS256 | x    | x      | x       | account, certificate| x          | x, x                 |
 //! | acme-tiny    | RS256            | x       |        | x       |                     |            | x                    |
 //! | instant-acme | ES256            | x       | x      | x       | account             | x          | x, x                 |
