@@ -22,7 +22,38 @@ const CRL_PKIX: Linter = &["lint_crl", "lint", "--type", "CRL", "--profile", "PK
 const CRL_BR: Linter = &["lint_crl", "lint", "--type", "CRL", "--profile", "BR"];
 
 /// Findings that are right and stay, each with its reason. Informational ones need none.
-const ACCEPTED: &[(Linter, &str, &str)] = &[];
+const ACCEPTED: &[(Linter, &str, &str)] = &[
+    (
+        PKIX,
+        "pkix.certificate_skid_end_entity_missing",
+        "RFC 5280 section 4.2.1.2 recommends it for end entities, the baseline requirements (7.1.2.7.6) advise against it",
+    ),
+    (
+        INTERMEDIATE,
+        "cabf.serverauth.ca.country_attribute_absent",
+        "the country of whoever operates a private authority is not known when it is made",
+    ),
+    (
+        ROOT,
+        "cabf.serverauth.ca.country_attribute_absent",
+        "the country of whoever operates a private authority is not known when it is made",
+    ),
+    (
+        INTERMEDIATE,
+        "cabf.ca_certificate_no_digital_signature_bit",
+        "needed only where the authority's own key signs OCSP responses, which it does not",
+    ),
+    (
+        ROOT,
+        "cabf.ca_certificate_no_digital_signature_bit",
+        "needed only where the authority's own key signs OCSP responses, which it does not",
+    ),
+    (
+        INTERMEDIATE,
+        "cabf.serverauth.ca.extended_key_usage_extension_absent",
+        "whoever operates a private authority may let it sign for clients too, which a fixed usage would forbid for ever",
+    ),
+];
 
 #[test]
 fn pkilint_has_nothing_against_certificates_and_crls() {
