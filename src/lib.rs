@@ -1,4 +1,9 @@
-//! Lib.
+//! Chancery: an ACME (RFC 8555) certificate authority.
+//!
+//! The engine is in `chancery-actors`, its machines in `chancery-machine`; this crate is the world around them. `acme`
+//! calls the engine; `pki`, `store` and `validate` implement its ports and know neither each other nor HTTP; `cli` wires.
 
 pub mod acme;
+pub mod pki;
+pub mod store;
 pub mod validate;

@@ -197,6 +197,18 @@ impl Engine {
         self.world.send(id.0, event, &[]).await
     }
 
+    /// The same, unless the account has changed since it was seen.
+    ///
+    /// # Errors
+    /// As [`Engine::change_account`], and [`TurnError::GuardChanged`].
+    pub async fn change_account_as_seen(
+        &self,
+        seen: &Versioned<Account>,
+        event: AccountEvent,
+    ) -> Result<Versioned<Account>, TurnError> {
+        self.world.send(seen.id, event, &[seen.guard()]).await
+    }
+
     /// Has a challenge tried (RFC 8555 section 7.5.1).
     ///
     /// # Errors

@@ -108,6 +108,18 @@ impl Revision {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term(pub Vec<u8>);
 
+impl Term {
+    /// The most bytes that a term has. Stores refuse commits with longer ones.
+    pub const LIMIT: usize = 128;
+
+    /// Makes a term, or `None` if it would be too long: such a word is hashed first.
+    #[must_use]
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
+        let bytes = bytes.into();
+        (bytes.len() <= Self::LIMIT).then_some(Self(bytes))
+    }
+}
+
 /// What is kept of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {

@@ -225,6 +225,12 @@ impl<M: Role> Resident<M> {
             return Box::pin(fut::ready(()));
         };
         let revision = current.revision;
+        let object = ObjectId { kind: M::KIND, id: self.id };
+        // A guard of the object itself is settled here, before the machine is asked.
+        if guards.iter().any(|(guarded, seen)| *guarded == object && *seen != revision) {
+            answer(Err(TurnError::GuardChanged(object)));
+            return Box::pin(fut::ready(()));
+        }
         let step = match current.state.apply(event, self.world.ports.clock.now()) {
             Ok(step) => step,
             Err(Rejection::Stale) => {
@@ -236,7 +242,6 @@ impl<M: Role> Resident<M> {
                 return Box::pin(fut::ready(()));
             }
         };
-        let object = ObjectId { kind: M::KIND, id: self.id };
         let mut writes = vec![Write { object, expected: revision, body: Some(step.next.body(&self.world)) }];
         writes.extend(companions);
         let world = Arc::clone(&self.world);

@@ -3,16 +3,31 @@
 //! A request comes in as a [`jws`] in flattened JSON, names its key by a [`jwk`] or an account URL, spends a
 //! [`nonce`], and says what it wants in its [`payload`]. What is wrong with it leaves as a [`problem`].
 
+mod account;
 pub mod algorithm;
+mod authorization;
 pub mod base64url;
+mod certificate;
+mod contact;
+mod directory;
 mod envelope;
 pub mod json;
 pub mod jwk;
 pub mod jws;
 pub mod nonce;
+mod order;
 pub mod payload;
 pub mod problem;
+mod refusal;
+mod reply;
+mod request;
+mod routes;
 mod spki;
+mod urls;
+mod wire;
+
+pub use routes::configure;
+pub use wire::Acme;
 
 #[cfg(test)]
 #[path = "../../tests/support/jws.rs"]

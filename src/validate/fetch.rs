@@ -17,6 +17,9 @@ use super::target::Target;
 const PRODUCT: HeaderValue =
     HeaderValue::from_static(concat!("chancery/", env!("CARGO_PKG_VERSION"), " (ACME http-01 validation; RFC 8555)"));
 
+/// The least that hyper takes as the limit of a head.
+const LEAST_HEAD: usize = 8192;
+
 /// What came back.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -45,7 +48,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(errand.limits.head)
+        .max_buf_size(errand.limits.head.max(LEAST_HEAD))
         .max_headers(errand.limits.fields)
         .handshake(TokioIo::new(stream))
         .await

@@ -19,7 +19,7 @@ pub struct Limits {
     pub addresses: usize,
     /// How many redirects are followed in a row.
     pub redirects: u32,
-    /// Bytes of a response before its body; at least 8192, which is what the HTTP library reads at once.
+    /// Bytes of a response before its body; less than 8192 counts as 8192.
     pub head: usize,
     /// Fields of a response's head.
     pub fields: usize,

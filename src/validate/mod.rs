@@ -14,7 +14,7 @@
 //! | an attempt, from its first question to its verdict | 30 s | it fails: `connection` for http-01, `dns` for dns-01 |
 //! | one question to one resolver, UDP repeats and TCP included | 5 s | the next resolver is asked |
 //! | one question to all resolvers | 15 s | it fails: `dns` |
-//! | CNAMEs followed by us; resolvers follow theirs | 8 | the name counts as one without records |
+//! | CNAMEs in one answer; answers with nothing but CNAMEs | 16; 8 | the name counts as one without records |
 //! | addresses of a name that are tried, IPv6 and IPv4 in turn | 8 | the others are left out |
 //! | a connection to one address | 4 s | the next address is tried |
 //! | a request: connection, TLS, status and body | 10 s | it fails: `connection` |

@@ -25,8 +25,11 @@ pub(super) async fn addresses(errand: &Errand<'_>, target: &Target) -> Result<Ve
     found.retain(|&address| match errand.attempt.network.check(address) {
         Ok(()) => true,
         Err(rule) => {
-            refusals.push((address, rule));
-            errand.notes.note(Happening::AddressRefused { address: address.to_string(), rule: rule.into() });
+            // A name can have thousands of addresses; a few tell the story.
+            if refusals.len() < errand.limits.addresses {
+                refusals.push((address, rule));
+                errand.notes.note(Happening::AddressRefused { address: address.to_string(), rule: rule.into() });
+            }
             false
         }
     });

@@ -29,6 +29,9 @@ use super::notes::Notes;
 /// How many sets of resolvers keep their clients: about as many as there are profiles in use.
 const KEPT: usize = 32;
 
+/// How many CNAMEs of one answer are followed; resolvers give up at about as many.
+const ALIASES: usize = 16;
+
 /// How many records of one answer stand in the transcript.
 const NOTED: usize = 16;
 
@@ -41,6 +44,8 @@ pub(super) enum LookupError {
     NoData,
     #[error("{0}")]
     Failed(String),
+    #[error("the resolver cannot be reached: {0}")]
+    Unreachable(String),
     #[error("no answer within {0:?}")]
     Timeout(Duration),
     #[error("the name is longer than the DNS allows")]
@@ -65,6 +70,10 @@ impl LookupError {
             Self::Failed(code) => format!(
                 "the resolver could not find the {record} records of {subject}: {code}; check that the zone's name \
                  servers answer and, if it is signed, that its signatures are valid"
+            ),
+            Self::Unreachable(_) => format!(
+                "this server cannot reach its DNS resolver to ask for the {record} records of {subject}; try again \
+                 later, and tell its operator"
             ),
             Self::Timeout(limit) => format!(
                 "no resolver answered for the {record} records of {subject} within {limit:?}; check that the zone's \
@@ -179,7 +188,10 @@ impl Resolvers {
                 Err(error @ (LookupError::NoSuchName | LookupError::NoData)) => return Err(error),
                 // A response code tells more than silence does.
                 Err(error @ LookupError::Failed(_)) => failure = error,
-                Err(LookupError::Timeout(_) | LookupError::TooLong | LookupError::NoResolver(_)) => {}
+                Err(error @ LookupError::Unreachable(_)) if !matches!(failure, LookupError::Failed(_)) => {
+                    failure = error;
+                }
+                Err(_) => {}
             }
             if Instant::now() >= deadline {
                 break;
@@ -238,9 +250,7 @@ impl Resolvers {
             },
             NetError::Dns(DnsError::ResponseCode(code)) => failed(*code),
             NetError::Timeout => LookupError::Timeout(self.per_try),
-            NetError::Io(_) | NetError::NoConnections | NetError::Busy => {
-                LookupError::Failed("the resolver cannot be reached".into())
-            }
+            NetError::Io(_) | NetError::NoConnections | NetError::Busy => LookupError::Unreachable(error.to_string()),
             _ => LookupError::Failed("the resolver's answer makes no sense".into()),
         }
     }
@@ -273,8 +283,8 @@ fn of_the_system() -> Result<Vec<SocketAddr>, LookupError> {
 /// The records of this type that belong to the name or to what its CNAMEs lead to, whatever else the answer holds.
 fn records(name: &Name, kind: RecordType, answers: &[Record]) -> Result<Vec<RData>, LookupError> {
     let mut owner = name;
-    // As often as there are records: a loop of CNAMEs ends too.
-    for _ in answers {
+    // Bounded, so that a long chain or a circle costs little.
+    for _ in 0..ALIASES {
         let alias = answers.iter().find_map(|record| match &record.data {
             RData::CNAME(target) if record.name == *owner => Some(&target.0),
             _ => None,

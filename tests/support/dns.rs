@@ -134,9 +134,11 @@ impl Zone {
         self.retain(host, |data| data.record_type() != kind);
     }
 
-    /// The addresses of every name that has no A or AAAA record of its own.
-    pub(crate) fn set_default_addresses(&self, addresses: &[IpAddr]) {
-        self.contents().defaults = addresses.to_vec();
+    /// The A or AAAA record (which, `kind` says) of every name that has none and is no alias.
+    pub(crate) fn set_default_address(&self, kind: RecordType, address: Option<IpAddr>) {
+        let mut contents = self.contents();
+        contents.defaults.retain(|&old| RData::from(old).record_type() != kind);
+        contents.defaults.extend(address);
     }
 
     /// What goes wrong from now on; `None` for nothing.

@@ -22,7 +22,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use hickory_proto::rr::RecordType;
 use serde::Deserialize;
 
-use crate::dns::{Trouble, Zone};
+use super::dns::{Trouble, Zone};
 
 /// The running endpoint; it ends when this is dropped.
 pub(crate) struct DnsControl {
@@ -97,11 +97,14 @@ async fn change(action: web::Path<String>, body: web::Bytes, zone: web::Data<Zon
         "clear-cname" => zone.clear(host, RecordType::CNAME),
         "set-servfail" => zone.set_trouble(host, Some(Trouble::ServFail)),
         "clear-servfail" => zone.set_trouble(host, None),
-        "set-default-ipv4" | "set-default-ipv6" => match change.ip.parse() {
-            Ok(address) => zone.set_default_addresses(&[address]),
-            Err(_) if change.ip.is_empty() => zone.set_default_addresses(&[]),
-            Err(_) => return HttpResponse::BadRequest().body("\"ip\" is no address"),
-        },
+        "set-default-ipv4" | "set-default-ipv6" => {
+            let kind = if action.ends_with('4') { RecordType::A } else { RecordType::AAAA };
+            match change.ip.parse() {
+                Ok(address) => zone.set_default_address(kind, Some(address)),
+                Err(_) if change.ip.is_empty() => zone.set_default_address(kind, None),
+                Err(_) => return HttpResponse::BadRequest().body("\"ip\" is no address"),
+            }
+        }
         _ => return HttpResponse::NotFound().finish(),
     }
     HttpResponse::Ok().finish()

@@ -16,7 +16,7 @@ use crate::{Now, attempt, dns01, failed, happened, patient, rules, run};
 const HOST: &str = "_acme-challenge.www.example.test";
 
 fn short() -> Limits {
-    Limits { dns_try: Duration::from_millis(300), dns_lookup: Duration::from_millis(600), ..patient() }
+    Limits { dns_try: Duration::from_millis(500), dns_lookup: Duration::from_secs(1), ..patient() }
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn the_next_resolver_is_asked_when_one_is_of_no_use() {
         second.zone().add_txt(HOST, &dns01::digest());
         let mut rules = rules(&first, 80);
         rules.resolvers.push(second.address());
-        let limits = Limits { dns_lookup: Duration::from_secs(60), ..short() };
+        let limits = Limits { dns_try: Duration::from_secs(2), ..patient() };
         let verdict = run(limits, attempt(ChallengeType::Dns01, "www.example.test", rules)).await;
         assert_eq!(verdict.outcome, Ok(()), "{trouble:?} {:#?}", verdict.transcript);
         let asked = verdict.transcript.steps.iter().filter_map(|step| {
@@ -103,4 +103,41 @@ async fn the_case_of_questions_is_random() {
     let name = format!("{}.example.test", "a".repeat(45));
     failed(&run(patient(), attempt(ChallengeType::Dns01, &name, rules(&dns, 80))).await, ProblemType::Dns, &[]);
     assert!(dns.zone().capitals());
+}
+
+#[test]
+fn clients_outlive_the_runtime_that_used_them_first() {
+    let dns = DnsServer::start();
+    dns.zone().add_txt(HOST, &dns01::digest());
+    let truncated = "_acme-challenge.long.example.test";
+    dns.zone().add_txt(truncated, &dns01::digest());
+    dns.zone().set_trouble(truncated, Some(Trouble::Truncation));
+    let validators = Validators::new(Arc::new(Now), patient());
+    // Each arbiter of the engine is a runtime of its own, and may end before the others.
+    for round in 0..3 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        for name in ["www.example.test", "long.example.test"] {
+            let asked = attempt(ChallengeType::Dns01, name, rules(&dns, 80));
+            let verdict = runtime.block_on(validators.attempt(asked));
+            assert_eq!(verdict.outcome, Ok(()), "{round} {name} {:#?}", verdict.transcript);
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_attempts_at_once_share_a_resolver() {
+    let dns = DnsServer::start();
+    let validators = Validators::new(Arc::new(Now), patient());
+    let attempts = (0..500).map(|number| {
+        let name = format!("host{number}.example.test");
+        let host = format!("_acme-challenge.{name}");
+        dns.zone().add_txt(&host, &dns01::digest());
+        if number % 2 == 0 {
+            dns.zone().set_trouble(&host, Some(Trouble::Truncation));
+        }
+        validators.attempt(attempt(ChallengeType::Dns01, &name, rules(&dns, 80)))
+    });
+    for verdict in futures::future::join_all(attempts).await {
+        assert_eq!(verdict.outcome, Ok(()), "{:#?}", verdict.transcript);
+    }
 }

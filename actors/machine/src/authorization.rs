@@ -468,14 +468,14 @@ impl Authorization {
         }
     }
 
-    fn apply_valid(&self, event: AuthorizationEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
+    fn apply_valid(&self, event: &AuthorizationEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
         match event {
             AuthorizationEvent::Responded { challenge } => {
-                self.challenge(challenge)?;
+                self.challenge(*challenge)?;
                 Err(Rejection::Stale)
             }
-            AuthorizationEvent::OrderJoined { order, until } => self.joined(order, until, now),
-            AuthorizationEvent::OrderTold { order, outcome } => self.told(order, outcome),
+            AuthorizationEvent::OrderJoined { order, until } => self.joined(*order, *until, now),
+            AuthorizationEvent::OrderTold { order, outcome } => self.told(*order, *outcome),
             AuthorizationEvent::Deactivated | AuthorizationEvent::AccountClosed => {
                 Ok(self.to(AuthorizationState::Deactivated { at: now }))
             }
@@ -538,7 +538,7 @@ impl Machine for Authorization {
                 self.apply_lapsed(&event, now)
             }
             AuthorizationState::Pending => self.apply_pending(event, now),
-            AuthorizationState::Valid { .. } => self.apply_valid(event, now),
+            AuthorizationState::Valid { .. } => self.apply_valid(&event, now),
             AuthorizationState::Invalid { .. }
             | AuthorizationState::Deactivated { .. }
             | AuthorizationState::Expired { .. }

@@ -334,14 +334,25 @@ impl Order {
                     Ok(self.to(OrderState::Pending { outstanding }))
                 }
             }
-            other => self.end_open(other, now),
+            event @ (OrderEvent::AuthorizationValid(_)
+            | OrderEvent::AuthorizationLost { .. }
+            | OrderEvent::Finalized(_)
+            | OrderEvent::Issued(_)
+            | OrderEvent::IssuanceFailed(_)
+            | OrderEvent::AccountClosed
+            | OrderEvent::Expired) => self.end_open(event, now),
         }
     }
 
     fn apply_ready(&self, event: OrderEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
         match event {
             OrderEvent::Finalized(intent) => Ok(self.to(OrderState::Processing { intent: *intent })),
-            other => self.end_open(other, now),
+            event @ (OrderEvent::AuthorizationValid(_)
+            | OrderEvent::AuthorizationLost { .. }
+            | OrderEvent::Issued(_)
+            | OrderEvent::IssuanceFailed(_)
+            | OrderEvent::AccountClosed
+            | OrderEvent::Expired) => self.end_open(event, now),
         }
     }
 

@@ -63,5 +63,11 @@ pub fn decode<T: Snapshot>(bytes: &[u8]) -> Result<T, Unreadable> {
     if format != T::FORMAT {
         return Err(Unreadable::Format { found: format, known: T::FORMAT });
     }
-    minicbor::decode(content).map_err(|error| Unreadable::Damaged(error.to_string()))
+    let mut decoder = minicbor::Decoder::new(content);
+    let value = decoder.decode().map_err(|error| Unreadable::Damaged(error.to_string()))?;
+    // Bytes that no field accounts for were not written by `encode`, so the others cannot be trusted either.
+    match content.len() - decoder.position() {
+        0 => Ok(value),
+        spare => Err(Unreadable::Damaged(format!("{spare} bytes follow its end"))),
+    }
 }

@@ -1,0 +1,343 @@
+//! What holds whatever happens. Each invariant is a function, and its name is what a violation says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+use chancery_machine::account::{Account, AccountState, AccountStatus};
+use chancery_machine::authorization::{AuthorizationState, AuthorizationStatus};
+use chancery_machine::certificate::CertificateState;
+use chancery_machine::challenge::ChallengeState;
+use chancery_machine::id::{AuthorizationId, CertificateId, OrderId};
+use chancery_machine::machine::{Machine, Step};
+use chancery_machine::order::{Intent, Order, OrderState, OrderStatus, OrderTerms};
+use chancery_machine::snapshot::{self, Snapshot};
+use chancery_machine::time::Timestamp;
+
+use super::errand::Errand;
+use super::world::{PAUSES, World};
+use super::{Violation, hold};
+
+/// What an observer beside the machines has seen.
+#[derive(Default)]
+pub(crate) struct History {
+    /// Every status that was met.
+    pub(crate) statuses: BTreeSet<String>,
+    /// The challenges that a client answered.
+    pub(super) responded: BTreeSet<(AuthorizationId, u32)>,
+    /// The attempts in which the validator saw control proven.
+    pub(super) passed: BTreeSet<(AuthorizationId, u32, u32)>,
+    /// The authorizations that were valid at some time.
+    pub(super) proven: BTreeSet<AuthorizationId>,
+    /// How the authorizations of an order stood when it was finalized.
+    pub(super) finalized: BTreeMap<OrderId, Vec<(AuthorizationId, AuthorizationStatus)>>,
+    /// What the signer signed.
+    pub(super) signed: BTreeMap<OrderId, BTreeSet<(CertificateId, Vec<u8>)>>,
+    terms: BTreeMap<OrderId, OrderTerms>,
+    intents: BTreeMap<OrderId, Intent>,
+    attempts: BTreeMap<(AuthorizationId, u32), BTreeSet<u32>>,
+    decided_orders: BTreeMap<OrderId, OrderStatus>,
+    final_orders: BTreeMap<OrderId, Order>,
+    decided_authorizations: BTreeMap<AuthorizationId, AuthorizationStatus>,
+    closed_account: Option<Account>,
+    revoked: BTreeMap<CertificateId, CertificateState>,
+    owed: Vec<Errand>,
+    settled: Vec<Errand>,
+    published: BTreeSet<CertificateId>,
+}
+
+impl History {
+    /// Remembers how the world stands, to hold what comes later against it.
+    pub(super) fn record(&mut self, world: &World) {
+        let before = std::mem::replace(&mut self.owed, world.owed());
+        self.settled.extend(before.into_iter().filter(|errand| !self.owed.contains(errand)));
+        self.statuses.insert(format!("account {}", world.account.status().token()));
+        if world.account.status() != AccountStatus::Valid {
+            self.closed_account.get_or_insert_with(|| world.account.clone());
+        }
+        for (id, order) in &world.orders {
+            let status = order.status(world.now);
+            self.statuses.insert(format!("order {}", status.token()));
+            self.terms.entry(*id).or_insert_with(|| order.terms.clone());
+            if status.is_final() {
+                self.decided_orders.entry(*id).or_insert(status);
+            }
+            match &order.state {
+                OrderState::Processing { intent } => {
+                    self.intents.entry(*id).or_insert_with(|| intent.clone());
+                }
+                OrderState::Valid { .. } | OrderState::Invalid { .. } => {
+                    self.final_orders.entry(*id).or_insert_with(|| order.clone());
+                }
+                OrderState::Pending { .. } | OrderState::Ready => (),
+            }
+        }
+        for (id, authorization) in &world.authorizations {
+            let status = authorization.status(world.now);
+            self.statuses.insert(format!("authorization {}", status.token()));
+            if matches!(authorization.state, AuthorizationState::Valid { .. }) {
+                self.proven.insert(*id);
+            }
+            if status.is_final() {
+                self.decided_authorizations.entry(*id).or_insert(status);
+            }
+            for (place, challenge) in (0..).zip(&authorization.challenges) {
+                self.statuses.insert(format!("challenge {}", challenge.status().token()));
+                if let ChallengeState::Processing { attempt, .. } = challenge.state {
+                    self.attempts.entry((*id, place)).or_default().insert(attempt);
+                }
+            }
+        }
+        for (id, certificate) in &world.certificates {
+            self.statuses.insert(format!("certificate {}", certificate.status(world.now).token()));
+            if let CertificateState::Revoked { published, .. } = &certificate.state {
+                self.revoked.entry(*id).or_insert_with(|| certificate.state.clone());
+                if published.is_some() {
+                    self.published.insert(*id);
+                }
+            }
+        }
+    }
+}
+
+/// A turn of any machine; nothing if the event is refused.
+pub(super) fn turn<M>(before: &M, event: &M::Event, now: Timestamp) -> Result<Option<Step<M>>, Violation>
+where
+    M: Machine + Snapshot,
+{
+    let result = before.apply(event.clone(), now);
+    let again = before.apply(event.clone(), now);
+    hold("same_event_same_step", result == again, || format!("{result:?}, then {again:?}"))?;
+    let Ok(step) = result else { return Ok(None) };
+    let (already, owed) = (before.owed(), step.next.owed());
+    let difference: Vec<_> = owed.iter().filter(|effect| !already.contains(effect)).cloned().collect();
+    hold("effects_are_the_difference_of_debts", step.effects == difference, || {
+        format!("{event:?} gave {:?} where the debts differ by {difference:?}", step.effects)
+    })?;
+    let twice = owed.iter().enumerate().find(|(place, effect)| owed[..*place].contains(effect));
+    hold("every_debt_is_listed_once", twice.is_none(), || format!("{twice:?}"))?;
+    snapshots_read_back_equal(&step.next)?;
+    Ok(Some(step))
+}
+
+pub(super) fn nothing_expires_before_its_time(expires: Timestamp, now: Timestamp) -> Result<(), Violation> {
+    hold("nothing_expires_before_its_time", now >= expires, || format!("expired at {now}, not at {expires}"))
+}
+
+/// Checks a list of invariants, each under its own name.
+macro_rules! check_each {
+    ($world:expr, $($invariant:ident),+ $(,)?) => {{
+        $(if let Some(found) = $invariant($world) {
+            return Err(Violation { invariant: stringify!($invariant), found });
+        })+
+        Ok(())
+    }};
+}
+
+/// What holds after every turn.
+pub(super) fn check(world: &World) -> Result<(), Violation> {
+    check_each!(
+        world,
+        final_states_stay_final,
+        a_settled_debt_never_comes_back,
+        a_settled_account_has_no_open_work,
+        no_certificate_without_every_authorization_valid_at_finalization,
+        never_two_certificates_for_one_order,
+        one_intent_per_order,
+        an_authorization_is_never_valid_without_a_passed_attempt,
+        an_order_is_never_ready_before_every_authorization_was_valid,
+        challenge_attempts_never_exceed_the_retry_rules,
+        no_validation_without_a_response,
+        order_identifiers_and_authorizations_never_change,
+    )
+}
+
+/// What holds once nothing is owed any more.
+pub(super) fn check_at_rest(world: &World) -> Result<(), Violation> {
+    check_each!(
+        world,
+        every_order_knows_that_its_authorizations_are_valid,
+        no_order_remains_processing,
+        every_order_knows_that_an_authorization_was_lost,
+        a_closed_account_is_settled,
+        every_revocation_is_published,
+    )
+}
+
+fn snapshots_read_back_equal<T: Snapshot + PartialEq + Debug>(value: &T) -> Result<(), Violation> {
+    let read = snapshot::decode::<T>(&snapshot::encode(value));
+    hold("snapshots_read_back_equal", read.as_ref() == Ok(value), || format!("{value:?} came back as {read:?}"))
+}
+
+/// Also what only the clock decided is decided.
+fn final_states_stay_final(world: &World) -> Option<String> {
+    let history = &world.history;
+    for (id, order) in &world.orders {
+        if let Some(decided) = history.decided_orders.get(id).filter(|decided| **decided != order.status(world.now)) {
+            return Some(format!("order {id} was {decided:?} and is {:?}", order.status(world.now)));
+        }
+        if let Some(before) = history.final_orders.get(id).filter(|before| *before != order) {
+            return Some(format!("order {id} was {before:?} and is {order:?}"));
+        }
+    }
+    for (id, authorization) in &world.authorizations {
+        let status = authorization.status(world.now);
+        if let Some(decided) = history.decided_authorizations.get(id).filter(|decided| **decided != status) {
+            return Some(format!("authorization {id} was {decided:?} and is {status:?}"));
+        }
+    }
+    if let Some(closed) = &history.closed_account {
+        let same = Account { state: AccountState::Valid, ..world.account.clone() }
+            == Account { state: AccountState::Valid, ..closed.clone() };
+        if closed.status() != world.account.status() || !same {
+            return Some(format!("the account was {closed:?} and is {:?}", world.account));
+        }
+    }
+    for (id, certificate) in &world.certificates {
+        let Some(CertificateState::Revoked { at, reason, .. }) = history.revoked.get(id) else { continue };
+        match &certificate.state {
+            CertificateState::Revoked { at: now_at, reason: now_reason, published }
+                if at == now_at && reason == now_reason && (published.is_some() || !history.published.contains(id)) => {
+            }
+            other @ (CertificateState::Valid | CertificateState::Revoked { .. }) => {
+                return Some(format!("certificate {id} was revoked at {at} and is {other:?}"));
+            }
+        }
+    }
+    None
+}
+
+fn a_settled_debt_never_comes_back(world: &World) -> Option<String> {
+    let again = world.owed().into_iter().find(|errand| world.history.settled.contains(errand))?;
+    Some(format!("{again:?} was settled and is owed again"))
+}
+
+/// RFC 8555 section 7.3.6. Only a certificate that is decided already may still come.
+fn a_settled_account_has_no_open_work(world: &World) -> Option<String> {
+    match world.account.state {
+        AccountState::Deactivated { settled: true, .. } | AccountState::Revoked { settled: true, .. } => {
+            let open = |order: &Order| matches!(order.status(world.now), OrderStatus::Pending | OrderStatus::Ready);
+            let order = world.orders.iter().find(|(_, order)| open(order));
+            let authorization = world.authorizations.iter().find(|(_, open)| !open.status(world.now).is_final());
+            (order.is_some() || authorization.is_some()).then(|| format!("still open: {order:?}, {authorization:?}"))
+        }
+        AccountState::Valid | AccountState::Deactivated { .. } | AccountState::Revoked { .. } => None,
+    }
+}
+
+fn no_certificate_without_every_authorization_valid_at_finalization(world: &World) -> Option<String> {
+    for (id, authorizations) in &world.history.finalized {
+        if authorizations.iter().any(|(_, status)| *status != AuthorizationStatus::Valid) {
+            return Some(format!("order {id} was finalized while its authorizations were {authorizations:?}"));
+        }
+    }
+    let never = |order: &OrderId| !world.history.finalized.contains_key(order);
+    let orders = world.certificates.values().filter_map(|certificate| certificate.record.order);
+    orders.map(|(_, order)| order).find(never).map(|order| format!("order {order} was never finalized"))
+}
+
+fn never_two_certificates_for_one_order(world: &World) -> Option<String> {
+    let mut by_order = BTreeMap::new();
+    for (id, certificate) in &world.certificates {
+        let Some((_, order)) = certificate.record.order else { continue };
+        if let Some(other) = by_order.insert(order, *id) {
+            return Some(format!("order {order} has {other} and {id}"));
+        }
+    }
+    if let Some((order, signed)) = world.history.signed.iter().find(|(_, signed)| signed.len() > 1) {
+        return Some(format!("for order {order} were signed {signed:?}"));
+    }
+    let stated = |(id, order): (&OrderId, &Order)| (*id, order.certificate());
+    let differs = |(id, stated): &(OrderId, Option<CertificateId>)| by_order.get(id) != stated.as_ref();
+    let wrong = world.orders.iter().map(stated).find(differs);
+    wrong.map(|(id, stated)| format!("order {id} states {stated:?} and has {:?}", by_order.get(&id)))
+}
+
+fn one_intent_per_order(world: &World) -> Option<String> {
+    world.orders.iter().find_map(|(id, order)| {
+        let (OrderState::Processing { intent }, Some(first)) = (&order.state, world.history.intents.get(id)) else {
+            return None;
+        };
+        (intent != first).then(|| format!("order {id} had {first:?} and has {intent:?}"))
+    })
+}
+
+fn an_authorization_is_never_valid_without_a_passed_attempt(world: &World) -> Option<String> {
+    world.authorizations.iter().find_map(|(id, authorization)| {
+        let passed = |place: u32| world.history.passed.iter().any(|passed| (passed.0, passed.1) == (*id, place));
+        let mut challenges = (0..).zip(&authorization.challenges);
+        let proven = challenges
+            .any(|(place, challenge)| matches!(challenge.state, ChallengeState::Valid { .. }) && passed(place));
+        let valid = matches!(authorization.state, AuthorizationState::Valid { .. });
+        (valid && !proven).then(|| format!("authorization {id} is {authorization:?}"))
+    })
+}
+
+fn an_order_is_never_ready_before_every_authorization_was_valid(world: &World) -> Option<String> {
+    world.orders.iter().find_map(|(id, order)| match order.state {
+        OrderState::Ready | OrderState::Processing { .. } | OrderState::Valid { .. } => {
+            let proven = |authorization: &AuthorizationId| {
+                world.history.proven.contains(authorization)
+                    || matches!(world.authorizations[authorization].state, AuthorizationState::Valid { .. })
+            };
+            let missing = order.terms.authorizations.iter().find(|authorization| !proven(authorization))?;
+            Some(format!("order {id} is {} without {missing}", order.status(world.now).token()))
+        }
+        OrderState::Pending { .. } | OrderState::Invalid { .. } => None,
+    })
+}
+
+fn challenge_attempts_never_exceed_the_retry_rules(world: &World) -> Option<String> {
+    let most = u32::try_from(PAUSES.len()).expect("a few") + 1;
+    let too_many = |attempts: &BTreeSet<u32>| attempts.iter().any(|attempt| !(1..=most).contains(attempt));
+    let (challenge, attempts) = world.history.attempts.iter().find(|(_, attempts)| too_many(attempts))?;
+    Some(format!("challenge {challenge:?} was tried {attempts:?}"))
+}
+
+fn no_validation_without_a_response(world: &World) -> Option<String> {
+    let unasked = world.history.attempts.keys().find(|challenge| !world.history.responded.contains(challenge))?;
+    Some(format!("challenge {unasked:?} is validated, and its client never said that it is ready"))
+}
+
+/// RFC 8555 section 7.1.3.
+fn order_identifiers_and_authorizations_never_change(world: &World) -> Option<String> {
+    world.orders.iter().find_map(|(id, order)| {
+        let first = world.history.terms.get(id)?;
+        (*first != order.terms).then(|| format!("order {id} had {first:?} and has {:?}", order.terms))
+    })
+}
+
+fn every_order_knows_that_its_authorizations_are_valid(world: &World) -> Option<String> {
+    world.orders.iter().find_map(|(id, order)| {
+        let valid = |authorization| world.authorizations[authorization].status(world.now) == AuthorizationStatus::Valid;
+        let stuck = order.status(world.now) == OrderStatus::Pending && order.terms.authorizations.iter().all(valid);
+        stuck.then(|| format!("order {id} is {order:?}"))
+    })
+}
+
+fn no_order_remains_processing(world: &World) -> Option<String> {
+    let stuck = world.orders.iter().find(|(_, order)| matches!(order.state, OrderState::Processing { .. }))?;
+    Some(format!("order {} is {:?}", stuck.0, stuck.1))
+}
+
+fn every_order_knows_that_an_authorization_was_lost(world: &World) -> Option<String> {
+    world.orders.iter().find_map(|(id, order)| {
+        let lost = |authorization: &&AuthorizationId| world.authorizations[authorization].status(world.now).is_final();
+        let lost = order.terms.authorizations.iter().find(lost)?;
+        (!order.status(world.now).is_final()).then(|| format!("order {id} is {order:?}, and {lost} is lost"))
+    })
+}
+
+fn a_closed_account_is_settled(world: &World) -> Option<String> {
+    let open = matches!(
+        world.account.state,
+        AccountState::Deactivated { settled: false, .. } | AccountState::Revoked { settled: false, .. }
+    );
+    open.then(|| format!("{:?}", world.account))
+}
+
+fn every_revocation_is_published(world: &World) -> Option<String> {
+    world.certificates.iter().find_map(|(id, certificate)| {
+        let unpublished = matches!(certificate.state, CertificateState::Revoked { published: None, .. });
+        unpublished.then(|| format!("certificate {id} is {certificate:?}"))
+    })
+}

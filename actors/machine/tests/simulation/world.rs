@@ -1,0 +1,527 @@
+//! The world: one account with its orders, authorizations and certificates, a store, a validator, a signer and a clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chancery_machine::account::{Account, AccountEvent, AccountKey, AccountState, AccountStatus};
+use chancery_machine::authorization::{
+    Authorization, AuthorizationEvent, AuthorizationStatus, AuthorizationTerms, Outcome,
+};
+use chancery_machine::certificate::{Certificate, CertificateEvent, CertificateRecord, RevocationReason};
+use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeType, TOKEN_ENTROPY, Token};
+use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
+use chancery_machine::identifier::Subject;
+use chancery_machine::machine::{Machine, Step};
+use chancery_machine::order::{Draft, Intent, Order, OrderEvent, OrderState, OrderTerms, ProfileRef};
+use chancery_machine::problem::{Problem, ProblemType};
+use chancery_machine::profile::{Endpoint, ProfileName, ProfileRevision, RetryRules, Seconds};
+use chancery_machine::snapshot::{self, Snapshot};
+use chancery_machine::time::Timestamp;
+use chancery_machine::transcript::Transcript;
+
+use super::errand::Errand;
+use super::invariants::{self, History};
+use super::script::{Delivery, Operation};
+use super::{Violation, hold};
+
+const NAMES: [&str; 4] = ["a.example", "b.example", "*.a.example", "c.example"];
+const ACCOUNT: AccountId = AccountId(Id::from_bytes([1; 16]));
+/// Enough for authorizations to be shared, few enough for scripts to come back to the same ones.
+const ORDERS: usize = 8;
+const ORDER_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// A little shorter than the life of an order, so that either can run out before the other.
+const VALID_FOR: Seconds = Seconds(20 * 3600);
+pub(super) const PAUSES: [Seconds; 2] = [Seconds(10), Seconds(60)];
+
+pub(crate) struct World {
+    pub(super) now: Timestamp,
+    pub(super) account: Account,
+    pub(super) orders: BTreeMap<OrderId, Order>,
+    pub(super) authorizations: BTreeMap<AuthorizationId, Authorization>,
+    pub(super) certificates: BTreeMap<CertificateId, Certificate>,
+    pub(crate) history: History,
+    in_flight: Vec<Errand>,
+    crl: u64,
+    made: u128,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let now = Timestamp::from_seconds(1_000_000);
+        let account = Account {
+            endpoint: Endpoint::AcmeProfile(profile().name),
+            key: key(0),
+            contacts: Vec::new(),
+            terms_agreed: None,
+            created: now,
+            state: AccountState::Valid,
+        };
+        Self {
+            now,
+            account,
+            orders: BTreeMap::new(),
+            authorizations: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            history: History::default(),
+            in_flight: Vec::new(),
+            crl: 0,
+            made: 0,
+        }
+    }
+
+    pub(crate) fn perform(&mut self, operation: Operation) -> Result<(), Violation> {
+        match operation {
+            Operation::PlaceOrder { names, fresh } => self.place_order(names, fresh)?,
+            Operation::Respond { authorization, challenge } => {
+                if let Some(id) = pick(&self.authorizations, authorization) {
+                    self.respond(id, u32::from(challenge % 3))?;
+                }
+            }
+            Operation::Deliver { errand, how } => {
+                if let Some(place) = usize::from(errand).checked_rem(self.in_flight.len()) {
+                    let errand = self.in_flight[place];
+                    if errand.due() <= self.now {
+                        if how != Delivery::AndAgain {
+                            self.in_flight.remove(place);
+                        }
+                        self.deliver(errand, how)?;
+                    }
+                }
+            }
+            Operation::Lose { errand } => {
+                if let Some(place) = usize::from(errand).checked_rem(self.in_flight.len()) {
+                    self.in_flight.remove(place);
+                }
+            }
+            Operation::Restart => self.restart(),
+            Operation::Sweep => self.in_flight.extend(self.owed()),
+            Operation::Wait { seconds } => self.now = self.now.plus(Duration::from_secs(seconds)),
+            Operation::Strike { object } => self.strike(object)?,
+            Operation::Finalize { order } => {
+                if let Some(id) = pick(&self.orders, order) {
+                    self.finalize(id)?;
+                }
+            }
+            Operation::Deactivate { authorization } => {
+                if let Some(id) = pick(&self.authorizations, authorization) {
+                    self.turn_authorization(id, &AuthorizationEvent::Deactivated)?;
+                }
+            }
+            Operation::Revoke { authorization } => {
+                if let Some(id) = pick(&self.authorizations, authorization) {
+                    self.turn_authorization(id, &AuthorizationEvent::Revoked)?;
+                }
+            }
+            Operation::UpdateAccount => {
+                self.made += 1;
+                let byte = self.made.to_le_bytes()[0];
+                self.turn_account(&AccountEvent::KeyChanged(key(byte)))?;
+                self.turn_account(&AccountEvent::ContactsUpdated(vec![format!("mailto:{byte}@example.org")]))?;
+            }
+            Operation::CloseAccount { by_server } => {
+                self.turn_account(&if by_server { AccountEvent::Revoked } else { AccountEvent::Deactivated })?;
+            }
+            Operation::RevokeCertificate { certificate, reason } => {
+                if let Some(id) = pick(&self.certificates, certificate) {
+                    let reason = RevocationReason::from_code(u64::from(reason % 8));
+                    self.turn_certificate(id, &CertificateEvent::Revoked(reason))?;
+                }
+            }
+            Operation::PublishCrl => self.publish_crl()?,
+            Operation::Stray { object, what } => self.stray(object, what)?,
+        }
+        self.observe()
+    }
+
+    /// Performs everything that is owed, beginning with a restart, until nothing is; then nothing may be stuck.
+    pub(crate) fn come_to_rest(&mut self, attempts_pass: bool) -> Result<(), Violation> {
+        let how = if attempts_pass { Delivery::Well } else { Delivery::Badly };
+        self.restart();
+        let bound = 16 + 12 * self.authorizations.len();
+        for _ in 0..bound {
+            self.strike_all()?;
+            let owed = self.owed();
+            let Some(next) = owed.iter().map(Errand::due).min() else {
+                return invariants::check_at_rest(self);
+            };
+            self.now = self.now.max(next);
+            for errand in owed.into_iter().filter(|errand| errand.due() <= next) {
+                let how = if matches!(errand, Errand::Sign { .. }) { Delivery::Well } else { how };
+                self.deliver(errand, how)?;
+            }
+        }
+        hold("quiescence_is_reached_within_a_bound", false, || format!("still owed: {:?}", self.owed()))
+    }
+
+    /// Everything that the objects owe, as the start of the process finds it.
+    pub(super) fn owed(&self) -> Vec<Errand> {
+        let mut owed: Vec<_> = self.account.owed().into_iter().map(Errand::of_account).collect();
+        for (id, order) in &self.orders {
+            owed.extend(order.owed().into_iter().map(|effect| Errand::of_order(*id, effect)));
+        }
+        for (id, authorization) in &self.authorizations {
+            owed.extend(authorization.owed().iter().map(|effect| Errand::of_authorization(*id, effect)));
+        }
+        for (id, certificate) in &self.certificates {
+            owed.extend(certificate.owed().into_iter().map(|effect| Errand::of_certificate(*id, effect)));
+        }
+        owed
+    }
+
+    fn place_order(&mut self, names: u8, fresh: bool) -> Result<(), Violation> {
+        // The account's actor places orders, and stops doing so before it ends the account's work.
+        if self.account.status() != AccountStatus::Valid || self.orders.len() >= ORDERS {
+            return Ok(());
+        }
+        let id = OrderId(self.new_id());
+        let expires = self.now.plus(ORDER_LIFE);
+        let wanted = NAMES.iter().enumerate().filter(|(bit, _)| names == 0 || names & (1 << bit) != 0);
+        let mut subjects: Vec<_> = wanted.map(|(_, name)| Subject::dns(name).expect("a name")).collect();
+        subjects.sort();
+        let mut authorizations = Vec::new();
+        let mut outstanding = Vec::new();
+        for subject in &subjects {
+            let authorization = match self.usable(subject).filter(|_| !fresh) {
+                Some(shared) => {
+                    self.turn_authorization(shared, &AuthorizationEvent::OrderJoined { order: id, until: expires })?;
+                    shared
+                }
+                None => self.new_authorization(subject, id, expires),
+            };
+            if self.authorizations[&authorization].status(self.now) != AuthorizationStatus::Valid {
+                outstanding.push(authorization);
+            }
+            authorizations.push(authorization);
+        }
+        let terms = OrderTerms {
+            account: ACCOUNT,
+            endpoint: Endpoint::AcmeProfile(profile().name),
+            acme_profile: profile(),
+            ra_profile: profile(),
+            subjects,
+            authorizations,
+            created: self.now,
+            expires,
+            not_before: None,
+            not_after: None,
+        };
+        self.orders.insert(id, Order::placed(terms, outstanding));
+        self.observe()
+    }
+
+    fn usable(&self, subject: &Subject) -> Option<AuthorizationId> {
+        let fits = |authorization: &Authorization| {
+            authorization.terms.identifier == subject.identifier
+                && authorization.terms.wildcard == subject.wildcard
+                && !authorization.status(self.now).is_final()
+        };
+        self.authorizations.iter().find(|(_, authorization)| fits(authorization)).map(|(id, _)| *id)
+    }
+
+    fn new_authorization(&mut self, subject: &Subject, order: OrderId, expires: Timestamp) -> AuthorizationId {
+        let id = AuthorizationId(self.new_id());
+        let terms = AuthorizationTerms {
+            account: ACCOUNT,
+            endpoint: Endpoint::AcmeProfile(profile().name),
+            acme_profile: profile(),
+            identifier: subject.identifier.clone(),
+            wildcard: subject.wildcard,
+            created: self.now,
+            expires,
+            valid_for: VALID_FOR,
+            retry: RetryRules { pauses: PAUSES.to_vec() },
+        };
+        let challenges = [ChallengeType::Dns01, ChallengeType::Http01]
+            .map(|kind| Challenge::new(kind, Token::new(&[0; TOKEN_ENTROPY])));
+        self.authorizations.insert(id, Authorization::new(terms, challenges.to_vec(), Some((order, expires))));
+        id
+    }
+
+    fn respond(&mut self, id: AuthorizationId, challenge: u32) -> Result<(), Violation> {
+        self.history.responded.insert((id, challenge));
+        self.turn_authorization(id, &AuthorizationEvent::Responded { challenge }).map(drop)
+    }
+
+    /// What the engine does with a finalize request: it looks at the authorizations as they stand, since the clock or a
+    /// message under way may have decided what the order was not told yet. It leaves to the order what is only pending.
+    fn finalize(&mut self, id: OrderId) -> Result<(), Violation> {
+        for authorization in self.orders[&id].terms.authorizations.clone() {
+            if self.authorizations[&authorization].status(self.now).is_final() {
+                self.turn_authorization(authorization, &AuthorizationEvent::Expired)?;
+                let error = self.authorizations[&authorization].loss();
+                self.turn_order(id, &OrderEvent::AuthorizationLost { authorization, error })?;
+            }
+        }
+        let certificate = CertificateId(self.new_id());
+        let draft = Draft {
+            authority: AuthorityId(Id::from_bytes([2; 16])),
+            serial: self.made.to_be_bytes().to_vec(),
+            not_before: self.now,
+            not_after: self.now.plus(2 * ORDER_LIFE),
+            public_key: vec![],
+            tbs: self.made.to_be_bytes().to_vec(),
+        };
+        self.turn_order(id, &OrderEvent::Finalized(Box::new(Intent { certificate, draft }))).map(drop)
+    }
+
+    fn deliver(&mut self, errand: Errand, how: Delivery) -> Result<(), Violation> {
+        match errand {
+            Errand::EndWork => self.end_work(how),
+            Errand::Sign { order, certificate } => self.sign(order, certificate, how),
+            Errand::Validate { authorization, challenge, attempt, .. } => {
+                self.validate(authorization, challenge, attempt, how)
+            }
+            Errand::TellOrder { authorization, order, outcome } => {
+                let event = match outcome {
+                    Outcome::Valid => OrderEvent::AuthorizationValid(authorization),
+                    Outcome::Lost => {
+                        let error = self.authorizations[&authorization].loss();
+                        OrderEvent::AuthorizationLost { authorization, error }
+                    }
+                };
+                self.turn_order(order, &event)?;
+                if how == Delivery::Unheard {
+                    return Ok(());
+                }
+                self.turn_authorization(authorization, &AuthorizationEvent::OrderTold { order, outcome }).map(drop)
+            }
+            Errand::PublishRevocation { .. } if how == Delivery::Unheard => Ok(()),
+            Errand::PublishRevocation { .. } => self.publish_crl(),
+        }
+    }
+
+    fn validate(&mut self, id: AuthorizationId, challenge: u32, attempt: u32, how: Delivery) -> Result<(), Violation> {
+        let transcript = Transcript::begin(self.now);
+        let event = match how {
+            Delivery::Unheard => return Ok(()),
+            Delivery::Well | Delivery::AndAgain => {
+                self.history.passed.insert((id, challenge, attempt));
+                AuthorizationEvent::AttemptPassed { challenge, attempt, transcript }
+            }
+            Delivery::Badly => {
+                let error = Problem::new(ProblemType::Connection, "refused");
+                AuthorizationEvent::AttemptFailed { challenge, attempt, error, transcript }
+            }
+        };
+        self.turn_authorization(id, &event).map(drop)
+    }
+
+    /// The signer reads what to sign from the order's state, and from nowhere else.
+    fn sign(&mut self, id: OrderId, certificate: CertificateId, how: Delivery) -> Result<(), Violation> {
+        let OrderState::Processing { intent } = &self.orders[&id].state else { return Ok(()) };
+        if intent.certificate != certificate {
+            return Ok(());
+        }
+        if how == Delivery::Badly {
+            let error = Problem::new(ProblemType::ServerInternal, "the authority is gone");
+            return self.turn_order(id, &OrderEvent::IssuanceFailed(error)).map(drop);
+        }
+        self.history.signed.entry(id).or_default().insert((certificate, intent.draft.tbs.clone()));
+        match how {
+            Delivery::Unheard => self.observe(),
+            Delivery::Well | Delivery::AndAgain | Delivery::Badly => {
+                self.turn_order(id, &OrderEvent::Issued(certificate)).map(drop)
+            }
+        }
+    }
+
+    fn end_work(&mut self, how: Delivery) -> Result<(), Violation> {
+        let orders: Vec<_> = self.orders.keys().copied().collect();
+        let authorizations: Vec<_> = self.authorizations.keys().copied().collect();
+        // Unheard: the process dies halfway.
+        let skip = if how == Delivery::Unheard { orders.len() / 2 } else { 0 };
+        for id in orders.into_iter().skip(skip) {
+            self.turn_order(id, &OrderEvent::AccountClosed)?;
+        }
+        if how == Delivery::Unheard {
+            return Ok(());
+        }
+        for id in authorizations {
+            self.turn_authorization(id, &AuthorizationEvent::AccountClosed)?;
+        }
+        self.turn_account(&AccountEvent::WorkEnded).map(drop)
+    }
+
+    fn publish_crl(&mut self) -> Result<(), Violation> {
+        self.crl += 1;
+        for id in self.certificates.keys().copied().collect::<Vec<_>>() {
+            self.turn_certificate(id, &CertificateEvent::RevocationPublished(self.crl))?;
+        }
+        Ok(())
+    }
+
+    fn strike(&mut self, object: u8) -> Result<(), Violation> {
+        if let Some(id) = pick(&self.orders, object) {
+            self.turn_order(id, &OrderEvent::Expired)?;
+        }
+        if let Some(id) = pick(&self.authorizations, object) {
+            self.turn_authorization(id, &AuthorizationEvent::Expired)?;
+        }
+        Ok(())
+    }
+
+    fn strike_all(&mut self) -> Result<(), Violation> {
+        for id in self.orders.keys().copied().collect::<Vec<_>>() {
+            self.turn_order(id, &OrderEvent::Expired)?;
+        }
+        for id in self.authorizations.keys().copied().collect::<Vec<_>>() {
+            self.turn_authorization(id, &AuthorizationEvent::Expired)?;
+        }
+        Ok(())
+    }
+
+    /// Messages that nobody should act upon: for the wrong object, or with the wrong number.
+    fn stray(&mut self, object: u8, what: u8) -> Result<(), Violation> {
+        let (order, authorization) = (pick(&self.orders, object), pick(&self.authorizations, object));
+        let unknown = Id::from_bytes([0xff; 16]);
+        let error = Problem::new(ProblemType::Dns, "stray");
+        match (what % 8, order, authorization, pick(&self.certificates, object)) {
+            (0, Some(id), _, _) => self.turn_order(id, &OrderEvent::AuthorizationValid(AuthorizationId(unknown))),
+            (1, Some(id), _, _) => {
+                let authorization = AuthorizationId(unknown);
+                self.turn_order(id, &OrderEvent::AuthorizationLost { authorization, error })
+            }
+            (2, Some(id), _, _) => self.turn_order(id, &OrderEvent::Issued(CertificateId(unknown))),
+            (3, _, Some(id), _) => {
+                let (challenge, attempt) = (u32::from(what / 8 % 2), u32::from(what / 16));
+                if self.awaited(id, challenge) == Some(attempt) {
+                    return Ok(());
+                }
+                let transcript = Transcript::begin(self.now);
+                self.turn_authorization(id, &AuthorizationEvent::AttemptPassed { challenge, attempt, transcript })
+            }
+            (4, _, Some(id), _) => {
+                let (challenge, attempt) = (u32::from(what / 8 % 2), u32::from(what / 16));
+                if self.awaited(id, challenge) == Some(attempt) {
+                    return Ok(());
+                }
+                let transcript = Transcript::begin(self.now);
+                self.turn_authorization(
+                    id,
+                    &AuthorizationEvent::AttemptFailed { challenge, attempt, error, transcript },
+                )
+            }
+            (5, _, Some(id), _) => {
+                let outcome = if (what / 8).is_multiple_of(2) { Outcome::Valid } else { Outcome::Lost };
+                self.turn_authorization(id, &AuthorizationEvent::OrderTold { order: OrderId(unknown), outcome })
+            }
+            (6, _, _, Some(id)) if self.certificates[&id].owed().is_empty() => {
+                self.turn_certificate(id, &CertificateEvent::RevocationPublished(self.crl))
+            }
+            _ if self.account.status() == AccountStatus::Valid => self.turn_account(&AccountEvent::WorkEnded),
+            _ => Ok(false),
+        }
+        .map(drop)
+    }
+
+    fn awaited(&self, id: AuthorizationId, challenge: u32) -> Option<u32> {
+        match self.authorizations[&id].challenges[challenge as usize].state {
+            ChallengeState::Processing { attempt, .. } => Some(attempt),
+            ChallengeState::Pending | ChallengeState::Valid { .. } | ChallengeState::Invalid { .. } => None,
+        }
+    }
+
+    /// Only what was stored comes back.
+    fn restart(&mut self) {
+        fn reread<T: Snapshot>(value: &T) -> T {
+            snapshot::decode(&snapshot::encode(value)).expect("it was read back when it was stored")
+        }
+        self.account = reread(&self.account);
+        self.orders.values_mut().for_each(|order| *order = reread(order));
+        self.authorizations.values_mut().for_each(|authorization| *authorization = reread(authorization));
+        self.certificates.values_mut().for_each(|certificate| *certificate = reread(certificate));
+        self.in_flight = self.owed();
+    }
+
+    fn turn_account(&mut self, event: &AccountEvent) -> Result<bool, Violation> {
+        let Some(Step { next, effects }) = invariants::turn(&self.account, event, self.now)? else { return Ok(false) };
+        self.account = next;
+        self.in_flight.extend(effects.into_iter().map(Errand::of_account));
+        self.observe().map(|()| true)
+    }
+
+    fn turn_order(&mut self, id: OrderId, event: &OrderEvent) -> Result<bool, Violation> {
+        let before = &self.orders[&id];
+        let Some(Step { next, effects }) = invariants::turn(before, event, self.now)? else { return Ok(false) };
+        match event {
+            OrderEvent::Finalized(_) => {
+                let status = |id: &AuthorizationId| (*id, self.authorizations[id].status(self.now));
+                self.history.finalized.insert(id, before.terms.authorizations.iter().map(status).collect());
+            }
+            OrderEvent::Issued(certificate) => {
+                if let OrderState::Processing { intent } = &before.state {
+                    // Stored with this very step.
+                    let issued = Certificate::issued(record(id, before, intent, self.now));
+                    self.certificates.insert(*certificate, issued);
+                }
+            }
+            OrderEvent::Expired => invariants::nothing_expires_before_its_time(before.terms.expires, self.now)?,
+            OrderEvent::AuthorizationValid(_)
+            | OrderEvent::AuthorizationLost { .. }
+            | OrderEvent::IssuanceFailed(_)
+            | OrderEvent::AccountClosed => (),
+        }
+        self.orders.insert(id, next);
+        self.in_flight.extend(effects.into_iter().map(|effect| Errand::of_order(id, effect)));
+        self.observe().map(|()| true)
+    }
+
+    fn turn_authorization(&mut self, id: AuthorizationId, event: &AuthorizationEvent) -> Result<bool, Violation> {
+        let before = &self.authorizations[&id];
+        let Some(Step { next, effects }) = invariants::turn(before, event, self.now)? else { return Ok(false) };
+        if *event == AuthorizationEvent::Expired {
+            invariants::nothing_expires_before_its_time(before.expires().unwrap_or(Timestamp::EPOCH), self.now)?;
+        }
+        self.authorizations.insert(id, next);
+        self.in_flight.extend(effects.iter().map(|effect| Errand::of_authorization(id, effect)));
+        self.observe().map(|()| true)
+    }
+
+    fn turn_certificate(&mut self, id: CertificateId, event: &CertificateEvent) -> Result<bool, Violation> {
+        let Some(Step { next, effects }) = invariants::turn(&self.certificates[&id], event, self.now)? else {
+            return Ok(false);
+        };
+        self.certificates.insert(id, next);
+        self.in_flight.extend(effects.into_iter().map(|effect| Errand::of_certificate(id, effect)));
+        self.observe().map(|()| true)
+    }
+
+    fn observe(&mut self) -> Result<(), Violation> {
+        invariants::check(self)?;
+        let mut history = std::mem::take(&mut self.history);
+        history.record(self);
+        self.history = history;
+        Ok(())
+    }
+
+    fn new_id(&mut self) -> Id {
+        self.made += 1;
+        Id::from_bytes(self.made.to_be_bytes())
+    }
+}
+
+fn pick<K: Copy + Ord, V>(objects: &BTreeMap<K, V>, number: u8) -> Option<K> {
+    objects.keys().nth(usize::from(number).checked_rem(objects.len())?).copied()
+}
+
+fn record(id: OrderId, order: &Order, intent: &Intent, now: Timestamp) -> CertificateRecord {
+    CertificateRecord {
+        order: Some((order.terms.account, id)),
+        authority: intent.draft.authority,
+        serial: intent.draft.serial.clone(),
+        subjects: order.terms.subjects.clone(),
+        not_before: intent.draft.not_before,
+        not_after: intent.draft.not_after,
+        issued: now,
+        spki_sha256: [0; 32],
+        der: intent.draft.tbs.clone(),
+    }
+}
+
+fn key(byte: u8) -> AccountKey {
+    AccountKey { jwk: String::new(), thumbprint: [byte; 32], spki_sha256: [byte; 32] }
+}
+
+fn profile() -> ProfileRef {
+    ProfileRef { name: ProfileName::parse("default").expect("a name"), revision: ProfileRevision(1) }
+}

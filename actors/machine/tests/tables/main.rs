@@ -1,0 +1,10 @@
+//! Every state with every event, against tables that were written from RFC 8555 and not from the code; and the snapshot of
+//! every state.
+
+mod account;
+mod authorization;
+mod certificate;
+mod order;
+mod sample;
+mod snapshot;
+mod table;

@@ -1,0 +1,223 @@
+//! Accounts (RFC 8555 section 7.3): new, read, update, deactivate, change of key, and the list of orders.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chancery_actors::Versioned;
+use chancery_actors::engine::NewAccount;
+use chancery_actors::error::{LoadError, TurnError};
+use chancery_machine::account::{Account, AccountEvent};
+use chancery_machine::id::{AccountId, OrderId};
+use chancery_machine::problem::ProblemType;
+use serde::{Deserialize, Serialize};
+
+use super::contact;
+use super::jwk::PublicKey;
+use super::jws::Jws;
+use super::payload::Payload;
+use super::problem::ProblemDocument;
+use super::reply::Reply;
+use super::request::{AccountRequest, account_key, standing};
+use super::wire::Site;
+
+/// How many orders a page of an account's list has.
+const PAGE: usize = 50;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewAccountPayload {
+    contact: Option<Vec<String>>,
+    #[serde(default)]
+    terms_of_service_agreed: bool,
+    #[serde(default)]
+    only_return_existing: bool,
+}
+
+/// The members of an update that mean something; all others are ignored (RFC 8555 section 7.3.2).
+#[derive(Deserialize)]
+struct UpdatePayload {
+    contact: Option<Vec<String>>,
+    status: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyChangePayload {
+    account: String,
+    old_key: serde_json::Value,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AccountObject {
+    status: &'static str,
+    contact: Vec<String>,
+    terms_of_service_agreed: bool,
+    orders: String,
+}
+
+#[derive(Serialize)]
+struct OrderList {
+    orders: Vec<String>,
+}
+
+/// The cursor of a page.
+#[derive(Deserialize)]
+pub(super) struct Cursor {
+    cursor: Option<String>,
+}
+
+/// POST new-account (RFC 8555 sections 7.3 and 7.3.1).
+pub(super) async fn new_account(
+    site: Site,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, ProblemDocument> {
+    let asked = site.key_request(&request, body).await?;
+    let payload: NewAccountPayload = asked.payload.json()?;
+    let key = account_key(&asked.key);
+    let engine = &site.acme.engine;
+    match engine.account_of(&site.endpoint, &key).await {
+        Ok(account) => return existing(&site, &account),
+        Err(LoadError::Absent) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if payload.only_return_existing {
+        let detail = "this key has no account at this endpoint, and the request asks not to make one";
+        return Err(ProblemDocument::new(ProblemType::AccountDoesNotExist, detail));
+    }
+    let contacts = contact::accept(payload.contact.unwrap_or_default())?;
+    if let Some(terms) = &site.pair.acme.terms_of_service
+        && !payload.terms_of_service_agreed
+    {
+        let detail = format!(
+            "an account needs agreement to the terms of service at {terms}; send \"termsOfServiceAgreed\": true once \
+             they are agreed to"
+        );
+        return Err(ProblemDocument::new(ProblemType::UserActionRequired, detail).link(terms, "terms-of-service"));
+    }
+    let new =
+        NewAccount { endpoint: site.endpoint.clone(), key, contacts, terms_agreed: payload.terms_of_service_agreed };
+    let (account, made) = engine.create_account(new).await?;
+    if !made {
+        return existing(&site, &account);
+    }
+    Ok(Reply::new(StatusCode::CREATED)
+        .location(&site.urls.account(AccountId(account.id)))
+        .json(&object(&site, &account)))
+}
+
+/// POST to an account (RFC 8555 sections 7.3.2 and 7.3.6).
+pub(super) async fn account(
+    site: Site,
+    request: HttpRequest,
+    body: web::Payload,
+    path: web::Path<Named>,
+) -> Result<HttpResponse, ProblemDocument> {
+    let asked = site.account_request(&request, body).await?;
+    let id = own(&asked, &path.id)?;
+    let update: UpdatePayload = match &asked.payload {
+        Payload::Empty => return Ok(Reply::ok().json(&object(&site, &asked.account))),
+        Payload::Json(_) => asked.payload.json()?,
+    };
+    let event = match (update.status.as_deref(), update.contact) {
+        (Some("deactivated"), _) => AccountEvent::Deactivated,
+        (_, Some(contacts)) => AccountEvent::ContactsUpdated(contact::accept(contacts)?),
+        (_, None) => return Ok(Reply::ok().json(&object(&site, &asked.account))),
+    };
+    let account = site.acme.engine.change_account(id, event).await?;
+    Ok(Reply::ok().json(&object(&site, &account)))
+}
+
+/// POST-as-GET to an account's list of orders (RFC 8555 section 7.1.2.1).
+pub(super) async fn orders(
+    site: Site,
+    request: HttpRequest,
+    body: web::Payload,
+    path: web::Path<Named>,
+    query: web::Query<Cursor>,
+) -> Result<HttpResponse, ProblemDocument> {
+    let asked = site.account_request(&request, body).await?;
+    let id = own(&asked, &path.id)?;
+    asked.payload.empty()?;
+    let after = match &query.cursor {
+        Some(cursor) => Some(OrderId::parse(cursor).ok_or_else(|| {
+            ProblemDocument::new(
+                ProblemType::Malformed,
+                "the cursor is not one of this server; follow Link rel=\"next\"",
+            )
+        })?),
+        None => None,
+    };
+    let page = site.acme.engine.orders_of(id, after, PAGE).await?;
+    let mut reply = Reply::ok();
+    if page.len() == PAGE {
+        reply = reply.link(&site.urls.orders(id, page.last().copied()), "next");
+    }
+    let orders = page.into_iter().map(|order| site.urls.order(order)).collect();
+    Ok(reply.json(&OrderList { orders }))
+}
+
+/// POST key-change (RFC 8555 section 7.3.5).
+pub(super) async fn key_change(
+    site: Site,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, ProblemDocument> {
+    let asked = site.account_request(&request, body).await?;
+    let malformed = |detail: &str| ProblemDocument::new(ProblemType::Malformed, detail);
+    let Payload::Json(inner) = &asked.payload else {
+        return Err(malformed("the payload has to be a JWS by the new key (RFC 8555 section 7.3.5)"));
+    };
+    let inner = Jws::parse(inner)?;
+    let outer_url = format!("{}{}", site.acme.origin, request.uri());
+    if inner.header().url != outer_url {
+        return Err(malformed("the inner JWS has another \"url\" than the outer; they have to be equal"));
+    }
+    if inner.header().nonce.is_some() {
+        return Err(malformed("the inner JWS has a \"nonce\"; only the outer may have one"));
+    }
+    let (new_key, verified) = inner.verify_embedded()?;
+    let payload: KeyChangePayload = verified.payload.json()?;
+    if payload.account != site.urls.account(asked.id) {
+        return Err(malformed("\"account\" in the inner payload is not the account URL in the outer \"kid\""));
+    }
+    let old_key = PublicKey::from_jwk(payload.old_key.to_string().as_bytes())?;
+    if account_key(&old_key) != asked.account.state.key {
+        return Err(malformed("\"oldKey\" in the inner payload is not the key of the account"));
+    }
+    let event = AccountEvent::KeyChanged(account_key(&new_key));
+    match site.acme.engine.change_account_as_seen(&asked.account, event).await {
+        Ok(account) => {
+            Ok(Reply::ok().location(&site.urls.account(AccountId(account.id))).json(&object(&site, &account)))
+        }
+        Err(TurnError::Taken(holder)) => Err(ProblemDocument::key_in_use(site.urls.account(AccountId(holder.id)))),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// The name in a path.
+#[derive(Deserialize)]
+pub(super) struct Named {
+    pub(super) id: String,
+}
+
+fn own(asked: &AccountRequest, id: &str) -> Result<AccountId, ProblemDocument> {
+    let id = AccountId::parse(id).ok_or_else(|| ProblemDocument::not_found("the path names no account"))?;
+    asked.owns(id, "account")?;
+    Ok(id)
+}
+
+/// RFC 8555 section 7.3.1: 200 and the object as it is, unless the account is closed.
+fn existing(site: &Site, account: &Versioned<Account>) -> Result<HttpResponse, ProblemDocument> {
+    standing(&account.state)?;
+    Ok(Reply::ok().location(&site.urls.account(AccountId(account.id))).json(&object(site, account)))
+}
+
+fn object(site: &Site, account: &Versioned<Account>) -> AccountObject {
+    AccountObject {
+        status: account.state.status().token(),
+        contact: account.state.contacts.clone(),
+        terms_of_service_agreed: account.state.terms_agreed.is_some(),
+        orders: site.urls.orders(AccountId(account.id), None),
+    }
+}

@@ -1,0 +1,103 @@
+//! Certificates (RFC 8555 sections 7.4.2 and 7.6): download and revocation.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use chancery_actors::error::LoadError;
+use chancery_machine::certificate::{CertificateRecord, RevocationReason};
+use chancery_machine::id::CertificateId;
+use chancery_machine::problem::ProblemType;
+use serde::Deserialize;
+
+use super::account::Named;
+use super::base64url;
+use super::problem::ProblemDocument;
+use super::reply::Reply;
+use super::request::EitherRequest;
+use super::wire::Site;
+
+#[derive(Deserialize)]
+struct RevokePayload {
+    certificate: String,
+    reason: Option<u64>,
+}
+
+/// POST-as-GET to a certificate: the chain in PEM, the end entity first, without the root.
+pub(super) async fn certificate(
+    site: Site,
+    request: HttpRequest,
+    body: web::Payload,
+    path: web::Path<Named>,
+) -> Result<HttpResponse, ProblemDocument> {
+    let asked = site.account_request(&request, body).await?;
+    let id =
+        CertificateId::parse(&path.id).ok_or_else(|| ProblemDocument::not_found("the path names no certificate"))?;
+    let certificate = site.acme.engine.certificate(id).await?.state.record;
+    let Some((owner, _)) = certificate.order else {
+        return Err(ProblemDocument::not_found("there is no certificate of that name"));
+    };
+    asked.owns(owner, "certificate")?;
+    asked.payload.empty()?;
+    let chain = site.acme.engine.chain(certificate.authority)?;
+    let mut pem = String::new();
+    for der in std::iter::once(&certificate.der).chain(&chain) {
+        pem.push_str(&pem_of(der)?);
+    }
+    Ok(Reply::ok().body("application/pem-certificate-chain", pem))
+}
+
+/// POST revoke-cert.
+pub(super) async fn revoke(
+    site: Site,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, ProblemDocument> {
+    let asked = site.either_request(&request, body).await?;
+    let (EitherRequest::Account(super::request::AccountRequest { payload, .. })
+    | EitherRequest::Key(super::request::KeyRequest { payload, .. })) = &asked;
+    let payload: RevokePayload = payload.json()?;
+    let reason = reason(payload.reason)?;
+    let der = base64url::decode(&payload.certificate).map_err(|bad| {
+        let detail = format!("\"certificate\" is not base64url: {bad}; send the DER of the certificate");
+        ProblemDocument::new(ProblemType::Malformed, detail)
+    })?;
+    let found = match site.acme.engine.certificate_of(&der).await {
+        Ok(found) => found,
+        Err(LoadError::Absent) => {
+            let detail = "\"certificate\" is no certificate that this server has issued, or it is past its retention";
+            return Err(ProblemDocument::not_found(detail));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    may_revoke(&asked, &found.state.record)?;
+    site.acme.engine.revoke(CertificateId(found.id), reason).await?;
+    Ok(Reply::ok().empty())
+}
+
+/// RFC 8555 section 7.6: the account that it was issued to, or whoever holds its key.
+fn may_revoke(asked: &EitherRequest, certificate: &CertificateRecord) -> Result<(), ProblemDocument> {
+    let (may, detail) = match asked {
+        EitherRequest::Account(asked) => (
+            certificate.order.is_some_and(|(owner, _)| owner == asked.id),
+            "the certificate was issued to another account; sign with that account or with the certificate's own key",
+        ),
+        EitherRequest::Key(asked) => (
+            certificate.spki_sha256 == asked.key.spki_sha256(),
+            "the request is signed by a key that is not the certificate's; sign with that key or with the account",
+        ),
+    };
+    if may { Ok(()) } else { Err(ProblemDocument::new(ProblemType::Unauthorized, detail)) }
+}
+
+fn reason(code: Option<u64>) -> Result<Option<RevocationReason>, ProblemDocument> {
+    let Some(code) = code else { return Ok(None) };
+    RevocationReason::from_code(code).map(Some).ok_or_else(|| {
+        let allowed: Vec<String> =
+            RevocationReason::ALL.iter().map(|reason| format!("{} ({})", reason.code(), reason.name())).collect();
+        let detail = format!("the reason {code} is not allowed; allowed are {}", allowed.join(", "));
+        ProblemDocument::new(ProblemType::BadRevocationReason, detail)
+    })
+}
+
+fn pem_of(der: &[u8]) -> Result<String, ProblemDocument> {
+    der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, der)
+        .map_err(|error| ProblemDocument::internal(&format!("a stored certificate has no PEM form: {error}")))
+}

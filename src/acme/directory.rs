@@ -1,0 +1,82 @@
+//! The directory and new-nonce (RFC 8555 sections 7.1.1 and 7.2).
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::problem::ProblemDocument;
+use super::reply::Reply;
+use super::urls::Resource;
+use super::wire::{REPLAY_NONCE, Site};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Directory {
+    new_nonce: String,
+    new_account: String,
+    new_order: String,
+    revoke_cert: String,
+    key_change: String,
+    meta: Meta,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Meta {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terms_of_service: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    website: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    caa_identities: Vec<String>,
+    external_account_required: bool,
+}
+
+/// GET: what there is at this endpoint.
+pub(super) async fn directory(site: Site) -> HttpResponse {
+    let url = |resource| site.urls.resource(resource);
+    let profile = &site.pair.acme;
+    Reply::ok().json(&Directory {
+        new_nonce: url(Resource::NewNonce),
+        new_account: url(Resource::NewAccount),
+        new_order: url(Resource::NewOrder),
+        revoke_cert: url(Resource::RevokeCert),
+        key_change: url(Resource::KeyChange),
+        meta: Meta {
+            terms_of_service: profile.terms_of_service.clone(),
+            website: profile.website.clone(),
+            caa_identities: profile.caa_identities.clone(),
+            external_account_required: false,
+        },
+    })
+}
+
+/// POST-as-GET (RFC 8555 section 6.3).
+pub(super) async fn directory_posted(
+    site: Site,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, ProblemDocument> {
+    site.public_request(&request, body).await?;
+    Ok(directory(site).await)
+}
+
+/// HEAD answers 200 and GET 204, both with a nonce and without a body.
+pub(super) async fn new_nonce(site: Site, request: HttpRequest) -> HttpResponse {
+    let status = if request.method() == Method::HEAD { StatusCode::OK } else { StatusCode::NO_CONTENT };
+    HttpResponse::build(status)
+        .insert_header((REPLAY_NONCE, site.acme.nonces.issue(site.acme.engine.now())))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .finish()
+}
+
+/// POST-as-GET (RFC 8555 section 6.3).
+pub(super) async fn new_nonce_posted(
+    site: Site,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, ProblemDocument> {
+    site.public_request(&request, body).await?;
+    Ok(Reply::new(StatusCode::NO_CONTENT).empty())
+}

@@ -1,0 +1,196 @@
+//! Orders (RFC 8555 section 7.4): new, read, finalize.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chancery_actors::Versioned;
+use chancery_actors::place::NewOrder;
+use chancery_machine::id::OrderId;
+use chancery_machine::identifier::Subject;
+use chancery_machine::order::{Order, OrderStatus};
+use chancery_machine::problem::{ProblemType, Subproblem};
+use chancery_machine::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::account::Named;
+use super::base64url;
+use super::json::Excerpt;
+use super::problem::{ProblemDocument, embedded};
+use super::refusal::compound;
+use super::reply::{Reply, WORKING, read_rfc3339, rfc3339};
+use super::request::AccountRequest;
+use super::wire::Site;
+
+/// No profile allows more identifiers in an order; a longer list is not even looked at.
+const MOST_IDENTIFIERS: usize = 1000;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewOrderPayload {
+    identifiers: Vec<IdentifierObject>,
+    not_before: Option<String>,
+    not_after: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct FinalizePayload {
+    csr: String,
+}
+
+/// An identifier on the wire (RFC 8555 section 9.7.7).
+#[derive(Serialize, Deserialize)]
+pub(super) struct IdentifierObject {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) value: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OrderObject {
+    status: &'static str,
+    expires: String,
+    identifiers: Vec<IdentifierObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_after: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<serde_json::Value>,
+    authorizations: Vec<String>,
+    finalize: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<String>,
+}
+
+/// POST new-order.
+pub(super) async fn new_order(
+    site: Site,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, ProblemDocument> {
+    let asked = site.account_request(&request, body).await?;
+    let payload: NewOrderPayload = asked.payload.json()?;
+    let new = NewOrder {
+        subjects: subjects(&payload.identifiers)?,
+        not_before: time("notBefore", payload.not_before.as_deref())?,
+        not_after: time("notAfter", payload.not_after.as_deref())?,
+    };
+    let order = site.acme.engine.place_order(&asked.account, &site.pair, new).await?;
+    Ok(respond(&site, &order, StatusCode::CREATED))
+}
+
+/// POST-as-GET to an order.
+pub(super) async fn order(
+    site: Site,
+    request: HttpRequest,
+    body: web::Payload,
+    path: web::Path<Named>,
+) -> Result<HttpResponse, ProblemDocument> {
+    let asked = site.account_request(&request, body).await?;
+    let order = own(&site, &asked, &path.id).await?;
+    asked.payload.empty()?;
+    Ok(respond(&site, &order, StatusCode::OK))
+}
+
+/// POST to an order's finalize URL.
+pub(super) async fn finalize(
+    site: Site,
+    request: HttpRequest,
+    body: web::Payload,
+    path: web::Path<Named>,
+) -> Result<HttpResponse, ProblemDocument> {
+    let asked = site.account_request(&request, body).await?;
+    let order = own(&site, &asked, &path.id).await?;
+    let payload: FinalizePayload = asked.payload.json()?;
+    let csr = base64url::decode(&payload.csr).map_err(|bad| {
+        let detail = format!("\"csr\" is not base64url: {bad}; send the DER of the CSR in base64url without padding");
+        ProblemDocument::new(ProblemType::Malformed, detail)
+    })?;
+    let guards = [asked.account.guard()];
+    let order = site.acme.engine.finalize(&order, csr, &guards, site.acme.finalize_patience).await?;
+    Ok(respond(&site, &order, StatusCode::OK))
+}
+
+async fn own(site: &Site, asked: &AccountRequest, id: &str) -> Result<Versioned<Order>, ProblemDocument> {
+    let id = OrderId::parse(id).ok_or_else(|| ProblemDocument::not_found("the path names no order"))?;
+    let order = site.acme.engine.order(id).await?;
+    asked.owns(order.state.terms.account, "order")?;
+    Ok(order)
+}
+
+/// Every order is answered with its Location: clients poll it after finalize too.
+fn respond(site: &Site, order: &Versioned<Order>, status: StatusCode) -> HttpResponse {
+    let now = site.acme.engine.now();
+    let processing = order.state.status(now) == OrderStatus::Processing;
+    Reply::new(status)
+        .location(&site.urls.order(OrderId(order.id)))
+        .retry_after(processing.then_some(WORKING))
+        .json(&object(site, order, now))
+}
+
+fn object(site: &Site, order: &Versioned<Order>, now: Timestamp) -> OrderObject {
+    let id = OrderId(order.id);
+    let order = &order.state;
+    OrderObject {
+        status: order.status(now).token(),
+        expires: rfc3339(order.terms.expires),
+        identifiers: order.terms.subjects.iter().map(identifier).collect(),
+        not_before: order.terms.not_before.map(rfc3339),
+        not_after: order.terms.not_after.map(rfc3339),
+        error: order.error(now).and_then(|error| serde_json::to_value(embedded(&error)).ok()),
+        authorizations: order.terms.authorizations.iter().map(|id| site.urls.authorization(*id)).collect(),
+        finalize: site.urls.finalize(id),
+        certificate: order.certificate().map(|id| site.urls.certificate(id)),
+    }
+}
+
+fn identifier(subject: &Subject) -> IdentifierObject {
+    IdentifierObject { kind: subject.identifier.kind().to_owned(), value: subject.to_string() }
+}
+
+fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ProblemDocument> {
+    let Some(text) = text else { return Ok(None) };
+    let at = read_rfc3339(text).ok_or_else(|| {
+        let detail =
+            format!("{name:?} is {:?}, which is no time of RFC 3339, as in 2026-01-31T12:00:00Z", Excerpt::new(text));
+        ProblemDocument::new(ProblemType::Malformed, detail)
+    })?;
+    Ok(Some(at))
+}
+
+/// Reads every identifier, and names each that cannot be one (RFC 8555 section 6.7.1).
+fn subjects(identifiers: &[IdentifierObject]) -> Result<Vec<Subject>, ProblemDocument> {
+    if identifiers.len() > MOST_IDENTIFIERS {
+        let detail =
+            format!("the order has {} identifiers; {MOST_IDENTIFIERS} are read at the most", identifiers.len());
+        return Err(ProblemDocument::new(ProblemType::Malformed, detail));
+    }
+    let mut subjects = Vec::with_capacity(identifiers.len());
+    let mut faults = Vec::new();
+    for identifier in identifiers {
+        match subject(identifier) {
+            Ok(subject) => subjects.push(subject),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() { Ok(subjects) } else { Err(compound(faults).into()) }
+}
+
+fn subject(identifier: &IdentifierObject) -> Result<Subject, Subproblem> {
+    let fault = |kind, detail| Subproblem { kind, detail, identifier: None };
+    if identifier.kind != "dns" {
+        let detail =
+            format!("identifiers of type {:?} are not supported; only \"dns\" is", Excerpt::new(&identifier.kind));
+        return Err(fault(ProblemType::UnsupportedIdentifier, detail));
+    }
+    let value = Excerpt::new(&identifier.value);
+    let subject = Subject::dns(&identifier.value)
+        .map_err(|bad| fault(ProblemType::RejectedIdentifier, format!("{value:?} is no domain name: {bad}")))?;
+    // RFC 8555 section 7.1.4: names come as A-labels, and what claims to be one has to be one (RFC 5890).
+    let name = subject.identifier.value();
+    if name.split('.').any(|label| label.starts_with("xn--")) && idna::domain_to_unicode(&name).1.is_err() {
+        let detail = format!("{value:?} has a label that begins with xn-- and is no valid A-label");
+        return Err(Subproblem { kind: ProblemType::RejectedIdentifier, detail, identifier: Some(subject.identifier) });
+    }
+    Ok(subject)
+}

@@ -1,0 +1,170 @@
+//! From the engine's errors to problems: the other half of [`super::problem`], exhaustive so that a new error of the
+//! engine does not build until somebody has thought about what clients are told.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use chancery_actors::error::{LoadError, TurnError};
+use chancery_actors::finalize::FinalizeError;
+use chancery_actors::place::PlaceError;
+use chancery_actors::ports::{SignError, StoreError};
+use chancery_actors::profiles::EndpointError;
+use chancery_machine::problem::{Problem, ProblemType, Subproblem};
+use chancery_machine::rejection::Rejection;
+use tracing::error;
+
+use super::problem::{PROBLEM_JSON, ProblemDocument};
+
+/// When a client is asked to come back after a failure that may pass.
+const SOON: Duration = Duration::from_secs(2);
+
+impl ProblemDocument {
+    /// The server is at fault: the reason goes to the log, and nothing of it to the client.
+    #[must_use]
+    pub fn internal(reason: &str) -> Self {
+        error!(reason, "a request failed by the server's own fault");
+        let detail = "the server failed; its operator finds the reason in the log. Try again later";
+        Self::new(ProblemType::ServerInternal, detail)
+    }
+
+    /// The server cannot do it now, and it may or may not have been done.
+    #[must_use]
+    pub fn unavailable(reason: &str) -> Self {
+        Self::internal(reason).status(StatusCode::SERVICE_UNAVAILABLE).retry_after(SOON)
+    }
+}
+
+impl std::fmt::Display for ProblemDocument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.problem())
+    }
+}
+
+impl ResponseError for ProblemDocument {
+    fn status_code(&self) -> StatusCode {
+        self.http_status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.http_status());
+        response.content_type(PROBLEM_JSON);
+        for (name, value) in self.headers() {
+            response.append_header((*name, value.as_str()));
+        }
+        response.body(self.body())
+    }
+}
+
+impl From<Rejection> for ProblemDocument {
+    fn from(rejection: Rejection) -> Self {
+        let detail = rejection.to_string();
+        match rejection {
+            Rejection::OrderNotReady(_) => Self::new(ProblemType::OrderNotReady, detail),
+            Rejection::AlreadyRevoked => Self::new(ProblemType::AlreadyRevoked, detail),
+            Rejection::AccountClosed(_) => Self::account_closed(detail),
+            Rejection::NoSuchChallenge => Self::not_found(detail),
+            Rejection::TooManyOrders => Self::new(ProblemType::RateLimited, detail),
+            Rejection::AuthorizationClosed(_) | Rejection::CertificateExpired | Rejection::Stale => {
+                Self::new(ProblemType::Malformed, detail)
+            }
+        }
+    }
+}
+
+impl From<TurnError> for ProblemDocument {
+    fn from(error: TurnError) -> Self {
+        match error {
+            TurnError::Rejected(rejection) => rejection.into(),
+            TurnError::Absent => {
+                Self::not_found("there is nothing of that name; it may have been removed after its retention")
+            }
+            TurnError::Busy => Self::busy(SOON),
+            TurnError::GuardChanged(object) => {
+                Self::unavailable(&format!("{object} changed while a request was at work"))
+            }
+            TurnError::Conflict => Self::unavailable("an object kept changing while a request was at work"),
+            TurnError::Taken(object) => Self::internal(&format!("a name that must be unique is taken by {object}")),
+            TurnError::Unavailable(reason) => Self::unavailable(&reason),
+        }
+    }
+}
+
+impl From<StoreError> for ProblemDocument {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::unavailable(&error.to_string()),
+            StoreError::Corrupt(_) => Self::internal(&error.to_string()),
+        }
+    }
+}
+
+impl From<LoadError> for ProblemDocument {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Absent => TurnError::Absent.into(),
+            LoadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SignError> for ProblemDocument {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Unavailable(_) => Self::unavailable(&error.to_string()),
+            SignError::Refused(_) => Self::internal(&error.to_string()),
+        }
+    }
+}
+
+impl From<EndpointError> for ProblemDocument {
+    fn from(error: EndpointError) -> Self {
+        Self::not_found(error.to_string())
+    }
+}
+
+impl From<FinalizeError> for ProblemDocument {
+    fn from(error: FinalizeError) -> Self {
+        match error {
+            FinalizeError::BadCsr(reason) => Self::new(ProblemType::BadCsr, reason),
+            FinalizeError::Turn(error) => error.into(),
+            FinalizeError::Endpoint(error) => error.into(),
+            FinalizeError::Refused => Self::new(ProblemType::ServerInternal, error.to_string()),
+        }
+    }
+}
+
+impl From<PlaceError> for ProblemDocument {
+    fn from(error: PlaceError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PlaceError::Empty | PlaceError::TooMany { .. } | PlaceError::Validity(_) => {
+                Self::new(ProblemType::Malformed, detail)
+            }
+            PlaceError::Rejected(rejected) => {
+                let parts = rejected.into_iter().map(|(subject, reason)| Subproblem {
+                    kind: ProblemType::RejectedIdentifier,
+                    detail: format!("{subject}: {reason}"),
+                    identifier: Some(subject.identifier),
+                });
+                compound(parts.collect()).into()
+            }
+            PlaceError::Turn(error) => error.into(),
+        }
+    }
+}
+
+/// What is wrong with some identifiers (RFC 8555 section 6.7.1): one keeps its own type, several of different types are
+/// `compound`, and each is named.
+#[must_use]
+pub(super) fn compound(parts: Vec<Subproblem>) -> Problem {
+    let kind = match parts.split_first() {
+        Some((first, rest)) if rest.iter().all(|part| part.kind == first.kind) => first.kind,
+        Some(_) | None => ProblemType::Compound,
+    };
+    let detail = match parts.as_slice() {
+        [only] => only.detail.clone(),
+        several => format!("{} of the identifiers are refused; see the subproblems", several.len()),
+    };
+    Problem { kind, detail, subproblems: parts }
+}

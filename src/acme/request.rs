@@ -1,0 +1,187 @@
+//! Who asks, and for what: from a POST to a verified request (RFC 8555 sections 6.2 to 6.5).
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, web};
+use chancery_actors::Versioned;
+use chancery_actors::error::LoadError;
+use chancery_machine::account::{Account, AccountKey, AccountStatus};
+use chancery_machine::id::AccountId;
+use chancery_machine::problem::ProblemType;
+
+use super::json::Excerpt;
+use super::jwk::PublicKey;
+use super::jws::{Jws, JwsError, KeyRef, MAX_BYTES};
+use super::payload::Payload;
+use super::problem::ProblemDocument;
+use super::wire::Site;
+
+/// A verified request of an account in good standing.
+pub(super) struct AccountRequest {
+    pub(super) id: AccountId,
+    pub(super) account: Versioned<Account>,
+    pub(super) payload: Payload,
+}
+
+/// A verified request whose key came with it.
+pub(super) struct KeyRequest {
+    pub(super) key: PublicKey,
+    pub(super) payload: Payload,
+}
+
+/// A request that may be either.
+pub(super) enum EitherRequest {
+    Account(AccountRequest),
+    Key(KeyRequest),
+}
+
+impl Site {
+    /// A request that has to be made by an account (RFC 8555 section 6.2: everything but newAccount and, for some,
+    /// revokeCert).
+    pub(super) async fn account_request(
+        &self,
+        request: &HttpRequest,
+        body: web::Payload,
+    ) -> Result<AccountRequest, ProblemDocument> {
+        let jws = self.read(request, body).await?;
+        match jws.header().key.clone() {
+            KeyRef::Kid(kid) => self.by_account(jws, &kid).await,
+            KeyRef::Jwk(_) => Err(ProblemDocument::new(
+                ProblemType::Malformed,
+                "this request has to name its account: send the account URL as \"kid\", not the key as \"jwk\"",
+            )),
+        }
+    }
+
+    /// A request that has to carry its key (newAccount).
+    pub(super) async fn key_request(
+        &self,
+        request: &HttpRequest,
+        body: web::Payload,
+    ) -> Result<KeyRequest, ProblemDocument> {
+        by_key(self.read(request, body).await?)
+    }
+
+    /// A request of either form (revokeCert).
+    pub(super) async fn either_request(
+        &self,
+        request: &HttpRequest,
+        body: web::Payload,
+    ) -> Result<EitherRequest, ProblemDocument> {
+        let jws = self.read(request, body).await?;
+        match jws.header().key.clone() {
+            KeyRef::Kid(kid) => self.by_account(jws, &kid).await.map(EitherRequest::Account),
+            KeyRef::Jwk(_) => by_key(jws).map(EitherRequest::Key),
+        }
+    }
+
+    /// POST-as-GET of what anybody may read (RFC 8555 section 6.3 allows it for directory and newNonce).
+    pub(super) async fn public_request(
+        &self,
+        request: &HttpRequest,
+        body: web::Payload,
+    ) -> Result<(), ProblemDocument> {
+        Ok(self.account_request(request, body).await?.payload.empty()?)
+    }
+
+    /// Everything that can be said without knowing the key; the cheap refusals come first.
+    async fn read(&self, request: &HttpRequest, body: web::Payload) -> Result<Jws, ProblemDocument> {
+        let media = request.headers().get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let essence = media.as_deref().and_then(|media| media.split(';').next()).map(str::trim);
+        if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/jose+json")) {
+            return Err(ProblemDocument::unsupported_media_type(media.as_deref()));
+        }
+        let bytes = match body.to_bytes_limited(MAX_BYTES).await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(_)) => {
+                return Err(ProblemDocument::new(
+                    ProblemType::Malformed,
+                    "the request's body broke off before its end",
+                ));
+            }
+            Err(_) => return Err(JwsError::TooLarge(MAX_BYTES + 1).into()),
+        };
+        let jws = Jws::parse(&bytes)?;
+        let header = jws.header();
+        // RFC 8555 section 6.4: compared as text, and as the client is known to reach us.
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let url = format!("{}{path}", self.acme.origin);
+        if header.url != url {
+            let detail = format!(
+                "the \"url\" in the protected header is {:?}, and the request came to {:?}; they have to be equal",
+                Excerpt::new(&header.url),
+                Excerpt::new(&url)
+            );
+            return Err(ProblemDocument::new(ProblemType::Unauthorized, detail));
+        }
+        let nonce = header.nonce.as_deref().ok_or_else(|| {
+            let detail = "the protected header has no \"nonce\"; use the one in Replay-Nonce";
+            ProblemDocument::new(ProblemType::BadNonce, detail)
+        })?;
+        self.acme.nonces.redeem(nonce, self.acme.engine.now())?;
+        Ok(jws)
+    }
+
+    async fn by_account(&self, jws: Jws, kid: &str) -> Result<AccountRequest, ProblemDocument> {
+        let unknown = || {
+            let detail = format!(
+                "the \"kid\" {:?} is not the URL of an account at this endpoint; register with new-account, and use the \
+                 URL in its Location",
+                Excerpt::new(kid)
+            );
+            ProblemDocument::new(ProblemType::AccountDoesNotExist, detail)
+        };
+        let id = self.urls.read_account(kid).ok_or_else(unknown)?;
+        let account = match self.acme.engine.account(id).await {
+            Ok(account) => account,
+            Err(LoadError::Absent) => return Err(unknown()),
+            Err(error) => return Err(error.into()),
+        };
+        if account.state.endpoint != self.endpoint {
+            return Err(unknown());
+        }
+        let key = PublicKey::from_jwk(account.state.key.jwk.as_bytes()).map_err(|bad| {
+            ProblemDocument::internal(&format!("the stored key of account {id} cannot be read: {bad}"))
+        })?;
+        let verified = jws.verify(&key)?;
+        standing(&account.state)?;
+        Ok(AccountRequest { id, account, payload: verified.payload })
+    }
+}
+
+impl AccountRequest {
+    /// What a resource answers that belongs to another account: no more than if there were none.
+    pub(super) fn owns(&self, owner: AccountId, what: &str) -> Result<(), ProblemDocument> {
+        if owner == self.id {
+            return Ok(());
+        }
+        let detail = format!("this {what} belongs to another account");
+        Err(ProblemDocument::new(ProblemType::Unauthorized, detail))
+    }
+}
+
+/// RFC 8555 section 7.3.6: a closed account gets 401, whatever it asks for.
+pub(super) fn standing(account: &Account) -> Result<(), ProblemDocument> {
+    match account.status() {
+        AccountStatus::Valid => Ok(()),
+        status @ (AccountStatus::Deactivated | AccountStatus::Revoked) => {
+            let detail = format!("the account is {}; register a new one with another key", status.token());
+            Err(ProblemDocument::account_closed(detail))
+        }
+    }
+}
+
+/// The forms in which an account keeps its key.
+pub(super) fn account_key(key: &PublicKey) -> AccountKey {
+    AccountKey { jwk: key.canonical_jwk(), thumbprint: key.thumbprint(), spki_sha256: key.spki_sha256() }
+}
+
+fn by_key(jws: Jws) -> Result<KeyRequest, ProblemDocument> {
+    if matches!(jws.header().key, KeyRef::Kid(_)) {
+        return Err(ProblemDocument::new(
+            ProblemType::Malformed,
+            "this request has to carry its key: send it as \"jwk\", not an account URL as \"kid\"",
+        ));
+    }
+    let (key, verified) = jws.verify_embedded()?;
+    Ok(KeyRequest { key, payload: verified.payload })
+}

@@ -1,0 +1,60 @@
+//! Which path leads where (RFC 8555 section 7.1), under both forms of URL.
+
+use actix_web::middleware::from_fn;
+use actix_web::{HttpRequest, Resource as Route, web};
+
+use super::problem::ProblemDocument;
+use super::urls::Resource;
+use super::{account, authorization, certificate, directory, order, wire};
+
+/// Adds the resources of every endpoint. The application data has to hold an [`wire::Acme`].
+pub fn configure(config: &mut web::ServiceConfig) {
+    for form in ["/acme/raProfile/{raProfile}", "/acme/{acmeProfile}"] {
+        config.service(
+            web::scope(form)
+                .wrap(from_fn(wire::around))
+                .service(
+                    at(Resource::Directory, "GET, POST")
+                        .route(web::get().to(directory::directory))
+                        .route(web::head().to(directory::directory))
+                        .route(web::post().to(directory::directory_posted)),
+                )
+                .service(
+                    at(Resource::NewNonce, "GET, HEAD, POST")
+                        .route(web::get().to(directory::new_nonce))
+                        .route(web::head().to(directory::new_nonce))
+                        .route(web::post().to(directory::new_nonce_posted)),
+                )
+                .service(at(Resource::NewAccount, "POST").route(web::post().to(account::new_account)))
+                .service(at(Resource::NewOrder, "POST").route(web::post().to(order::new_order)))
+                .service(at(Resource::RevokeCert, "POST").route(web::post().to(certificate::revoke)))
+                .service(at(Resource::KeyChange, "POST").route(web::post().to(account::key_change)))
+                .service(only("/acct/{id}", "POST").route(web::post().to(account::account)))
+                .service(only("/acct/{id}/orders", "POST").route(web::post().to(account::orders)))
+                .service(only("/order/{id}", "POST").route(web::post().to(order::order)))
+                .service(only("/order/{id}/finalize", "POST").route(web::post().to(order::finalize)))
+                .service(only("/authz/{id}", "POST").route(web::post().to(authorization::authorization)))
+                .service(only("/chall/{id}/{place}", "POST").route(web::post().to(authorization::challenge)))
+                .service(only("/cert/{id}", "POST").route(web::post().to(certificate::certificate)))
+                .default_service(web::to(nothing)),
+        );
+    }
+}
+
+fn at(resource: Resource, allowed: &'static str) -> Route {
+    only(&format!("/{}", resource.segment()), allowed)
+}
+
+/// A resource that answers 405 to what it has no route for (RFC 8555 section 6.3).
+fn only(path: &str, allowed: &'static str) -> Route {
+    web::resource(path.to_owned()).default_service(web::to(move |request: HttpRequest| {
+        std::future::ready(Err::<actix_web::HttpResponse, _>(ProblemDocument::method_not_allowed(
+            request.method(),
+            allowed,
+        )))
+    }))
+}
+
+async fn nothing() -> Result<actix_web::HttpResponse, ProblemDocument> {
+    Err(ProblemDocument::not_found("there is no such resource; the directory lists those that there are"))
+}

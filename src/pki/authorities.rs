@@ -1,0 +1,278 @@
+//! The opened authorities, and what they do for the engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use chancery_actors::ports::{CrlRequest, Draft, DraftError, DraftRequest, Issue, SignError};
+use chancery_machine::id::AuthorityId;
+use chancery_machine::profile::{KeyRules, Seconds};
+use chancery_machine::time::Timestamp;
+use der::Encode;
+use secrecy::SecretString;
+use thiserror::Error;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::name::Name;
+use zeroize::Zeroizing;
+
+use super::authority::{Authority, AuthorityKind, OpenError, Opened};
+use super::certificate::{Issuer, Linted, Plan, Role, serial};
+use super::crl::crl;
+use super::csr::Csr;
+use super::key::{IssuerKey, KeyAlgorithm, KeyError};
+use super::lint::Wanted;
+use super::name::{Publication, ServerName, general};
+use super::public_key::PublicKey;
+
+/// Every authority that this process can sign with. Reading never waits; opening one replaces the whole map.
+#[derive(Debug, Default)]
+pub struct Authorities {
+    opened: ArcSwap<BTreeMap<AuthorityId, Arc<Opened>>>,
+    publication: Option<Publication>,
+}
+
+/// A certificate for this server's own endpoint.
+#[derive(Debug)]
+pub struct ServerCertificate {
+    /// Its certificate first, then those above it without the root, DER.
+    pub chain: Vec<Vec<u8>>,
+    /// Its private key, PKCS #8 DER.
+    pub key: Zeroizing<Vec<u8>>,
+    /// When it ends.
+    pub not_after: Timestamp,
+}
+
+/// Why this server got no certificate for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ServerCertificateError {
+    /// No key was made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness")]
+    Randomness,
+    /// It was not drafted.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// It was not signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+}
+
+impl Authorities {
+    /// No authorities yet; those that are opened publish there.
+    #[must_use]
+    pub fn new(publication: Option<Publication>) -> Self {
+        Self { opened: ArcSwap::default(), publication }
+    }
+
+    /// Opens an authority, in place of one with the same id. Takes as long as its sealing cost says.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is wrong with it.
+    pub fn open(&self, authority: &Authority, passphrase: &SecretString) -> Result<(), OpenError> {
+        let opened = Arc::new(authority.open(passphrase, self.publication.as_ref())?);
+        self.opened.rcu(|all| {
+            let mut all = BTreeMap::clone(all);
+            all.insert(opened.id(), Arc::clone(&opened));
+            all
+        });
+        Ok(())
+    }
+
+    /// Forgets an authority, and wipes its key once nobody signs with it any more.
+    pub fn close(&self, authority: AuthorityId) {
+        self.opened.rcu(|all| {
+            let mut all = BTreeMap::clone(all);
+            all.remove(&authority);
+            all
+        });
+    }
+
+    /// The authorities that are open, in order.
+    #[must_use]
+    pub fn ids(&self) -> Vec<AuthorityId> {
+        self.opened.load().keys().copied().collect()
+    }
+
+    /// An authority, if it is open.
+    #[must_use]
+    pub fn find(&self, authority: AuthorityId) -> Option<Arc<Opened>> {
+        self.opened.load().get(&authority).cloned()
+    }
+
+    /// Makes a new P-256 key, and a certificate of it for this server's own names and addresses, which begins an hour
+    /// back and lasts `validity` from now at most.
+    ///
+    /// # Errors
+    /// [`ServerCertificateError`].
+    pub fn server_certificate(
+        &self,
+        authority: AuthorityId,
+        names: &[ServerName],
+        validity: Seconds,
+        now: Timestamp,
+    ) -> Result<ServerCertificate, ServerCertificateError> {
+        const BACKDATE: Seconds = Seconds(3600);
+        let opened = self.signing(authority)?;
+        let mut entropy = [0; 16];
+        aws_lc_rs::rand::fill(&mut entropy).map_err(|_| ServerCertificateError::Randomness)?;
+        let key = IssuerKey::generate(KeyAlgorithm::P256)?;
+        let names: Vec<_> = names.iter().map(ServerName::general).collect::<Result<_, _>>().map_err(refused)?;
+        let longest = Seconds(validity.0.saturating_add(BACKDATE.0));
+        let (not_before, not_after) =
+            Asked { not_before: None, not_after: None, now }.within(opened.issuer(), BACKDATE, longest)?;
+        let rules = KeyRules::default();
+        let wish = Wish {
+            names,
+            spki: &key.public_key()?,
+            serial: serial(entropy),
+            not_before,
+            not_after,
+            longest,
+            keys: &rules,
+        };
+        let draft = wish.draft(&opened)?;
+        let certificate = self.sign(&draft)?;
+        let chain = std::iter::once(certificate).chain(opened.chain().iter().cloned()).collect();
+        Ok(ServerCertificate { chain, key: key.to_pkcs8()?, not_after })
+    }
+
+    fn signing(&self, authority: AuthorityId) -> Result<Arc<Opened>, DraftError> {
+        self.find(authority).ok_or_else(|| DraftError::Refused(unknown(authority)))
+    }
+}
+
+impl Issue for Authorities {
+    fn draft(&self, request: &DraftRequest) -> Result<Draft, DraftError> {
+        let profile = &request.profile;
+        let opened = self.signing(profile.authority)?;
+        let csr = Csr::parse(&request.csr)
+            .and_then(|csr| csr.accepted(&profile.keys).map(|()| csr))
+            .and_then(|csr| csr.names_exactly(&request.subjects).map(|()| csr))
+            .map_err(|bad| DraftError::BadCsr(bad.to_string()))?;
+        let asked = Asked { not_before: request.not_before, not_after: request.not_after, now: request.now };
+        let (not_before, not_after) = asked.within(opened.issuer(), profile.backdate, profile.validity)?;
+        let wish = Wish {
+            names: request.subjects.iter().map(general).collect::<Result<_, _>>().map_err(refused)?,
+            spki: csr.spki(),
+            serial: serial(request.serial_entropy),
+            not_before,
+            not_after,
+            longest: profile.validity,
+            keys: &profile.keys,
+        };
+        wish.draft(&opened)
+    }
+
+    fn sign(&self, draft: &Draft) -> Result<Vec<u8>, SignError> {
+        let opened = self.find(draft.authority).ok_or_else(|| SignError::Unavailable(unknown(draft.authority)))?;
+        let wanted = Wanted {
+            issuer: opened.issuer(),
+            role: Role::EndEntity,
+            serial: &draft.serial,
+            not_before: draft.not_before,
+            not_after: draft.not_after,
+            public_key: &draft.public_key,
+            names: None,
+            longest: None,
+            keys: None,
+        };
+        let linted = Linted::check(&draft.tbs, &wanted).map_err(|findings| SignError::Refused(findings.to_string()))?;
+        Ok(linted.sign(opened.key())?.into_der())
+    }
+
+    fn chain(&self, authority: AuthorityId) -> Result<Vec<Vec<u8>>, SignError> {
+        let opened = self.find(authority).ok_or_else(|| SignError::Unavailable(unknown(authority)))?;
+        Ok(opened.chain().to_vec())
+    }
+
+    fn crl(&self, request: &CrlRequest) -> Result<Vec<u8>, SignError> {
+        let opened = self.find(request.authority).ok_or_else(|| SignError::Unavailable(unknown(request.authority)))?;
+        crl(&opened, request)
+    }
+}
+
+/// What an order says of its certificate's validity, and when it says so.
+struct Asked {
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+    now: Timestamp,
+}
+
+impl Asked {
+    /// notBefore and notAfter in whole seconds, within the profile's and the issuer's validity.
+    fn within(
+        &self,
+        issuer: &Issuer,
+        backdate: Seconds,
+        validity: Seconds,
+    ) -> Result<(Timestamp, Timestamp), DraftError> {
+        let refused = |sentence: &str| Err(DraftError::Refused(sentence.to_owned()));
+        let earliest = whole(self.now.minus(backdate.into())).max(issuer.not_before);
+        let not_before = self.not_before.map_or(earliest, whole);
+        if not_before < earliest {
+            return refused("the order's notBefore is earlier than the profile or the authority allow");
+        }
+        // Both ends count (RFC 5280 section 4.1.2.5).
+        let latest = not_before.plus(Seconds(validity.0.saturating_sub(1)).into()).min(issuer.not_after);
+        let not_after = self.not_after.map_or(latest, whole);
+        if not_after > latest {
+            return refused("the order's notAfter is later than the profile or the authority allow");
+        }
+        if not_after <= not_before || not_after <= whole(self.now) {
+            return refused("nothing is left of the certificate's validity: the authority ends, or the order asks so");
+        }
+        Ok((not_before, not_after))
+    }
+}
+
+/// What a server's certificate shall say.
+struct Wish<'a> {
+    names: Vec<GeneralName>,
+    spki: &'a [u8],
+    serial: Vec<u8>,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    longest: Seconds,
+    keys: &'a KeyRules,
+}
+
+impl Wish<'_> {
+    fn draft(self, opened: &Opened) -> Result<Draft, DraftError> {
+        let (issuer, role) = (opened.issuer(), Role::EndEntity);
+        if opened.kind() == AuthorityKind::Root {
+            return Err(DraftError::Refused("a root signs intermediates only; name an intermediate".to_owned()));
+        }
+        let Self { names, spki, serial, not_before, not_after, longest, keys } = self;
+        let key = PublicKey::parse(spki).map_err(|fault| DraftError::Refused(fault.to_string()))?;
+        let plan =
+            Plan { role, issuer, serial, not_before, not_after, subject: Name::default(), key: &key, spki, names };
+        let tbs = plan.tbs().and_then(|tbs| tbs.to_der()).map_err(refused)?;
+        let wanted = Wanted {
+            issuer,
+            role,
+            serial: &plan.serial,
+            not_before,
+            not_after,
+            public_key: spki,
+            names: Some(&plan.names),
+            longest: Some(longest),
+            keys: Some(keys),
+        };
+        Linted::check(&tbs, &wanted).map_err(|findings| DraftError::Refused(findings.to_string()))?;
+        Ok(Draft { authority: opened.id(), serial: plan.serial, not_before, not_after, public_key: spki.to_vec(), tbs })
+    }
+}
+
+fn whole(moment: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(moment.seconds())
+}
+
+fn refused(error: der::Error) -> DraftError {
+    DraftError::Refused(format!("the certificate cannot be encoded: {error}"))
+}
+
+fn unknown(authority: AuthorityId) -> String {
+    format!("no authority {authority} is open; is its passphrase there, and does the profile name the right one?")
+}

@@ -1,0 +1,278 @@
+//! Certificates on their way: planned, linted, signed (RFC 5280 section 4).
+//!
+//! `Linted` is the only thing that can be signed, and linting is the only way to it. The stored form of a draft is
+//! just bytes: whoever takes it up again lints it again.
+
+use aws_lc_rs::digest;
+use chancery_actors::ports::SignError;
+use chancery_machine::time::Timestamp;
+use const_oid::db::{rfc5280, rfc5912};
+use const_oid::{AssociatedOid, ObjectIdentifier};
+use der::asn1::{BitString, BitStringRef, GeneralizedTime, Ia5String, Int, OctetString};
+use der::{AnyRef, DateTime, Decode, Encode, Sequence};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use x509_cert::certificate::Version;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::certpolicy::PolicyInformation;
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{
+    AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CertificatePolicies,
+    CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
+};
+use x509_cert::name::Name;
+use x509_cert::time::{Time, Validity};
+
+use super::key::IssuerKey;
+use super::lint::{Findings, Wanted, lint};
+use super::public_key::{KeyKind, PublicKey};
+
+/// What a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A trust anchor, which signs itself.
+    Root,
+    /// An authority below a root.
+    Intermediate,
+    /// A server.
+    EndEntity,
+}
+
+/// What is public of an issuer: enough to draft and to lint, not to sign.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    pub(super) name: Name,
+    pub(super) key_identifier: Vec<u8>,
+    pub(super) algorithm: AlgorithmIdentifierOwned,
+    pub(super) public_key: PublicKey,
+    pub(super) not_before: Timestamp,
+    pub(super) not_after: Timestamp,
+    pub(super) path_length: Option<u8>,
+    /// Where its CRL lies.
+    pub(super) crl_url: Option<String>,
+    /// Where its certificate lies.
+    pub(super) certificate_url: Option<String>,
+}
+
+/// A certificate that has passed the lint, and whose issuer is settled.
+#[derive(Clone, Debug)]
+pub struct Linted<'a> {
+    tbs: Vec<u8>,
+    issuer: &'a Issuer,
+}
+
+impl<'a> Linted<'a> {
+    /// Lints a DER TBSCertificate against what is wanted.
+    ///
+    /// # Errors
+    /// Everything that the lint found.
+    pub fn check(tbs: &[u8], wanted: &Wanted<'a>) -> Result<Self, Findings> {
+        let findings = lint(tbs, wanted);
+        if findings.is_empty() {
+            Ok(Self { tbs: tbs.to_vec(), issuer: wanted.issuer })
+        } else {
+            Err(Findings(findings))
+        }
+    }
+
+    /// Signs, and verifies the signature with another implementation before anybody sees it: a fault of the hardware
+    /// in a deterministic signature would give the key away.
+    ///
+    /// # Errors
+    /// [`SignError::Unavailable`] if the key does not sign, or is not the issuer's.
+    pub fn sign(self, key: &IssuerKey) -> Result<Signed, SignError> {
+        let signature = key.sign(&self.tbs).map_err(|error| SignError::Unavailable(error.to_string()))?;
+        self.issuer
+            .public_key
+            .verify(&self.issuer.algorithm, &self.tbs, &signature)
+            .map_err(|fault| SignError::Unavailable(format!("its key and its certificate do not fit: {fault}")))?;
+        enveloped(&self.tbs, &self.issuer.algorithm, &signature)
+            .map(|der| Signed { der })
+            .map_err(|error| SignError::Unavailable(error.to_string()))
+    }
+}
+
+/// A certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    der: Vec<u8>,
+}
+
+impl Signed {
+    /// Its DER.
+    #[must_use]
+    pub fn into_der(self) -> Vec<u8> {
+        self.der
+    }
+}
+
+/// What a certificate shall say.
+pub(super) struct Plan<'a> {
+    pub(super) role: Role,
+    pub(super) issuer: &'a Issuer,
+    pub(super) serial: Vec<u8>,
+    pub(super) not_before: Timestamp,
+    pub(super) not_after: Timestamp,
+    /// Empty for end entities: all that identifies a server stands in subjectAltName, and the BRs' section 7.1.2.7.2
+    /// advises against a common name. Every client of the last decade reads subjectAltName (RFC 9525 section 2).
+    pub(super) subject: Name,
+    pub(super) key: &'a PublicKey,
+    /// DER of the SubjectPublicKeyInfo.
+    pub(super) spki: &'a [u8],
+    pub(super) names: Vec<GeneralName>,
+}
+
+/// RFC 5280 section 4.1, with every field open.
+#[derive(Clone, Debug, PartialEq, Eq, Sequence)]
+pub(super) struct Tbs {
+    #[asn1(context_specific = "0", default = "Default::default")]
+    pub(super) version: Version,
+    pub(super) serial_number: Int,
+    pub(super) signature: AlgorithmIdentifierOwned,
+    pub(super) issuer: Name,
+    pub(super) validity: Validity,
+    pub(super) subject: Name,
+    pub(super) public_key: SubjectPublicKeyInfoOwned,
+    #[asn1(context_specific = "1", tag_mode = "IMPLICIT", optional = "true")]
+    pub(super) issuer_unique_id: Option<BitString>,
+    #[asn1(context_specific = "2", tag_mode = "IMPLICIT", optional = "true")]
+    pub(super) subject_unique_id: Option<BitString>,
+    #[asn1(context_specific = "3", tag_mode = "EXPLICIT", optional = "true")]
+    pub(super) extensions: Option<Vec<Extension>>,
+}
+
+/// The CA/Browser Forum's domain-validated: control of each name was proven, and no other identity is asserted. That
+/// is what ACME does; certificates of a private authority stay private whatever policy they name.
+pub(super) const DOMAIN_VALIDATED: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.140.1.2.1");
+
+/// RFC 5280 section 4.2.1.4: what lets the policies of end entities count below an intermediate.
+pub(super) const ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32.0");
+
+impl Plan<'_> {
+    /// The DER TBSCertificate.
+    pub(super) fn tbs(&self) -> Result<Tbs, der::Error> {
+        Ok(Tbs {
+            version: Version::V3,
+            serial_number: Int::new(&self.serial)?,
+            signature: self.issuer.algorithm.clone(),
+            issuer: self.issuer.name.clone(),
+            validity: Validity::new(time(self.not_before)?, time(self.not_after)?),
+            subject: self.subject.clone(),
+            public_key: SubjectPublicKeyInfoOwned::from_der(self.spki)?,
+            issuer_unique_id: None,
+            subject_unique_id: None,
+            extensions: Some(self.extensions()?),
+        })
+    }
+
+    fn extensions(&self) -> Result<Vec<Extension>, der::Error> {
+        let mut extensions = match self.role {
+            Role::Root => authority(self.key, None, None)?,
+            Role::Intermediate => authority(self.key, Some(0), Some(ANY_POLICY))?,
+            Role::EndEntity => end_entity(self.key, &self.subject, &self.names)?,
+        };
+        let key_identifier = Some(OctetString::new(self.issuer.key_identifier.as_slice())?);
+        extensions.push(extension(false, &AuthorityKeyIdentifier { key_identifier, ..Default::default() })?);
+        // A trust anchor is not revoked by its own CRL, and nobody is needed above it.
+        if self.role != Role::Root {
+            if let Some(url) = &self.issuer.crl_url {
+                let name = DistributionPointName::FullName(vec![uri(url)?]);
+                let point = DistributionPoint { distribution_point: Some(name), reasons: None, crl_issuer: None };
+                extensions.push(extension(false, &CrlDistributionPoints(vec![point]))?);
+            }
+            if let Some(url) = &self.issuer.certificate_url {
+                let access = AccessDescription { access_method: rfc5912::ID_AD_CA_ISSUERS, access_location: uri(url)? };
+                extensions.push(extension(false, &AuthorityInfoAccessSyntax(vec![access]))?);
+            }
+        }
+        Ok(extensions)
+    }
+}
+
+/// RFC 7093 section 2, method 1: the first 160 bits of the SHA-256 of the key's bits.
+pub(super) fn key_identifier(key: &PublicKey) -> Vec<u8> {
+    digest::digest(&digest::SHA256, key.bits()).as_ref()[..20].to_vec()
+}
+
+/// A serial number of 16 octets: positive, never zero, always of the same length, and with 126 random bits (RFC 5280
+/// section 4.1.2.2; the BRs' section 7.1 asks for 64).
+pub(super) fn serial(mut entropy: [u8; 16]) -> Vec<u8> {
+    entropy[0] = entropy[0] & 0x3f | 0x40;
+    entropy.to_vec()
+}
+
+/// UTCTime through 2049, GeneralizedTime from 2050 on, whole seconds (RFC 5280 section 4.1.2.5).
+pub(super) fn time(moment: Timestamp) -> Result<Time, der::Error> {
+    Ok(Time::from(DateTime::from_unix_duration(std::time::Duration::from_secs(moment.seconds()))?))
+}
+
+/// RFC 5280 section 4.1.2.5: for a certificate that has no well-defined end.
+pub(super) fn last_moment() -> Timestamp {
+    Timestamp::from_seconds(GeneralizedTime::from_date_time(DateTime::INFINITY).to_unix_duration().as_secs())
+}
+
+pub(super) fn timestamp(time: Time) -> Timestamp {
+    Timestamp::from_seconds(time.to_unix_duration().as_secs())
+}
+
+/// What is signed, the algorithm and the signature, as certificates and CRLs put them together.
+pub(super) fn enveloped(
+    signed: &[u8],
+    algorithm: &AlgorithmIdentifierOwned,
+    signature: &[u8],
+) -> Result<Vec<u8>, der::Error> {
+    #[derive(Sequence)]
+    struct Envelope<'a> {
+        signed: AnyRef<'a>,
+        algorithm: AlgorithmIdentifierOwned,
+        signature: BitStringRef<'a>,
+    }
+    let (signed, signature) = (AnyRef::from_der(signed)?, BitStringRef::from_bytes(signature)?);
+    Envelope { signed, algorithm: algorithm.clone(), signature }.to_der()
+}
+
+pub(super) fn extension<T: AssociatedOid + Encode>(critical: bool, value: &T) -> Result<Extension, der::Error> {
+    Ok(Extension { extn_id: T::OID, critical, extn_value: OctetString::new(value.to_der()?)? })
+}
+
+fn authority(
+    key: &PublicKey,
+    path_length: Option<u8>,
+    policy: Option<ObjectIdentifier>,
+) -> Result<Vec<Extension>, der::Error> {
+    let mut extensions = vec![
+        extension(true, &BasicConstraints { ca: true, path_len_constraint: path_length })?,
+        extension(true, &KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign))?,
+        extension(false, &SubjectKeyIdentifier(OctetString::new(key_identifier(key))?))?,
+    ];
+    if let Some(policy) = policy {
+        extensions.push(policies(policy)?);
+    }
+    Ok(extensions)
+}
+
+/// No subjectKeyIdentifier: nobody builds a chain below a server, and the BRs' section 7.1.2.7.6 advises against it.
+fn end_entity(key: &PublicKey, subject: &Name, names: &[GeneralName]) -> Result<Vec<Extension>, der::Error> {
+    let usage = match key.kind() {
+        // TLS 1.2 with RSA key exchange encrypts to the key.
+        KeyKind::Rsa(_) => KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment,
+        KeyKind::P256 | KeyKind::P384 | KeyKind::P521 | KeyKind::Ed25519 => KeyUsages::DigitalSignature.into(),
+    };
+    Ok(vec![
+        extension(true, &KeyUsage(usage))?,
+        extension(false, &ExtendedKeyUsage(vec![rfc5280::ID_KP_SERVER_AUTH]))?,
+        extension(true, &BasicConstraints { ca: false, path_len_constraint: None })?,
+        // Critical where nothing else says whose certificate it is (RFC 5280 section 4.2.1.6).
+        extension(subject.is_empty(), &SubjectAltName(names.to_vec()))?,
+        policies(DOMAIN_VALIDATED)?,
+    ])
+}
+
+fn policies(policy: ObjectIdentifier) -> Result<Extension, der::Error> {
+    let policy = PolicyInformation { policy_identifier: policy, policy_qualifiers: None };
+    extension(false, &CertificatePolicies(vec![policy]))
+}
+
+fn uri(url: &str) -> Result<GeneralName, der::Error> {
+    Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(url)?))
+}

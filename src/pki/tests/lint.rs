@@ -1,0 +1,371 @@
+//! The lint: each rule trips for what it forbids, and for nothing else.
+
+use std::collections::BTreeSet;
+
+use const_oid::db::{rfc5280, rfc5912};
+use const_oid::{AssociatedOid, ObjectIdentifier};
+use der::asn1::{Int, OctetString};
+use x509_cert::certificate::Version as CertificateVersion;
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::DistributionPointName;
+use x509_cert::ext::pkix::{
+    AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CertificatePolicies,
+    CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
+};
+use x509_cert::time::Validity;
+
+use super::*;
+use crate::pki::authority::Opened;
+use crate::pki::certificate::{Plan, Role, Tbs, time};
+use crate::pki::lint::{Rule, Wanted, lint};
+use crate::pki::public_key::PublicKey;
+
+const SERIAL: [u8; 16] = [0x41; 16];
+
+struct Bench {
+    opened: Arc<Opened>,
+    spki: Vec<u8>,
+    names: Vec<GeneralName>,
+    keys: KeyRules,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    role: Role,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let lab = lab(KeyAlgorithm::P384);
+        Self {
+            opened: lab.authorities.find(lab.issuing()).expect("open"),
+            spki: client_key().public_key().expect("encodes"),
+            names: dns(&["a.example", "*.b.example"]),
+            keys: KeyRules::default(),
+            not_before: NOW,
+            not_after: NOW.plus(Seconds(90 * DAY - 1).into()),
+            role: Role::EndEntity,
+        }
+    }
+
+    fn intermediate() -> Self {
+        let lab = lab(KeyAlgorithm::P384);
+        let opened = lab.authorities.find(lab.hierarchy.root.id).expect("open");
+        Self { opened, names: Vec::new(), role: Role::Intermediate, ..Self::new() }
+    }
+
+    fn tbs(&self) -> Tbs {
+        let subject = match self.role {
+            Role::EndEntity => Name::default(),
+            Role::Root | Role::Intermediate => {
+                AuthorityName::new(None, "Another").expect("a name").distinguished().expect("encodes")
+            }
+        };
+        let key = PublicKey::parse(&self.spki).expect("sound");
+        let plan = Plan {
+            role: self.role,
+            issuer: self.opened.issuer(),
+            serial: SERIAL.to_vec(),
+            not_before: self.not_before,
+            not_after: self.not_after,
+            subject,
+            key: &key,
+            spki: &self.spki,
+            names: self.names.clone(),
+        };
+        plan.tbs().expect("encodes")
+    }
+
+    fn trips(&self, tbs: &[u8]) -> BTreeSet<Rule> {
+        let server = self.role == Role::EndEntity;
+        let wanted = Wanted {
+            issuer: self.opened.issuer(),
+            role: self.role,
+            serial: &SERIAL,
+            not_before: self.not_before,
+            not_after: self.not_after,
+            public_key: &self.spki,
+            names: server.then_some(self.names.as_slice()),
+            longest: server.then_some(Seconds(90 * DAY)),
+            keys: server.then_some(&self.keys),
+        };
+        lint(tbs, &wanted).into_iter().map(|finding| finding.rule).collect()
+    }
+}
+
+fn replace<T: AssociatedOid + Encode>(tbs: &mut Tbs, critical: bool, value: &T) {
+    let found = find(tbs, T::OID);
+    *found = extension(critical, value).expect("encodes");
+}
+
+fn remove(tbs: &mut Tbs, oid: ObjectIdentifier) {
+    tbs.extensions.as_mut().expect("extensions").retain(|extension| extension.extn_id != oid);
+}
+
+fn find(tbs: &mut Tbs, oid: ObjectIdentifier) -> &mut Extension {
+    let mut all = tbs.extensions.as_mut().expect("extensions").iter_mut();
+    all.find(|extension| extension.extn_id == oid).expect("the extension")
+}
+
+fn push(tbs: &mut Tbs, extension: Extension) {
+    tbs.extensions.as_mut().expect("extensions").push(extension);
+}
+
+fn uri(url: &str) -> GeneralName {
+    GeneralName::UniformResourceIdentifier(Ia5String::new(url).expect("ASCII"))
+}
+
+fn crl_at(url: &str) -> CrlDistributionPoints {
+    let distribution_point = Some(DistributionPointName::FullName(vec![uri(url)]));
+    CrlDistributionPoints(vec![DistributionPoint { distribution_point, reasons: None, crl_issuer: None }])
+}
+
+type Mutation = fn(&mut Bench, &mut Tbs);
+
+/// Every rule, with what offends it and nothing else. What the bench says is what was wanted.
+const MUTATIONS: &[(Rule, Mutation)] = &[
+    (Rule::Version, |_, tbs| tbs.version = CertificateVersion::V1),
+    (Rule::Version, |_, tbs| tbs.version = CertificateVersion::V2),
+    (Rule::SerialOfDraft, |_, tbs| tbs.serial_number = Int::new(&[0x42; 16]).expect("a number")),
+    (Rule::SignatureAlgorithm, |_, tbs| tbs.signature.oid = rfc5912::ECDSA_WITH_SHA_256),
+    (Rule::Issuer, |_, tbs| {
+        tbs.issuer = AuthorityName::new(None, "Nobody").expect("a name").distinguished().expect("encodes");
+    }),
+    (Rule::ValidityOrder, |bench, tbs| {
+        bench.not_after = bench.not_before;
+        tbs.validity = Validity::new(tbs.validity.not_before, tbs.validity.not_before);
+    }),
+    (Rule::ValidityOfDraft, |bench, tbs| {
+        let later = bench.not_before.plus(Seconds(1).into());
+        tbs.validity = Validity::new(time(later).expect("a time"), tbs.validity.not_after);
+    }),
+    (Rule::ValidityOfDraft, |bench, tbs| {
+        let earlier = bench.not_after.minus(Seconds(1).into());
+        tbs.validity = Validity::new(tbs.validity.not_before, time(earlier).expect("a time"));
+    }),
+    (Rule::ValidityOfIssuer, |bench, tbs| {
+        bench.not_before = NOW.minus(Seconds(DAY).into());
+        bench.not_after = NOW;
+        *tbs = bench.tbs();
+    }),
+    (Rule::ValidityOfIssuer, |bench, tbs| {
+        bench.not_after = NOW.plus(Seconds(4000 * DAY).into());
+        bench.not_before = bench.not_after.minus(Seconds(DAY).into());
+        *tbs = bench.tbs();
+    }),
+    (Rule::Lifetime, |bench, tbs| {
+        bench.not_after = bench.not_after.plus(Seconds(1).into());
+        *tbs = bench.tbs();
+    }),
+    (Rule::KeyOfDraft, |_, tbs| {
+        let other = IssuerKey::generate(KeyAlgorithm::P256).expect("a key").public_key().expect("encodes");
+        tbs.public_key = Decode::from_der(&other).expect("DER");
+    }),
+    (Rule::Key, |bench, tbs| {
+        let mut point = tbs.public_key.subject_public_key.raw_bytes().to_vec();
+        point[64] ^= 1;
+        tbs.public_key.subject_public_key = BitString::from_bytes(&point).expect("octets");
+        bench.spki = tbs.public_key.to_der().expect("encodes");
+    }),
+    (Rule::KeyOfProfile, |bench, _| bench.keys.p256 = false),
+    (Rule::UniqueIds, |_, tbs| tbs.issuer_unique_id = BitString::from_bytes(&[1]).ok()),
+    (Rule::UniqueIds, |_, tbs| tbs.subject_unique_id = BitString::from_bytes(&[1]).ok()),
+    (Rule::DuplicateExtension, |_, tbs| {
+        let again = find(tbs, KeyUsage::OID).clone();
+        push(tbs, again);
+    }),
+    (Rule::UnknownExtension, |_, tbs| {
+        let mut unknown = find(tbs, KeyUsage::OID).clone();
+        unknown.extn_id = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.32473.1");
+        push(tbs, unknown);
+    }),
+    (Rule::Criticality, |_, tbs| find(tbs, SubjectAltName::OID).critical = false),
+    (Rule::Criticality, |_, tbs| find(tbs, KeyUsage::OID).critical = false),
+    (Rule::Criticality, |_, tbs| find(tbs, BasicConstraints::OID).critical = false),
+    (Rule::Criticality, |_, tbs| find(tbs, ExtendedKeyUsage::OID).critical = true),
+    (Rule::Criticality, |_, tbs| find(tbs, AuthorityKeyIdentifier::OID).critical = true),
+    (Rule::AuthorityKeyIdentifier, |_, tbs| remove(tbs, AuthorityKeyIdentifier::OID)),
+    (Rule::AuthorityKeyIdentifier, |_, tbs| {
+        let key_identifier = OctetString::new([7; 20]).ok();
+        replace(tbs, false, &AuthorityKeyIdentifier { key_identifier, ..Default::default() });
+    }),
+    (Rule::AuthorityKeyIdentifier, |bench, tbs| {
+        let key_identifier = OctetString::new(bench.opened.issuer().key_identifier.as_slice()).ok();
+        let authority_cert_issuer = Some(dns(&["a.example"]));
+        replace(tbs, false, &AuthorityKeyIdentifier { key_identifier, authority_cert_issuer, ..Default::default() });
+    }),
+    (Rule::SubjectKeyIdentifier, |_, tbs| {
+        let id = SubjectKeyIdentifier(OctetString::new([7; 20]).expect("octets"));
+        push(tbs, extension(false, &id).expect("encodes"));
+    }),
+    (Rule::KeyUsage, |_, tbs| remove(tbs, KeyUsage::OID)),
+    (Rule::KeyUsage, |_, tbs| replace(tbs, true, &KeyUsage(KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment))),
+    (Rule::KeyUsage, |_, tbs| replace(tbs, true, &KeyUsage(KeyUsages::DigitalSignature | KeyUsages::KeyCertSign))),
+    (Rule::KeyUsage, |_, tbs| replace(tbs, true, &KeyUsage(KeyUsages::KeyAgreement.into()))),
+    (Rule::CertificatePolicies, |_, tbs| remove(tbs, CertificatePolicies::OID)),
+    (Rule::SubjectAltName, |bench, tbs| {
+        bench.names.clear();
+        remove(tbs, SubjectAltName::OID);
+    }),
+    (Rule::SubjectAltName, |bench, tbs| {
+        bench.names.clear();
+        replace(tbs, true, &SubjectAltName(Vec::new()));
+    }),
+    (Rule::NameForm, |bench, tbs| {
+        bench.names = dns(&["A.example"]);
+        *tbs = bench.tbs();
+    }),
+    (Rule::NameForm, |bench, tbs| {
+        bench.names = dns(&["a.*.example"]);
+        *tbs = bench.tbs();
+    }),
+    (Rule::NameForm, |bench, tbs| {
+        bench.names = vec![GeneralName::IpAddress(OctetString::new([1; 5]).expect("octets"))];
+        *tbs = bench.tbs();
+    }),
+    (Rule::NameForm, |bench, tbs| {
+        bench.names = vec![uri("http://a.example")];
+        *tbs = bench.tbs();
+    }),
+    (Rule::NameForm, |bench, tbs| {
+        replace(tbs, true, &SubjectAltName([bench.names.clone(), bench.names.clone()].concat()))
+    }),
+    (Rule::Names, |_, tbs| replace(tbs, true, &SubjectAltName(dns(&["a.example"])))),
+    (Rule::Names, |_, tbs| replace(tbs, true, &SubjectAltName(dns(&["a.example", "*.b.example", "c.example"])))),
+    (Rule::BasicConstraints, |_, tbs| remove(tbs, BasicConstraints::OID)),
+    (Rule::BasicConstraints, |_, tbs| replace(tbs, true, &BasicConstraints { ca: true, path_len_constraint: None })),
+    (Rule::BasicConstraints, |_, tbs| {
+        replace(tbs, true, &BasicConstraints { ca: false, path_len_constraint: Some(0) })
+    }),
+    (Rule::ExtendedKeyUsage, |_, tbs| remove(tbs, ExtendedKeyUsage::OID)),
+    (Rule::ExtendedKeyUsage, |_, tbs| {
+        let purposes = vec![rfc5280::ID_KP_SERVER_AUTH, rfc5280::ANY_EXTENDED_KEY_USAGE];
+        replace(tbs, false, &ExtendedKeyUsage(purposes));
+    }),
+    (Rule::ExtendedKeyUsage, |_, tbs| replace(tbs, false, &ExtendedKeyUsage(vec![rfc5280::ID_KP_CLIENT_AUTH]))),
+    (Rule::CrlDistributionPoints, |_, tbs| replace(tbs, false, &crl_at("https://a.example/x.crl"))),
+    (Rule::CrlDistributionPoints, |_, tbs| replace(tbs, false, &crl_at("x.crl"))),
+    (Rule::CrlDistributionPoints, |_, tbs| {
+        let mut points = crl_at("http://a.example/x.crl");
+        points.0[0].crl_issuer = Some(dns(&["a.example"]));
+        replace(tbs, false, &points);
+    }),
+    (Rule::AuthorityInfoAccess, |_, tbs| {
+        let (access_method, access_location) = (rfc5912::ID_AD_CA_ISSUERS, uri("ldap://a.example/x"));
+        replace(tbs, false, &AuthorityInfoAccessSyntax(vec![AccessDescription { access_method, access_location }]));
+    }),
+    (Rule::AuthorityInfoAccess, |_, tbs| {
+        let (access_method, access_location) = (rfc5912::ID_AD_OCSP, uri("http://a.example/x"));
+        replace(tbs, false, &AuthorityInfoAccessSyntax(vec![AccessDescription { access_method, access_location }]));
+    }),
+];
+
+#[test]
+fn a_good_draft_trips_nothing() {
+    let bench = Bench::new();
+    assert_eq!(bench.trips(&bench.tbs().to_der().expect("encodes")), BTreeSet::new());
+    let bench = Bench::intermediate();
+    assert_eq!(bench.trips(&bench.tbs().to_der().expect("encodes")), BTreeSet::new());
+}
+
+#[test]
+fn each_rule_trips_alone() {
+    for (place, (rule, mutate)) in MUTATIONS.iter().enumerate() {
+        let mut bench = Bench::new();
+        let mut tbs = bench.tbs();
+        mutate(&mut bench, &mut tbs);
+        let tripped = bench.trips(&tbs.to_der().expect("encodes"));
+        assert_eq!(tripped, BTreeSet::from([*rule]), "mutation {place}");
+    }
+}
+
+#[test]
+fn a_serial_out_of_bounds_trips() {
+    let bench = Bench::new();
+    for bad in [&[0][..], &[0x80; 16], &[1; 7], &[1; 21]] {
+        let mut tbs = bench.tbs();
+        tbs.serial_number = Int::new(bad).expect("a number");
+        assert_eq!(bench.trips(&tbs.to_der().expect("encodes")), BTreeSet::from([Rule::Serial, Rule::SerialOfDraft]));
+    }
+}
+
+#[test]
+fn a_subject_trips_for_a_server_and_its_absence_for_an_authority() {
+    let bench = Bench::new();
+    let mut tbs = bench.tbs();
+    tbs.subject = AuthorityName::new(None, "a.example").expect("a name").distinguished().expect("encodes");
+    find(&mut tbs, SubjectAltName::OID).critical = false;
+    assert_eq!(bench.trips(&tbs.to_der().expect("encodes")), BTreeSet::from([Rule::Subject]));
+    let bench = Bench::intermediate();
+    for subject in [Name::default(), bench.opened.issuer().name.clone()] {
+        let mut tbs = bench.tbs();
+        tbs.subject = subject;
+        assert_eq!(bench.trips(&tbs.to_der().expect("encodes")), BTreeSet::from([Rule::Subject]));
+    }
+}
+
+#[test]
+fn an_intermediate_below_an_intermediate_trips() {
+    let bench = Bench { opened: Bench::new().opened, ..Bench::intermediate() };
+    assert_eq!(bench.trips(&bench.tbs().to_der().expect("encodes")), BTreeSet::from([Rule::PathLength]));
+}
+
+#[test]
+fn an_authority_has_its_own_extensions() {
+    let bench = Bench::intermediate();
+    let cases: [(Rule, fn(&mut Tbs)); 6] = [
+        (Rule::SubjectKeyIdentifier, |tbs| remove(tbs, SubjectKeyIdentifier::OID)),
+        (Rule::BasicConstraints, |tbs| replace(tbs, true, &BasicConstraints { ca: false, path_len_constraint: None })),
+        (Rule::KeyUsage, |tbs| replace(tbs, true, &KeyUsage(KeyUsages::KeyCertSign.into()))),
+        (Rule::SubjectAltName, |tbs| {
+            push(tbs, extension(false, &SubjectAltName(dns(&["a.example"]))).expect("encodes"))
+        }),
+        (Rule::ExtendedKeyUsage, |tbs| {
+            push(tbs, extension(false, &ExtendedKeyUsage(vec![rfc5280::ID_KP_SERVER_AUTH])).expect("encodes"));
+        }),
+        (Rule::CertificatePolicies, |tbs| remove(tbs, CertificatePolicies::OID)),
+    ];
+    for (rule, mutate) in cases {
+        let mut tbs = bench.tbs();
+        mutate(&mut tbs);
+        assert_eq!(bench.trips(&tbs.to_der().expect("encodes")), BTreeSet::from([rule]));
+    }
+}
+
+#[test]
+fn what_is_not_der_or_does_not_decode_trips() {
+    let bench = Bench::new();
+    let der = bench.tbs().to_der().expect("encodes");
+    assert_eq!(bench.trips(&der[..der.len() - 1]), BTreeSet::from([Rule::Encoding]));
+    assert_eq!(bench.trips(&[]), BTreeSet::from([Rule::Encoding]));
+
+    // `critical FALSE` written out, though it is the default.
+    let mut tbs = bench.tbs();
+    let policies = find(&mut tbs, CertificatePolicies::OID).to_der().expect("encodes");
+    remove(&mut tbs, CertificatePolicies::OID);
+    let wordy = [&[0x30, policies[1] + 3][..], &policies[2..7], &[0x01, 0x01, 0x00], &policies[7..]].concat();
+    let short = tbs.to_der().expect("encodes");
+    // The lengths of the outermost SEQUENCE, the explicit tag and the SEQUENCE of extensions, each of two octets.
+    let grow = |der: &mut [u8], at: usize| {
+        assert_eq!(der[at], 0x82);
+        let length = u16::from_be_bytes([der[at + 1], der[at + 2]]) + u16::try_from(wordy.len()).expect("small");
+        der[at + 1..at + 3].copy_from_slice(&length.to_be_bytes());
+    };
+    let mut long = [&short[..], &wordy].concat();
+    let tag = short.windows(2).position(|pair| pair == [0xa3, 0x82]).expect("the extensions");
+    for at in [1, tag + 1, tag + 5] {
+        grow(&mut long, at);
+    }
+    assert_eq!(bench.trips(&long), BTreeSet::from([Rule::Encoding]));
+
+    let mut tbs = bench.tbs();
+    find(&mut tbs, CrlDistributionPoints::OID).extn_value = OctetString::new([0x04, 0x00]).expect("octets");
+    assert_eq!(bench.trips(&tbs.to_der().expect("encodes")), BTreeSet::from([Rule::ExtensionEncoding]));
+}
+
+#[test]
+fn every_rule_is_tried_and_named_once() {
+    let names: BTreeSet<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+    assert_eq!(names.len(), Rule::ALL.len());
+    let elsewhere = [Rule::Encoding, Rule::Serial, Rule::Subject, Rule::PathLength, Rule::ExtensionEncoding];
+    let tried: BTreeSet<_> = MUTATIONS.iter().map(|(rule, _)| *rule).chain(elsewhere).collect();
+    assert_eq!(tried, Rule::ALL.iter().copied().collect());
+}
