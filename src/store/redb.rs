@@ -294,9 +294,10 @@ fn commit_batch(database: &Database, batch: &[Commit]) -> Result<Vec<Result<(), 
     Ok(answers)
 }
 
-/// Every commit writes down which pages are in use, in two phases: a second `fsync`, some 3 ms on the disk where this was
-/// measured, which group commit spreads over the batch. For that, opening after a crash takes the same short time
-/// whatever the size; otherwise redb first walks and checks the whole file, and nobody gets a certificate meanwhile.
+/// Every commit writes down which pages are in use, in two phases, at the price of a second `fsync`. With 400,000 objects
+/// in 570 MB a commit of one took 0.70 ms instead of 0.41 ms, one of 64 3.5 ms instead of 3.3 ms; and opening after a
+/// kill, nothing cached, 1.4 ms instead of 1.7 s. Without it redb walks and checks the whole file first, in a time that
+/// grows with the file, and nobody gets a certificate meanwhile.
 const QUICK_REPAIR: bool = true;
 
 fn table(
