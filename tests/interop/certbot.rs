@@ -1,0 +1,145 @@
+//! certbot: its account keys are RSA, its certificates' P-256 unless told otherwise.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::lab::Lab;
+use crate::nginx::Nginx;
+use crate::support::process::{command, find, free_port, run, run_refused};
+
+/// certbot with folders of its own, trusting the lab's root.
+struct Certbot<'a> {
+    program: PathBuf,
+    lab: &'a Lab,
+}
+
+impl Certbot<'_> {
+    fn command(&self, action: &str) -> Command {
+        let mut command = command(&self.program);
+        command.args([action, "--non-interactive", "--server", self.lab.directory()]);
+        for (option, folder) in [("--config-dir", "config"), ("--work-dir", "work"), ("--logs-dir", "logs")] {
+            command.arg(option).arg(self.lab.path("certbot").join(folder));
+        }
+        command.env("REQUESTS_CA_BUNDLE", self.lab.root());
+        command
+    }
+
+    /// `certonly`, with an account made on the way.
+    fn certonly(&self, names: &[&str]) -> Command {
+        let mut command = self.command("certonly");
+        command.args(["--agree-tos", "--email", "operator@certbot.test", "--no-eff-email"]);
+        for name in names {
+            command.args(["--domain", name]);
+        }
+        command
+    }
+
+    fn renew(&self) -> Command {
+        let mut command = self.command("renew");
+        command.args(["--force-renewal", "--no-random-sleep-on-renew"]);
+        command
+    }
+
+    /// A file of the certificate with this name.
+    fn live(&self, name: &str, file: &str) -> PathBuf {
+        self.lab.path("certbot/config/live").join(name).join(file)
+    }
+
+    fn revoke(&self, certificate: &Path) -> Command {
+        let mut command = self.command("revoke");
+        command.args(["--no-delete-after-revoke", "--cert-path"]).arg(certificate);
+        command
+    }
+}
+
+#[test]
+fn certbot_account_http_01_nginx_renewal_revocation_by_account_update_deactivation() {
+    let Some(program) = find("certbot") else { return };
+    let lab = Lab::with_http_port(free_port());
+    let certbot = Certbot { program, lab: &lab };
+    let names = ["certbot.test", "www.certbot.test"];
+
+    run(certbot.certonly(&names).args(["--standalone", "--http-01-port", &lab.http_port().to_string()]));
+    let first = lab.issued(certbot.live("certbot.test", "fullchain.pem"), &names);
+    if let Some(nginx) =
+        Nginx::serve(&lab, &certbot.live("certbot.test", "fullchain.pem"), &certbot.live("certbot.test", "privkey.pem"))
+    {
+        nginx.assert_trusted(&lab.root(), "certbot.test");
+        nginx.assert_trusted(&lab.root(), "www.certbot.test");
+    }
+
+    run(&mut certbot.renew());
+    let second = lab.issued(certbot.live("certbot.test", "fullchain.pem"), &names);
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
+
+    run(certbot.revoke(first.path()).args(["--reason", "superseded"]));
+    first.assert_revoked(&lab.root());
+    second.assert_good(&lab.root());
+    let again = run_refused(certbot.revoke(first.path()).args(["--reason", "superseded"]));
+    assert!(again.to_lowercase().contains("already"), "certbot passes on the server's own words: {again}");
+
+    run(certbot.command("update_account").args(["--email", "other@certbot.test", "--no-eff-email"]));
+    let shown = run(&mut certbot.command("show_account"));
+    assert!(String::from_utf8_lossy(&shown).contains("other@certbot.test"), "the contact was updated");
+    run(&mut certbot.command("unregister"));
+}
+
+#[test]
+fn certbot_dns_01_wildcard_nginx_renewal_revocation_by_certificate_key() {
+    let Some(program) = find("certbot") else { return };
+    let lab = Lab::new();
+    let certbot = Certbot { program, lab: &lab };
+    // Both are proven by TXT records of the same name, which must stand beside each other.
+    let names = ["*.wild.test", "wild.test"];
+    let auth = lab.script("auth", r#"set_txt "_acme-challenge.$CERTBOT_DOMAIN" "$CERTBOT_VALIDATION""#);
+    let cleanup = lab.script("cleanup", r#"clear_txt "_acme-challenge.$CERTBOT_DOMAIN""#);
+
+    run(certbot
+        .certonly(&names)
+        .args(["--manual", "--preferred-challenges", "dns", "--cert-name", "wild", "--manual-auth-hook"])
+        .arg(&auth)
+        .arg("--manual-cleanup-hook")
+        .arg(&cleanup));
+    let first = lab.issued(certbot.live("wild", "fullchain.pem"), &names);
+    if let Some(nginx) =
+        Nginx::serve(&lab, &certbot.live("wild", "fullchain.pem"), &certbot.live("wild", "privkey.pem"))
+    {
+        nginx.assert_trusted(&lab.root(), "wild.test");
+        nginx.assert_trusted(&lab.root(), "anything.wild.test");
+    }
+
+    let old_key = lab.path("old-key.pem");
+    std::fs::copy(certbot.live("wild", "privkey.pem"), &old_key).expect("the key can be kept");
+    run(&mut certbot.renew());
+    let second = lab.issued(certbot.live("wild", "fullchain.pem"), &names);
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
+
+    run(certbot.revoke(first.path()).arg("--key-path").arg(&old_key).args(["--reason", "keycompromise"]));
+    first.assert_revoked(&lab.root());
+    second.assert_good(&lab.root());
+}
+
+#[test]
+fn certbot_webroot_with_an_rsa_key() {
+    let Some(program) = find("certbot") else { return };
+    let lab = Lab::new();
+    let certbot = Certbot { program, lab: &lab };
+    run(certbot
+        .certonly(&["rsa.test"])
+        .args(["--key-type", "rsa", "--rsa-key-size", "3072", "--webroot", "--webroot-path"])
+        .arg(lab.web().folder()));
+    let chain = lab.issued(certbot.live("rsa.test", "fullchain.pem"), &["rsa.test"]);
+    assert!(chain.key().contains("(3072 bit)"), "{}", chain.key());
+}
+
+#[test]
+fn certbot_is_told_why_nothing_was_issued() {
+    let Some(program) = find("certbot") else { return };
+    // Nobody answers there: the port is free.
+    let lab = Lab::with_http_port(free_port());
+    let certbot = Certbot { program, lab: &lab };
+    let said =
+        run_refused(certbot.certonly(&["nobody.test"]).args(["--webroot", "--webroot-path"]).arg(lab.web().folder()));
+    assert!(said.contains("nobody.test"), "{said}");
+    assert!(said.contains("Type:   connection"), "{said}");
+}

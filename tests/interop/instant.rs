@@ -1,0 +1,126 @@
+//! instant-acme: Rust, with ES256 accounts.
+
+use std::fs;
+use std::time::Duration;
+
+use instant_acme::{
+    Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, OrderStatus, RetryPolicy,
+    RevocationReason, RevocationRequest,
+};
+use rustls_pki_types::CertificateDer;
+
+use crate::lab::Lab;
+use crate::support::certificate::Chain;
+
+/// Patient, since debug builds on busy machines are slow.
+const PATIENCE: RetryPolicy =
+    RetryPolicy::new().initial_delay(Duration::from_millis(100)).backoff(1.2).timeout(Duration::from_secs(60));
+
+#[tokio::test]
+async fn instant_acme_account_http_01_renewal_key_change_revocation_update_deactivation() {
+    let lab = Lab::new();
+    let mut account = register(&lab).await;
+    let names = ["instant.test", "www.instant.test"];
+
+    let first = obtain(&lab, &account, &names, ChallengeType::Http01, "first.pem").await;
+    let id = account.id().to_owned();
+    let credentials = account.update_key().await.expect("the key is changed");
+    account.update_contacts(&["mailto:other@instant.test"]).await.expect("the new key speaks for the account");
+    let account = Account::builder_with_root(lab.root())
+        .expect("the root is a certificate")
+        .from_credentials(credentials)
+        .await
+        .expect("the directory answers");
+    assert_eq!(account.id(), id, "the account is the same");
+    let second = obtain(&lab, &account, &names, ChallengeType::Http01, "second.pem").await;
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
+
+    let der = CertificateDer::from(first.der());
+    let request = RevocationRequest { certificate: &der, reason: Some(RevocationReason::CessationOfOperation) };
+    account.revoke(&request).await.expect("what it obtained under its old key is still its own");
+    let again = account.revoke(&request).await.expect_err("a certificate is revoked once");
+    assert!(again.to_string().contains("alreadyRevoked"), "{again}");
+    first.assert_revoked(&lab.root());
+    second.assert_good(&lab.root());
+
+    let names = [Identifier::Dns("late.test".to_owned())];
+    account.clone().deactivate().await.expect("the account is deactivated");
+    let refused = account.new_order(&NewOrder::new(&names)).await.err().expect("a deactivated account orders nothing");
+    assert!(refused.to_string().contains("unauthorized"), "{refused}");
+}
+
+#[tokio::test]
+async fn instant_acme_dns_01_wildcard_renewal() {
+    let lab = Lab::new();
+    let account = register(&lab).await;
+    let names = ["*.instant.test", "instant.test"];
+    let first = obtain(&lab, &account, &names, ChallengeType::Dns01, "first.pem").await;
+    let second = obtain(&lab, &account, &names, ChallengeType::Dns01, "second.pem").await;
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
+}
+
+#[tokio::test]
+async fn instant_acme_deactivates_an_authorization() {
+    let lab = Lab::new();
+    let account = register(&lab).await;
+    let names = [Identifier::Dns("instant.test".to_owned())];
+    let mut order = account.new_order(&NewOrder::new(&names)).await.expect("the order is accepted");
+    {
+        let mut authorizations = order.authorizations();
+        let mut authorization =
+            authorizations.next().await.expect("an order has an authorization").expect("its owner may read it");
+        let state = authorization.deactivate().await.expect("its owner may deactivate it");
+        assert_eq!(state.status, AuthorizationStatus::Deactivated);
+    }
+    let state = order.refresh().await.expect("the order is still there");
+    assert_eq!(state.status, OrderStatus::Invalid, "an order fails with its authorization (RFC 8555 section 7.1.6)");
+}
+
+async fn register(lab: &Lab) -> Account {
+    let (account, _) = Account::builder_with_root(lab.root())
+        .expect("the root is a certificate")
+        .create(
+            &NewAccount {
+                contact: &["mailto:operator@instant.test"],
+                terms_of_service_agreed: true,
+                only_return_existing: false,
+            },
+            lab.directory().to_owned(),
+            None,
+        )
+        .await
+        .expect("the account is made");
+    account
+}
+
+async fn obtain(lab: &Lab, account: &Account, names: &[&str], kind: ChallengeType, file: &str) -> Chain {
+    let identifiers: Vec<Identifier> = names.iter().map(|&name| Identifier::Dns(name.to_owned())).collect();
+    let mut order = account.new_order(&NewOrder::new(&identifiers)).await.expect("the order is accepted");
+    let mut authorizations = order.authorizations();
+    while let Some(authorization) = authorizations.next().await {
+        let mut authorization = authorization.expect("its owner may read it");
+        if authorization.status == AuthorizationStatus::Valid {
+            continue;
+        }
+        let mut challenge = authorization.challenge(kind.clone()).expect("the challenge is offered");
+        let key_authorization = challenge.key_authorization();
+        if kind == ChallengeType::Dns01 {
+            let Identifier::Dns(name) = challenge.identifier().identifier.clone() else {
+                panic!("only DNS names were ordered");
+            };
+            lab.dns().zone().add_txt(&format!("_acme-challenge.{name}"), &key_authorization.dns_value());
+        } else {
+            fs::write(lab.web().challenges().join(&challenge.token), key_authorization.as_str())
+                .expect("the challenge's file can be written");
+        }
+        challenge.set_ready().await.expect("the challenge is accepted");
+    }
+    let status = order.poll_ready(&PATIENCE).await.expect("the order gets ready");
+    assert_eq!(status, OrderStatus::Ready);
+    order.finalize().await.expect("the CSR is accepted");
+    let pem = order.poll_certificate(&PATIENCE).await.expect("the certificate is issued");
+    let chain = Chain::write(lab.path(file), pem);
+    chain.assert_sound(&lab.root(), names);
+    chain.assert_good(&lab.root());
+    chain
+}

@@ -1,0 +1,100 @@
+//! lego: its account key has the type of its certificates' keys.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::lab::Lab;
+use crate::support::process::{command, find, free_port, run};
+
+/// lego with a folder of its own, trusting the lab's root.
+struct Lego<'a> {
+    program: PathBuf,
+    lab: &'a Lab,
+    key_type: &'a str,
+}
+
+impl Lego<'_> {
+    fn command(&self, names: &[&str]) -> Command {
+        let mut command = command(&self.program);
+        command.args(["--server", self.lab.directory(), "--accept-tos", "--email", "operator@lego.test"]);
+        command.args(["--key-type", self.key_type, "--path"]).arg(self.lab.path("lego"));
+        for name in names {
+            command.args(["--domains", name]);
+        }
+        command.env("LEGO_CA_CERTIFICATES", self.lab.root());
+        command
+    }
+
+    fn with_http(&self, names: &[&str]) -> Command {
+        let mut command = self.command(names);
+        command.args(["--http", "--http.port", &format!("127.0.0.1:{}", self.lab.http_port())]);
+        command
+    }
+
+    /// With the program of lego's `exec` provider. Its own look for the record goes to the lab's DNS too.
+    fn with_dns(&self, names: &[&str]) -> Command {
+        let hook = self.lab.script(
+            "lego-hook",
+            r#"case "$1" in present) set_txt "$2" "$3" ;; cleanup) clear_txt "$2" ;; *) exit 2 ;; esac"#,
+        );
+        let mut command = self.command(names);
+        command.args(["--dns", "exec", "--dns.disable-cp", "--dns.resolvers", &self.lab.dns().address().to_string()]);
+        command.env("EXEC_PATH", hook).env("EXEC_POLLING_INTERVAL", "1").env("EXEC_PROPAGATION_TIMEOUT", "30");
+        // It waits that long between two names, a minute if it is not told otherwise.
+        command.env("EXEC_SEQUENCE_INTERVAL", "1");
+        command
+    }
+
+    fn certificate(&self, name: &str) -> PathBuf {
+        self.lab.path("lego/certificates").join(format!("{name}.crt"))
+    }
+}
+
+#[test]
+fn lego_account_http_01_renewal_revocation_with_p_256() {
+    let Some(program) = find("lego") else { return };
+    let lab = Lab::with_http_port(free_port());
+    let lego = Lego { program, lab: &lab, key_type: "ec256" };
+    let names = ["lego.test", "www.lego.test"];
+
+    run(lego.with_http(&names).arg("run"));
+    let first = lab.issued(lego.certificate("lego.test"), &names);
+    assert!(first.key().contains("prime256v1"), "{}", first.key());
+
+    run(lego.with_http(&names).args(["renew", "--days", "100000", "--no-random-sleep"]));
+    let second = lab.issued(lego.certificate("lego.test"), &names);
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
+
+    run(lego.command(&names).args(["revoke", "--keep", "--reason", "5"]));
+    second.assert_revoked(&lab.root());
+    first.assert_good(&lab.root());
+}
+
+#[test]
+fn lego_dns_01_wildcard_renewal_revocation_with_p_384() {
+    let Some(program) = find("lego") else { return };
+    let lab = Lab::new();
+    let lego = Lego { program, lab: &lab, key_type: "ec384" };
+    let names = ["*.lego.test", "lego.test"];
+
+    run(lego.with_dns(&names).arg("run"));
+    let first = lab.issued(lego.certificate("_.lego.test"), &names);
+    assert!(first.key().contains("secp384r1"), "{}", first.key());
+
+    run(lego.with_dns(&names).args(["renew", "--days", "100000", "--no-random-sleep"]));
+    let second = lab.issued(lego.certificate("_.lego.test"), &names);
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
+
+    run(lego.command(&names).args(["revoke", "--keep", "--reason", "0"]));
+    second.assert_revoked(&lab.root());
+}
+
+#[test]
+fn lego_http_01_with_rsa() {
+    let Some(program) = find("lego") else { return };
+    let lab = Lab::with_http_port(free_port());
+    let lego = Lego { program, lab: &lab, key_type: "rsa2048" };
+    run(lego.with_http(&["lego.test"]).arg("run"));
+    let chain = lab.issued(lego.certificate("lego.test"), &["lego.test"]);
+    assert!(chain.key().contains("(2048 bit)"), "{}", chain.key());
+}

@@ -1,0 +1,152 @@
+//! pkilint judges what the server signs: end entities, the authorities, and CRLs. A finding that is not in the table
+//! with its reason fails the test, and so does a line of the table that no longer finds anything.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::lab::Lab;
+use crate::support::certificate::Chain;
+use crate::support::process::{command, find, finish, run};
+
+/// A linter of pkilint with its arguments.
+type Linter = &'static [&'static str];
+
+const PKIX: Linter = &["lint_pkix_cert", "lint"];
+const END_ENTITY: Linter = &["lint_cabf_serverauth_cert", "lint", "--type", "DV-FINAL-CERTIFICATE"];
+const INTERMEDIATE: Linter = &["lint_cabf_serverauth_cert", "lint", "--type", "INTERNAL-UNCONSTRAINED-TLS-CA"];
+const ROOT: Linter = &["lint_cabf_serverauth_cert", "lint", "--type", "ROOT-CA"];
+const CRL_PKIX: Linter = &["lint_crl", "lint", "--type", "CRL", "--profile", "PKIX"];
+const CRL_BR: Linter = &["lint_crl", "lint", "--type", "CRL", "--profile", "BR"];
+
+/// Findings that are right and stay, each with its reason. Informational ones need none.
+const ACCEPTED: &[(Linter, &str, &str)] = &[
+    (
+        PKIX,
+        "pkix.certificate_skid_end_entity_missing",
+        "RFC 5280 section 4.2.1.2 recommends it for end entities, the baseline requirements (7.1.2.7.6) advise against it",
+    ),
+    (
+        INTERMEDIATE,
+        "cabf.serverauth.ca.country_attribute_absent",
+        "the country of whoever operates a private authority is not known when it is made",
+    ),
+    (
+        ROOT,
+        "cabf.serverauth.ca.country_attribute_absent",
+        "the country of whoever operates a private authority is not known when it is made",
+    ),
+    (
+        INTERMEDIATE,
+        "cabf.ca_certificate_no_digital_signature_bit",
+        "needed only where the authority's own key signs OCSP responses, which it does not",
+    ),
+    (
+        ROOT,
+        "cabf.ca_certificate_no_digital_signature_bit",
+        "needed only where the authority's own key signs OCSP responses, which it does not",
+    ),
+    (
+        INTERMEDIATE,
+        "cabf.serverauth.ca.extended_key_usage_extension_absent",
+        "whoever operates a private authority may let it sign for clients too, which a fixed usage would forbid for ever",
+    ),
+];
+
+#[test]
+fn pkilint_has_nothing_against_certificates_and_crls() {
+    let Some(lint) = find("lint_pkix_cert") else { return };
+    let tools = lint.parent().expect("a program lies in a folder");
+    let Some(lego) = find("lego") else { return };
+    let lab = Lab::new();
+    let chain = obtain(&lab, &lego);
+    let authorities: Vec<PathBuf> = chain
+        .ders()
+        .enumerate()
+        .map(|(number, der)| {
+            let path = lab.path(&format!("{number}.der"));
+            fs::write(&path, der).expect("the certificate can be written");
+            path
+        })
+        .collect();
+    let empty = chain.fetch_crl();
+    let root = lab.root();
+
+    let mut found = BTreeSet::new();
+    let mut unknown = Vec::new();
+    let mut judge = |linter: Linter, file: &Path| {
+        for finding in findings(tools, linter, file) {
+            if ACCEPTED.iter().any(|(of, code, _)| *of == linter && *code == finding.code) {
+                found.insert((linter, finding.code));
+            } else {
+                unknown.push(format!("{}: {}: {}", linter.join(" "), finding.code, finding.text));
+            }
+        }
+    };
+    for file in &authorities {
+        judge(PKIX, file);
+    }
+    judge(PKIX, &root);
+    judge(END_ENTITY, &authorities[0]);
+    judge(INTERMEDIATE, &authorities[1]);
+    judge(ROOT, &root);
+    judge(CRL_PKIX, &empty);
+    judge(CRL_BR, &empty);
+
+    run(with_http(&lab, &lego).args(["revoke", "--keep", "--reason", "4"]));
+    chain.assert_revoked(&lab.root());
+    let one_entry = chain.fetch_crl();
+    judge(CRL_PKIX, &one_entry);
+    judge(CRL_BR, &one_entry);
+
+    assert!(unknown.is_empty(), "findings without a stated reason:\n{}", unknown.join("\n"));
+    for (linter, code, reason) in ACCEPTED {
+        assert!(found.contains(&(*linter, (*code).to_owned())), "{code} is not found any more, so drop: {reason}");
+    }
+}
+
+/// What a linter has against something.
+struct Finding {
+    code: String,
+    text: String,
+}
+
+fn findings(tools: &Path, linter: Linter, file: &Path) -> Vec<Finding> {
+    let (program, arguments) = linter.split_first().expect("a linter is a program with arguments");
+    let output = finish(
+        command(tools.join(program)).args(arguments).args(["--severity", "NOTICE", "--format", "JSON"]).arg(file),
+    );
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{program}: {error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let results = report["results"].as_array().expect("a report has results");
+    results
+        .iter()
+        .flat_map(|result| {
+            let descriptions = result["finding_descriptions"].as_array().expect("a result has findings");
+            descriptions.iter().map(|finding| Finding {
+                code: finding["code"].as_str().expect("a finding has a code").to_owned(),
+                text: format!("{} {} at {}", finding["severity"], finding["message"], result["node_path"]),
+            })
+        })
+        .collect()
+}
+
+fn obtain(lab: &Lab, lego: &Path) -> Chain {
+    run(with_http(lab, lego).arg("run"));
+    lab.issued(lab.path("lego/certificates/lint.example.com.crt"), &["lint.example.com"])
+}
+
+/// A name under a public suffix: the baseline requirements have nothing to say for others.
+fn with_http(lab: &Lab, lego: &Path) -> std::process::Command {
+    let mut command = command(lego);
+    command
+        .args(["--server", lab.directory(), "--accept-tos", "--email", "operator@lint.test"])
+        .args(["--domains", "lint.example.com", "--http", "--http.webroot"])
+        .arg(lab.web().folder())
+        .arg("--path")
+        .arg(lab.path("lego"))
+        .env("LEGO_CA_CERTIFICATES", lab.root());
+    command
+}

@@ -1,0 +1,131 @@
+//! The real binary, started as an operator starts it.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// How long a start may take: far longer than it does, so that only one that hangs fails.
+const START: Duration = Duration::from_secs(120);
+
+/// How a server is started.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Its data directory. The same one again continues where the last server ended.
+    pub(crate) data: PathBuf,
+    /// Its HTTPS address; port 0 lets the system choose.
+    pub(crate) listen: SocketAddr,
+    /// The port to which it connects for http-01.
+    pub(crate) http_port: u16,
+    /// The DNS server that it asks.
+    pub(crate) resolver: SocketAddr,
+}
+
+/// A running server in development mode. Dropping it kills it.
+pub(crate) struct Server {
+    child: Child,
+    directory: String,
+    data: PathBuf,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts it and waits until it answers.
+    pub(crate) fn start(options: &Options) -> Self {
+        fs::create_dir_all(&options.data).expect("the data directory can be made");
+        let log = options.data.with_extension("log");
+        let stderr = File::options().create(true).append(true).open(&log).expect("the log can be opened");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_chancery"))
+            .args(["serve", "--dev", "--data"])
+            .arg(&options.data)
+            .args(["--listen", &options.listen.to_string()])
+            .args(["--http-port", &options.http_port.to_string()])
+            .args(["--resolver", &options.resolver.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .expect("the server's binary starts");
+
+        let stdout = child.stdout.take().expect("standard output is piped");
+        let (sender, directories) = mpsc::channel();
+        let mut copy = File::options().append(true).open(&log).expect("the log can be opened twice");
+        // Reads to the end, so that the server never waits for a full pipe.
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Some(url) = line.trim().strip_prefix("directory: ") {
+                    // The receiver is gone after the first.
+                    drop(sender.send(url.to_owned()));
+                }
+                if writeln!(copy, "stdout: {line}").is_err() {
+                    break;
+                }
+            }
+        });
+        let mut server = Self { child, directory: String::new(), data: options.data.clone(), log };
+        match directories.recv_timeout(START) {
+            Ok(url) => server.directory = url,
+            Err(error) => panic!("the server said no directory line: {error}"),
+        }
+        server
+    }
+
+    /// The URL of its directory.
+    pub(crate) fn directory(&self) -> &str {
+        &self.directory
+    }
+
+    /// Its root certificate.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.data.join("root.pem")
+    }
+
+    /// The HTTPS port that it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        let authority = self.directory.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+        let port = authority.and_then(|authority| authority.rsplit(':').next()).and_then(|port| port.parse().ok());
+        port.unwrap_or_else(|| panic!("no port in {}", self.directory))
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where its log is.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Ends it as a crash does: SIGKILL, from one instruction to the next.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("the server still runs");
+        self.child.wait().expect("a killed process can be waited for");
+    }
+
+    /// Asks it to end, as an operator does, and waits for it.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        let status = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
+        assert!(status.expect("sh runs").success(), "the server still runs");
+        self.child.wait().expect("the server can be waited for")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Either may fail if it has ended already, which is what is wanted.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if thread::panicking() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = lines[lines.len().saturating_sub(60)..].join("\n");
+            // Into the test's captured output; a failure to print must not hide the panic.
+            drop(writeln!(std::io::stderr(), "-- the server's log, its end:\n{tail}"));
+        }
+    }
+}
