@@ -21,7 +21,7 @@ use crate::pki::key::KeyAlgorithm;
 pub const EXAMPLE: &str = include_str!("../examples/chancery.toml");
 
 /// Environment variables of ours that are not settings of the file.
-const OTHER_VARIABLES: &[&str] = &["CHANCERY_CONFIG", "CHANCERY_PASSPHRASE", "CHANCERY_LOG"];
+const OTHER_VARIABLES: &[&str] = &["CHANCERY_CONFIG", "CHANCERY_PASSPHRASE", "CHANCERY_LOG", "CHANCERY_LOG_FORMAT"];
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

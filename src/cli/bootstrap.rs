@@ -41,6 +41,7 @@ pub(super) fn prepare(args: &ServeArgs) -> anyhow::Result<Prepared> {
         config.data = directory.0.clone();
         temporary = Some(directory);
     }
+    config.data = std::path::absolute(&config.data)?;
     if args.dev {
         dev::adapt(&mut config, args);
     } else if local(&config) {

@@ -41,13 +41,12 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
 }
 
 async fn serve(config: &Config, dev: bool) -> anyhow::Result<Running> {
-    let data = std::path::absolute(&config.data)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
     let origin = Origin::bind(&config.server)?;
     let Opened { authorities, intermediate, root, passphrase } =
         authority::open(&*store, config, &origin.publication).await?;
     let profiles = bootstrap::profiles(config, intermediate)?;
-    authority::export_root(&root, &data.join("root.pem"))?;
+    authority::export_root(&root, &config.data.join("root.pem"))?;
     let authorities = Arc::new(authorities);
 
     let (engine, running) = start_engine(config, store, Arc::clone(&authorities))?;
@@ -94,7 +93,7 @@ async fn serve(config: &Config, dev: bool) -> anyhow::Result<Running> {
         (false, true) => "local: only this machine can reach the server, so loopback may be validated",
         (false, false) => "",
     };
-    greet(&external, &publication, &data, &passphrase, mode)?;
+    greet(&external, &publication, &config.data, &passphrase, mode)?;
     let (https, http, ()) = tokio::join!(https, http, stop.wait());
     renewal.abort();
     https.and(http)?;
