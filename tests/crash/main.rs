@@ -129,6 +129,8 @@ impl House {
         Server::start(&Options {
             data: self.folder.path().join("chancery"),
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
+            // Beside a port that the system chose, the next one may be somebody else's.
+            http_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
             http_port: self.web.port(),
             resolver: self.dns.address(),
         })

@@ -45,6 +45,7 @@ impl Lab {
         let server = Server::start(&Options {
             data: folder.path().join("chancery"),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            http_listen: None,
             http_port,
             resolver: dns.address(),
         });
