@@ -4,6 +4,10 @@
 //! calls the engine; `pki`, `store` and `validate` implement its ports and know neither each other nor HTTP; `cli` wires.
 
 pub mod acme;
+pub mod cli;
+pub mod config;
+pub mod passphrase;
 pub mod pki;
 pub mod store;
+pub mod system;
 pub mod validate;

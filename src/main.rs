@@ -1,2 +1,7 @@
-//! Binary.
-fn main() {}
+//! The `chancery` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chancery::cli::main()
+}

@@ -1,6 +1,7 @@
 //! The opened authorities, and what they do for the engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -32,14 +33,20 @@ pub struct Authorities {
 }
 
 /// A certificate for this server's own endpoint.
-#[derive(Debug)]
 pub struct ServerCertificate {
     /// Its certificate first, then those above it without the root, DER.
     pub chain: Vec<Vec<u8>>,
     /// Its private key, PKCS #8 DER.
     pub key: Zeroizing<Vec<u8>>,
-    /// When it ends.
-    pub not_after: Timestamp,
+    /// What was signed: its serial number, validity and key.
+    pub draft: Draft,
+}
+
+impl fmt::Debug for ServerCertificate {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerCertificate").field("not_after", &self.not_after).finish_non_exhaustive()
+    }
 }
 
 /// Why this server got no certificate for itself.
@@ -125,6 +132,7 @@ impl Authorities {
         let rules = KeyRules::default();
         let wish = Wish {
             names,
+            wildcards: false,
             spki: &key.public_key()?,
             serial: serial(entropy),
             not_before,
@@ -135,7 +143,7 @@ impl Authorities {
         let draft = wish.draft(&opened)?;
         let certificate = self.sign(&draft)?;
         let chain = std::iter::once(certificate).chain(opened.chain().iter().cloned()).collect();
-        Ok(ServerCertificate { chain, key: key.to_pkcs8()?, not_after })
+        Ok(ServerCertificate { chain, key: key.to_pkcs8()?, draft })
     }
 
     fn signing(&self, authority: AuthorityId) -> Result<Arc<Opened>, DraftError> {
@@ -144,6 +152,10 @@ impl Authorities {
 }
 
 impl Issue for Authorities {
+    fn authorities(&self) -> Vec<AuthorityId> {
+        self.ids()
+    }
+
     fn draft(&self, request: &DraftRequest) -> Result<Draft, DraftError> {
         let profile = &request.profile;
         let opened = self.signing(profile.authority)?;
@@ -153,8 +165,16 @@ impl Issue for Authorities {
             .map_err(|bad| DraftError::BadCsr(bad.to_string()))?;
         let asked = Asked { not_before: request.not_before, not_after: request.not_after, now: request.now };
         let (not_before, not_after) = asked.within(opened.issuer(), profile.backdate, profile.validity)?;
+        let mut seen = BTreeSet::new();
         let wish = Wish {
-            names: request.subjects.iter().map(general).collect::<Result<_, _>>().map_err(refused)?,
+            names: request
+                .subjects
+                .iter()
+                .filter(|subject| seen.insert(*subject))
+                .map(general)
+                .collect::<Result<_, _>>()
+                .map_err(refused)?,
+            wildcards: profile.wildcards,
             spki: csr.spki(),
             serial: serial(request.serial_entropy),
             not_before,
@@ -175,6 +195,7 @@ impl Issue for Authorities {
             not_after: draft.not_after,
             public_key: &draft.public_key,
             names: None,
+            wildcards: true,
             longest: None,
             keys: None,
         };
@@ -209,10 +230,12 @@ impl Asked {
         validity: Seconds,
     ) -> Result<(Timestamp, Timestamp), DraftError> {
         let refused = |sentence: &str| Err(DraftError::Refused(sentence.to_owned()));
-        let earliest = whole(self.now.minus(backdate.into())).max(issuer.not_before);
-        let not_before = self.not_before.map_or(earliest, whole);
-        if not_before < earliest {
-            return refused("the order's notBefore is earlier than the profile or the authority allow");
+        // An order may state the moment at which it was made and be finalized days later, so that the profile's
+        // backdating is no bound for what it states; newOrder is where that is judged.
+        let backdated = || whole(self.now.minus(backdate.into())).max(issuer.not_before);
+        let not_before = self.not_before.map_or_else(backdated, whole);
+        if not_before < issuer.not_before {
+            return refused("the order's notBefore is earlier than the authority's");
         }
         // Both ends count (RFC 5280 section 4.1.2.5).
         let latest = not_before.plus(Seconds(validity.0.saturating_sub(1)).into()).min(issuer.not_after);
@@ -230,6 +253,7 @@ impl Asked {
 /// What a server's certificate shall say.
 struct Wish<'a> {
     names: Vec<GeneralName>,
+    wildcards: bool,
     spki: &'a [u8],
     serial: Vec<u8>,
     not_before: Timestamp,
@@ -244,7 +268,7 @@ impl Wish<'_> {
         if opened.kind() == AuthorityKind::Root {
             return Err(DraftError::Refused("a root signs intermediates only; name an intermediate".to_owned()));
         }
-        let Self { names, spki, serial, not_before, not_after, longest, keys } = self;
+        let Self { names, wildcards, spki, serial, not_before, not_after, longest, keys } = self;
         let key = PublicKey::parse(spki).map_err(|fault| DraftError::Refused(fault.to_string()))?;
         let plan =
             Plan { role, issuer, serial, not_before, not_after, subject: Name::default(), key: &key, spki, names };
@@ -257,6 +281,7 @@ impl Wish<'_> {
             not_after,
             public_key: spki,
             names: Some(&plan.names),
+            wildcards,
             longest: Some(longest),
             keys: Some(keys),
         };

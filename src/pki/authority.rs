@@ -322,6 +322,7 @@ pub fn make_hierarchy(
             not_after,
             public_key: spki,
             names: None,
+            wildcards: false,
             longest: None,
             keys: None,
         };

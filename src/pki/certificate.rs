@@ -25,7 +25,7 @@ use x509_cert::time::{Time, Validity};
 
 use super::key::IssuerKey;
 use super::lint::{Findings, Wanted, lint};
-use super::public_key::{KeyKind, PublicKey};
+use super::public_key::PublicKey;
 
 /// What a certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +169,7 @@ impl Plan<'_> {
         let mut extensions = match self.role {
             Role::Root => authority(self.key, None, None)?,
             Role::Intermediate => authority(self.key, Some(0), Some(ANY_POLICY))?,
-            Role::EndEntity => end_entity(self.key, &self.subject, &self.names)?,
+            Role::EndEntity => end_entity(&self.subject, &self.names)?,
         };
         let key_identifier = Some(OctetString::new(self.issuer.key_identifier.as_slice())?);
         extensions.push(extension(false, &AuthorityKeyIdentifier { key_identifier, ..Default::default() })?);
@@ -252,14 +252,11 @@ fn authority(
 }
 
 /// No subjectKeyIdentifier: nobody builds a chain below a server, and the BRs' section 7.1.2.7.6 advises against it.
-fn end_entity(key: &PublicKey, subject: &Name, names: &[GeneralName]) -> Result<Vec<Extension>, der::Error> {
-    let usage = match key.kind() {
-        // TLS 1.2 with RSA key exchange encrypts to the key.
-        KeyKind::Rsa(_) => KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment,
-        KeyKind::P256 | KeyKind::P384 | KeyKind::P521 | KeyKind::Ed25519 => KeyUsages::DigitalSignature.into(),
-    };
+fn end_entity(subject: &Name, names: &[GeneralName]) -> Result<Vec<Extension>, der::Error> {
     Ok(vec![
-        extension(true, &KeyUsage(usage))?,
+        // For RSA too: keyEncipherment would serve the static key exchange of TLS 1.2 alone, which RFC 9325 section 4.1
+        // forbids and the BRs' section 7.1.2.7.11 advise against.
+        extension(true, &KeyUsage(KeyUsages::DigitalSignature.into()))?,
         extension(false, &ExtendedKeyUsage(vec![rfc5280::ID_KP_SERVER_AUTH]))?,
         extension(true, &BasicConstraints { ca: false, path_len_constraint: None })?,
         // Critical where nothing else says whose certificate it is (RFC 5280 section 4.2.1.6).

@@ -44,6 +44,8 @@ pub struct Wanted<'a> {
     pub public_key: &'a [u8],
     /// Exactly the names that it carries.
     pub names: Option<&'a [GeneralName]>,
+    /// Whether names may be wildcards.
+    pub wildcards: bool,
     /// How long it may be valid.
     pub longest: Option<Seconds>,
     /// Which keys the profile accepts.
@@ -156,6 +158,8 @@ rules! {
     SubjectAltName "subject-alt-name" "section 4.2.1.6",
     /// Each name is well-formed, and none stands twice.
     NameForm "name-form" "section 4.2.1.6, RFC 1034 section 3.5",
+    /// There are wildcards only where the profile allows them.
+    Wildcard "wildcard" "the profile, RFC 9525 section 6.3",
     /// The names are exactly those of the order.
     Names "names" "RFC 8555 section 7.4",
     /// cA is what the role says.
@@ -360,6 +364,8 @@ impl Report {
         let names = names.unwrap_or_default();
         for name in &names {
             self.unless(well_formed(name), Rule::NameForm, || format!("{name:?}"));
+            let star = matches!(name, GeneralName::DnsName(text) if text.as_str().starts_with("*."));
+            self.unless(wanted.wildcards || !star, Rule::Wildcard, || format!("{name:?}"));
         }
         let sorted = |names: &[GeneralName]| {
             let mut names: Vec<_> = names.iter().map(|name| name.to_der().unwrap_or_default()).collect();

@@ -1,4 +1,20 @@
-//! Keys, CSRs, certificates and CRLs.
+//! Keys, CSRs, certificates and CRLs (RFC 5280, RFC 2986): what implements the engine's port
+//! [`Issue`](chancery_actors::ports::Issue). It knows no store, no validation and no HTTP.
+//!
+//! ```text
+//! csr --parse--> Csr --+
+//!                      +--> Plan --tbs--> bytes --lint--> Linted --sign--> Signed
+//! Authority --open--> Opened                ^
+//!                                   stored drafts come back here
+//! ```
+//!
+//! - [`key`], [`sealed`], [`public_key`]: what signs, how it rests, and what certificates are for.
+//! - [`csr`], [`name`]: what a client asks for, and how names are written.
+//! - [`certificate`], [`lint`]: how certificates are made, and what stands between a draft and a signature.
+//! - [`authority`], [`authorities`]: who signs; the record for the store, and the opened ones for work.
+//!
+//! Signing is deterministic for every algorithm, so that a draft that is signed again after a crash gives the same
+//! certificate. Whatever we sign is verified by another implementation before it leaves this room.
 
 pub mod authorities;
 pub mod authority;

@@ -61,6 +61,9 @@ pub enum KeyFault {
     /// The modulus is even, or not a whole number of octets.
     #[error("the RSA modulus has {0} bits or is even; make a new key whose size is a multiple of 8, such as 3072")]
     Modulus(u32),
+    /// The modulus is shorter or longer than any profile may allow.
+    #[error("the RSA key has {0} bits; make a new key of 2048 to 8192 bits, such as 3072")]
+    Size(u32),
     /// The exponent is too small, too large or even.
     #[error("the RSA exponent must be odd, at least 65537 and below 2^32; make a new key with 65537")]
     Exponent,
@@ -244,6 +247,9 @@ fn sound_rsa(der: &[u8]) -> Result<KeyKind, KeyFault> {
         return Err(KeyFault::Malformed);
     };
     let bits = u32::try_from(modulus.len()).unwrap_or(u32::MAX).saturating_mul(8).saturating_sub(first.leading_zeros());
+    if !(2048..=8192).contains(&bits) {
+        return Err(KeyFault::Size(bits));
+    }
     if last % 2 == 0 || bits % 8 != 0 {
         return Err(KeyFault::Modulus(bits));
     }
@@ -273,7 +279,13 @@ fn small_primes() -> impl Iterator<Item = u32> {
 
 fn remainder(modulus: &[u8], divisor: u32) -> u32 {
     let divisor = u64::from(divisor);
-    let rest = modulus.iter().fold(0, |rest, &byte| (rest * 256 + u64::from(byte)) % divisor);
+    let (head, words) = modulus.split_at(modulus.len() % 4);
+    let head = head.iter().fold(0, |rest, &byte| (rest << 8 | u64::from(byte)) % divisor);
+    // Four octets at a time: the rest is below 2^10, so that nothing overflows.
+    let rest = words.chunks_exact(4).fold(head, |rest, word| {
+        let word = word.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
+        (rest << 32 | word) % divisor
+    });
     u32::try_from(rest).unwrap_or(0)
 }
 
@@ -342,7 +354,9 @@ mod tests {
         let mut even = modulus.clone();
         even[255] &= 0xfe;
         assert_eq!(PublicKey::parse(&rsa(&even, &[1, 0, 1])), Err(KeyFault::Modulus(2048)));
-        assert_eq!(PublicKey::parse(&rsa(&[0x7f; 256], &[1, 0, 1])), Err(KeyFault::Modulus(2047)));
+        assert_eq!(PublicKey::parse(&rsa(&[0x7f; 257], &[1, 0, 1])), Err(KeyFault::Modulus(2055)));
+        assert_eq!(PublicKey::parse(&rsa(&[0xff; 128], &[1, 0, 1])), Err(KeyFault::Size(1024)));
+        assert_eq!(PublicKey::parse(&rsa(&[0xff; 1025], &[1, 0, 1])), Err(KeyFault::Size(8200)));
         // Every octet 0xff makes 2^2048 - 1, which three divides.
         assert_eq!(PublicKey::parse(&rsa(&[0xff; 256], &[1, 0, 1])), Err(KeyFault::SmallFactor(3)));
     }
@@ -391,6 +405,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn remainders_are_those_of_big_numbers(value: u128, divisor in 3..752_u32) {
+            let bytes = value.to_be_bytes();
+            for skip in 0..4 {
+                let expected = value << (8 * skip) >> (8 * skip);
+                prop_assert_eq!(u128::from(remainder(&bytes[skip..], divisor)), expected % u128::from(divisor));
+            }
+        }
+
         #[test]
         fn any_bytes_are_a_key_or_a_fault(bytes: Vec<u8>) {
             let _ = PublicKey::parse(&bytes);

@@ -3,6 +3,8 @@
 //! PBES2 (RFC 8018) with scrypt (RFC 7914) and AES-256-CBC. CBC has no integrity check of its own, so a digest of the
 //! ciphertext lies beside it: that tells data that was damaged from a passphrase that is wrong.
 
+use std::fmt;
+
 use aws_lc_rs::{digest, rand};
 use der::asn1::OctetString;
 use der::pem::LineEnding;
@@ -10,7 +12,7 @@ use der::{Decode, Encode};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode as CborDecode, Encode as CborEncode};
 use pkcs8::EncryptedPrivateKeyInfoOwned;
-use pkcs8::pkcs5::{self, pbes2, scrypt};
+use pkcs8::pkcs5::{pbes2, scrypt};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -41,7 +43,7 @@ impl Default for SealCost {
 }
 
 /// An issuer key under a passphrase.
-#[derive(Clone, Debug, PartialEq, Eq, CborEncode, CborDecode)]
+#[derive(Clone, PartialEq, Eq, CborEncode, CborDecode)]
 pub struct SealedKey {
     /// DER of the EncryptedPrivateKeyInfo.
     #[n(0)]
@@ -49,6 +51,13 @@ pub struct SealedKey {
     /// SHA-256 of `der`.
     #[n(1)]
     digest: ByteVec,
+}
+
+impl fmt::Debug for SealedKey {
+    /// Not even the ciphertext belongs into a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedKey(..)")
+    }
 }
 
 /// Why a key was not sealed.
@@ -114,12 +123,10 @@ impl SealedKey {
         }
         let info = EncryptedPrivateKeyInfoOwned::from_der(&self.der).map_err(|_| UnsealError::Damaged)?;
         let mut buffer = Zeroizing::new(info.encrypted_data.as_bytes().to_vec());
-        let plain = match &info.encryption_algorithm {
-            pkcs5::EncryptionScheme::Pbes2(scheme) => scheme
-                .decrypt_in_place(passphrase.expose_secret(), buffer.as_mut_slice())
-                .map_err(|_| UnsealError::WrongPassphrase)?,
-            _ => return Err(UnsealError::Damaged),
-        };
+        let scheme = info.encryption_algorithm.pbes2().ok_or(UnsealError::Damaged)?;
+        let plain = scheme
+            .decrypt_in_place(passphrase.expose_secret(), buffer.as_mut_slice())
+            .map_err(|_| UnsealError::WrongPassphrase)?;
         // One wrong passphrase in 256 leaves padding that looks right, and then something that is no key at all.
         IssuerKey::from_pkcs8(plain).map_err(|error| match error {
             KeyError::Malformed => UnsealError::WrongPassphrase,

@@ -27,6 +27,7 @@ struct Bench {
     spki: Vec<u8>,
     names: Vec<GeneralName>,
     keys: KeyRules,
+    wildcards: bool,
     not_before: Timestamp,
     not_after: Timestamp,
     role: Role,
@@ -40,6 +41,7 @@ impl Bench {
             spki: client_key().public_key().expect("encodes"),
             names: dns(&["a.example", "*.b.example"]),
             keys: KeyRules::default(),
+            wildcards: true,
             not_before: NOW,
             not_after: NOW.plus(Seconds(90 * DAY - 1).into()),
             role: Role::EndEntity,
@@ -84,6 +86,7 @@ impl Bench {
             not_after: self.not_after,
             public_key: &self.spki,
             names: server.then_some(self.names.as_slice()),
+            wildcards: self.wildcards,
             longest: server.then_some(Seconds(90 * DAY)),
             keys: server.then_some(&self.keys),
         };
@@ -119,6 +122,7 @@ fn crl_at(url: &str) -> CrlDistributionPoints {
 }
 
 type Mutation = fn(&mut Bench, &mut Tbs);
+type Change = fn(&mut Tbs);
 
 /// Every rule, with what offends it and nothing else. What the bench says is what was wanted.
 const MUTATIONS: &[(Rule, Mutation)] = &[
@@ -226,14 +230,15 @@ const MUTATIONS: &[(Rule, Mutation)] = &[
         *tbs = bench.tbs();
     }),
     (Rule::NameForm, |bench, tbs| {
-        replace(tbs, true, &SubjectAltName([bench.names.clone(), bench.names.clone()].concat()))
+        replace(tbs, true, &SubjectAltName([bench.names.clone(), bench.names.clone()].concat()));
     }),
+    (Rule::Wildcard, |bench, _| bench.wildcards = false),
     (Rule::Names, |_, tbs| replace(tbs, true, &SubjectAltName(dns(&["a.example"])))),
     (Rule::Names, |_, tbs| replace(tbs, true, &SubjectAltName(dns(&["a.example", "*.b.example", "c.example"])))),
     (Rule::BasicConstraints, |_, tbs| remove(tbs, BasicConstraints::OID)),
     (Rule::BasicConstraints, |_, tbs| replace(tbs, true, &BasicConstraints { ca: true, path_len_constraint: None })),
     (Rule::BasicConstraints, |_, tbs| {
-        replace(tbs, true, &BasicConstraints { ca: false, path_len_constraint: Some(0) })
+        replace(tbs, true, &BasicConstraints { ca: false, path_len_constraint: Some(0) });
     }),
     (Rule::ExtendedKeyUsage, |_, tbs| remove(tbs, ExtendedKeyUsage::OID)),
     (Rule::ExtendedKeyUsage, |_, tbs| {
@@ -311,12 +316,12 @@ fn an_intermediate_below_an_intermediate_trips() {
 #[test]
 fn an_authority_has_its_own_extensions() {
     let bench = Bench::intermediate();
-    let cases: [(Rule, fn(&mut Tbs)); 6] = [
+    let cases: [(Rule, Change); 6] = [
         (Rule::SubjectKeyIdentifier, |tbs| remove(tbs, SubjectKeyIdentifier::OID)),
         (Rule::BasicConstraints, |tbs| replace(tbs, true, &BasicConstraints { ca: false, path_len_constraint: None })),
         (Rule::KeyUsage, |tbs| replace(tbs, true, &KeyUsage(KeyUsages::KeyCertSign.into()))),
         (Rule::SubjectAltName, |tbs| {
-            push(tbs, extension(false, &SubjectAltName(dns(&["a.example"]))).expect("encodes"))
+            push(tbs, extension(false, &SubjectAltName(dns(&["a.example"]))).expect("encodes"));
         }),
         (Rule::ExtendedKeyUsage, |tbs| {
             push(tbs, extension(false, &ExtendedKeyUsage(vec![rfc5280::ID_KP_SERVER_AUTH])).expect("encodes"));

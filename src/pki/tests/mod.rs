@@ -55,7 +55,7 @@ fn plan(algorithm: KeyAlgorithm) -> HierarchyPlan {
     let name = |text| AuthorityName::new(Some("Chancery Tests"), text).expect("a name");
     HierarchyPlan {
         algorithm,
-        publication: Some(Publication::new("http://ca.example.test:8081").expect("a base")),
+        publication: Some(Publication::new("http://ca.example.org:8081").expect("a base")),
         ..HierarchyPlan::new(name("Test Root"), name("Test Issuing"))
     }
 }

@@ -142,6 +142,7 @@ pub(super) fn check(world: &World) -> Result<(), Violation> {
         a_settled_account_has_no_open_work,
         no_certificate_without_every_authorization_valid_at_finalization,
         never_two_certificates_for_one_order,
+        every_certificate_was_intended_and_signed,
         one_intent_per_order,
         an_authorization_is_never_valid_without_a_passed_attempt,
         an_order_is_never_ready_before_every_authorization_was_valid,
@@ -250,6 +251,16 @@ fn never_two_certificates_for_one_order(world: &World) -> Option<String> {
     let differs = |(id, stated): &(OrderId, Option<CertificateId>)| by_order.get(id) != stated.as_ref();
     let wrong = world.orders.iter().map(stated).find(differs);
     wrong.map(|(id, stated)| format!("order {id} states {stated:?} and has {:?}", by_order.get(&id)))
+}
+
+fn every_certificate_was_intended_and_signed(world: &World) -> Option<String> {
+    let history = &world.history;
+    world.certificates.iter().find_map(|(id, certificate)| {
+        let (_, order) = certificate.record.order?;
+        let intended = history.intents.get(&order).is_some_and(|intent| intent.certificate == *id);
+        let signed = history.signed.get(&order).is_some_and(|signed| signed.iter().any(|(signed, _)| signed == id));
+        (!intended || !signed).then(|| format!("certificate {id} of order {order}: {certificate:?}"))
+    })
 }
 
 fn one_intent_per_order(world: &World) -> Option<String> {

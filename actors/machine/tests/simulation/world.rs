@@ -381,7 +381,14 @@ impl World {
                 let authorization = AuthorizationId(unknown);
                 self.turn_order(id, &OrderEvent::AuthorizationLost { authorization, error })
             }
-            (2, Some(id), _, _) => self.turn_order(id, &OrderEvent::Issued(CertificateId(unknown))),
+            (2, _, _, _) => {
+                // Only one that is processing could mistake it for its own.
+                let processing = |(_, order): &(&OrderId, &Order)| matches!(order.state, OrderState::Processing { .. });
+                match self.orders.iter().find(processing).map(|(id, _)| *id) {
+                    Some(id) => self.turn_order(id, &OrderEvent::Issued(CertificateId(unknown))),
+                    None => Ok(false),
+                }
+            }
             (3, _, Some(id), _) => {
                 let (challenge, attempt) = (u32::from(what / 8 % 2), u32::from(what / 16));
                 if self.awaited(id, challenge) == Some(attempt) {

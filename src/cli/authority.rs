@@ -1,0 +1,127 @@
+//! The authority that the server issues from: made at the first start, opened at every other.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use chancery_actors::ports::{
+    Body, Clock, Commit, CommitError, Kind, ObjectId, Revision, Store, Term, Write as StoreWrite,
+};
+use chancery_machine::id::AuthorityId;
+use secrecy::SecretString;
+use tracing::info;
+
+use crate::config::{AuthorityPlan, Config};
+use crate::passphrase;
+use crate::pki::authorities::Authorities;
+use crate::pki::authority::{Authority, AuthorityKind, HierarchyPlan, certificate_pem, make_hierarchy};
+use crate::pki::key::KeyAlgorithm;
+use crate::pki::name::{AuthorityName, Publication};
+use crate::pki::sealed::SealCost;
+use crate::system::SystemClock;
+
+/// How many authorities are looked up at a time.
+const PAGE: usize = 64;
+
+/// What the server issues from.
+pub(super) struct Opened {
+    pub(super) authorities: Authorities,
+    /// What signs for the profiles and for the server itself.
+    pub(super) intermediate: AuthorityId,
+    /// The root, DER.
+    pub(super) root: Vec<u8>,
+    /// Where the passphrase came from.
+    pub(super) passphrase: passphrase::Source,
+}
+
+/// Opens the authorities of the store; makes them where there are none.
+pub(super) async fn open(store: &dyn Store, config: &Config, publication: &str) -> anyhow::Result<Opened> {
+    let mut all = stored(store).await?;
+    let (secret, source) = passphrase::find(config.keys.passphrase_file.as_deref(), &config.data, !all.is_empty())?;
+    let publication = Publication::new(publication)?;
+    if all.is_empty() {
+        all = make(store, &config.authority, publication.clone(), &secret).await?;
+    }
+    let authorities = Authorities::new(Some(publication));
+    for authority in &all {
+        authorities
+            .open(authority, &secret)
+            .with_context(|| format!("authority {:?} with the passphrase from {}", authority.name, source))?;
+    }
+    // The newest signs, should there ever be several.
+    let newest = all.iter().filter(|authority| authority.kind == AuthorityKind::Intermediate).max_by_key(|one| one.id);
+    let intermediate = newest.context("the store has no intermediate authority")?;
+    let root = intermediate.root_certificate().to_vec();
+    Ok(Opened { intermediate: intermediate.id, root, authorities, passphrase: source })
+}
+
+/// Writes the root certificate for people and their trust stores: whole or not at all.
+pub(super) fn export_root(root: &[u8], path: &Path) -> anyhow::Result<()> {
+    let pem = certificate_pem(root);
+    if std::fs::read_to_string(path).is_ok_and(|there| there == pem) {
+        return Ok(());
+    }
+    let beside = path.with_extension("pem.new");
+    std::fs::write(&beside, pem)
+        .and_then(|()| std::fs::rename(&beside, path))
+        .with_context(|| format!("the root certificate cannot be written to {}", path.display()))
+}
+
+async fn stored(store: &dyn Store) -> anyhow::Result<Vec<Authority>> {
+    let mut all = Vec::new();
+    let mut after: Option<ObjectId> = None;
+    loop {
+        let page = store.scan(Kind::Authority, after, PAGE).await?;
+        for object in &page {
+            if let Some(found) = store.load(*object).await? {
+                all.push(Authority::from_bytes(&found.bytes).with_context(|| object.to_string())?);
+            }
+        }
+        after = page.last().copied();
+        if page.len() < PAGE {
+            return Ok(all);
+        }
+    }
+}
+
+/// Both in one commit, under a name that only one hierarchy can have: a crash or a second server at the same moment leaves
+/// one of them, whole.
+async fn make(
+    store: &dyn Store,
+    plan: &AuthorityPlan,
+    publication: Publication,
+    secret: &SecretString,
+) -> anyhow::Result<Vec<Authority>> {
+    let algorithm: KeyAlgorithm = plan.algorithm.parse().context("authority.algorithm")?;
+    let organization = plan.organization.as_deref();
+    let root = AuthorityName::new(organization, &plan.root_name).context("authority.root_name")?;
+    let intermediate =
+        AuthorityName::new(organization, &plan.intermediate_name).context("authority.intermediate_name")?;
+    if plan.intermediate_validity.0 > plan.root_validity.0 {
+        bail!("authority.intermediate_validity: it cannot be longer than authority.root_validity");
+    }
+    let plan = HierarchyPlan {
+        algorithm,
+        root_validity: plan.root_validity.0,
+        intermediate_validity: plan.intermediate_validity.0,
+        publication: Some(publication),
+        ..HierarchyPlan::new(root, intermediate)
+    };
+    let made = make_hierarchy(&plan, SystemClock.now(), secret, SealCost::STRONG)?;
+    let write = |authority: &Authority, unique: Vec<Term>| StoreWrite {
+        object: ObjectId { kind: Kind::Authority, id: authority.id.0 },
+        expected: Revision::ABSENT,
+        body: Some(Body { bytes: authority.to_bytes(), owes: false, terms: Vec::new(), unique, forget_at: None }),
+    };
+    let first = Term::new(&b"first-hierarchy"[..]).context("the name is short")?;
+    let writes = vec![write(&made.root, vec![first]), write(&made.intermediate, Vec::new())];
+    let outcomes = store.commit(vec![Commit { guards: Vec::new(), writes }]).await;
+    match outcomes.into_iter().next() {
+        Some(Ok(())) => {
+            info!(root = made.root.name, intermediate = made.intermediate.name, %algorithm, "made an authority");
+            Ok(vec![made.root, made.intermediate])
+        }
+        Some(Err(CommitError::Taken { .. })) => stored(store).await,
+        Some(Err(error)) => Err(error.into()),
+        None => bail!("the store did not answer"),
+    }
+}

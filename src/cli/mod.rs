@@ -1,0 +1,124 @@
+//! The command line.
+
+mod authority;
+mod bootstrap;
+mod dev;
+mod origin;
+mod repository;
+mod serve;
+mod tls;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use chancery_machine::diagram;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config;
+
+/// An ACME (RFC 8555) certificate authority: one binary, its own store.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  chancery serve                          a certificate authority on https://localhost:8443, data in ./chancery-data
+  chancery serve --dev                    the same for testing ACME clients: loopback may be validated, nothing is kept
+  chancery config > chancery.toml         every setting with its default and what it means
+  chancery serve --config chancery.toml   with settings of your own";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server until SIGTERM or SIGINT.
+    ///
+    /// Prints, on standard output, the directory URL as soon as it answers, where the root certificate lies, and a certbot
+    /// line to paste. Logs go to standard error; CHANCERY_LOG sets how much, as in CHANCERY_LOG=debug.
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
+    /// Print a configuration file with every setting, its default and what it means.
+    Config,
+    /// Print the state machines of RFC 8555 section 7.1.6 as this program runs them.
+    Machines {
+        /// Text for people, or Mermaid for documents.
+        #[arg(long, value_enum, default_value_t = Form::Text)]
+        form: Form,
+    },
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  chancery serve --listen 0.0.0.0:443 --data /var/lib/chancery
+  chancery serve --config /etc/chancery/chancery.toml
+  chancery serve --dev --http-port 5002 --resolver 127.0.0.1:8053";
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Form {
+    Text,
+    Mermaid,
+}
+
+#[derive(Args, Debug)]
+struct ServeArgs {
+    /// The configuration file; without it, the defaults that `chancery config` prints.
+    #[arg(long, value_name = "FILE", env = "CHANCERY_CONFIG")]
+    config: Option<PathBuf>,
+    /// The directory of the store and the root certificate.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where HTTPS listens; port 0 lets the system choose one.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// For testing ACME clients: loopback may be validated, http-01 connects to port 5002 and tls-alpn-01 to 5001, there
+    /// are no limits, and without --data everything is gone at the end.
+    #[arg(long)]
+    dev: bool,
+    /// The port that http-01 connects to.
+    #[arg(long, value_name = "PORT", requires = "dev")]
+    http_port: Option<u16>,
+    /// The port that tls-alpn-01 connects to.
+    #[arg(long, value_name = "PORT", requires = "dev")]
+    tls_port: Option<u16>,
+    /// The resolver to ask, instead of the system's.
+    #[arg(long, value_name = "ADDR:PORT", requires = "dev")]
+    resolver: Option<SocketAddr>,
+}
+
+/// Runs the command that the arguments ask for.
+#[must_use]
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Config => print(config::EXAMPLE),
+        Command::Machines { form } => print(&machines(form)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "chancery: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn machines(form: Form) -> String {
+    let diagrams = diagram::all();
+    let texts = diagrams.iter().map(|diagram| match form {
+        Form::Text => diagram.to_string(),
+        Form::Mermaid => diagram.mermaid(),
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// A reader that went away, as `head` does, is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
