@@ -91,7 +91,9 @@ pub(super) async fn around(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let post = *request.method() == Method::POST;
     let directory = request.path().ends_with("/directory");
-    let plain = request.request().clone();
+    // Looked up now: a second handle on the request must not be alive while it is routed further.
+    let acme = acme(request.request());
+    let endpoint = endpoint(request.request());
     let mut response = if *request.method() == Method::OPTIONS {
         let answer = HttpResponse::build(StatusCode::NO_CONTENT)
             .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, OPTIONS"))
@@ -100,22 +102,19 @@ pub(super) async fn around(
             .finish();
         request.into_response(answer).map_into_right_body()
     } else {
-        // An error of an extractor or handler becomes its response here, so that it gets the same header fields.
-        match next.call(request).await {
-            Ok(response) => response.map_into_boxed_body().map_into_left_body(),
-            Err(error) => ServiceResponse::new(plain.clone(), error.error_response()).map_into_left_body(),
-        }
+        // Errors of extractors and handlers are responses already.
+        next.call(request).await?.map_into_boxed_body().map_into_left_body()
     };
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers
         .insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Link, Replay-Nonce, Location, Retry-After"));
-    if let Ok(acme) = acme(&plain) {
+    if let Ok(acme) = acme {
         if post && !headers.contains_key(&REPLAY_NONCE) {
             insert(headers, REPLAY_NONCE, &acme.nonces.issue(acme.engine.now()));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
-        if !directory && let Ok(endpoint) = endpoint(&plain) {
+        if !directory && let Ok(endpoint) = endpoint {
             let index = Urls::new(&acme.origin, &endpoint).resource(Resource::Directory);
             append(headers, LINK, &format!("<{index}>;rel=\"index\""));
         }

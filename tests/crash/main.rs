@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use dns::DnsServer;
 use futures::future::join_all;
+use hickory_proto::rr::RecordType;
 use instant_acme::{
     Account, AuthorizationStatus, ChallengeStatus, ChallengeType, Error, Identifier, NewAccount, NewOrder, Order,
     OrderStatus, RetryPolicy,
@@ -121,7 +122,7 @@ impl House {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let dns = DnsServer::start();
-        dns.zone().set_default_addresses(&[IpAddr::from([127, 0, 0, 1])]);
+        dns.zone().set_default_address(RecordType::A, Some(IpAddr::from([127, 0, 0, 1])));
         Self { dns, web: WebRoot::serve(&folder.path().join("www")), folder }
     }
 
