@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chancery_machine::authorization::{Authorization, AuthorizationStatus};
 use chancery_machine::id::CertificateId;
 use chancery_machine::order::{Intent, Order, OrderEvent, OrderStatus};
 use chancery_machine::rejection::Rejection;
@@ -10,10 +11,13 @@ use tracing::{error, info};
 
 use crate::engine::Engine;
 use crate::error::TurnError;
-use crate::ports::{DraftError, DraftRequest, ObjectId, Revision};
+use crate::ports::{DraftError, DraftRequest, Kind, ObjectId, Revision};
 use crate::profiles::EndpointError;
-use crate::resident::Versioned;
+use crate::resident::{Versioned, load};
 use crate::terms::{self, sha256};
+
+/// How often the authorizations are looked at again that changed meanwhile.
+const ATTEMPTS: usize = 5;
 
 /// Why an order was not finalized. It stands as it stood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -49,9 +53,36 @@ impl Engine {
         if status != OrderStatus::Ready {
             return Err(TurnError::Rejected(Rejection::OrderNotReady(status)).into());
         }
-        let intent = self.intend(&order.state, csr).await?;
-        let finalized = self.world.send::<Order>(order.id, OrderEvent::Finalized(Box::new(intent)), guards).await?;
-        Ok(self.settled(finalized, patience).await)
+        let intent = Box::new(self.intend(&order.state, csr).await?);
+        for _ in 0..ATTEMPTS {
+            let mut guards = guards.to_vec();
+            guards.extend(self.proofs(order).await?);
+            match self.world.send::<Order>(order.id, OrderEvent::Finalized(intent.clone()), &guards).await {
+                Ok(finalized) => return Ok(self.settled(finalized, patience).await),
+                // An authorization was written meanwhile, most often to note that the order has been told: look again.
+                Err(TurnError::GuardChanged(object)) if object.kind == Kind::Authorization => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(TurnError::Conflict.into())
+    }
+
+    /// The order's authorizations, each valid at this revision: news of a loss may still be on its way to the order, so
+    /// the intent is stored only if none of them has changed.
+    async fn proofs(&self, order: &Versioned<Order>) -> Result<Vec<(ObjectId, Revision)>, TurnError> {
+        let now = self.now();
+        let mut proofs = Vec::with_capacity(order.state.terms.authorizations.len());
+        for id in &order.state.terms.authorizations {
+            let authorization = load::<Authorization>(&self.world, id.0).await?;
+            if authorization.state.status(now) != AuthorizationStatus::Valid {
+                let error = authorization.state.loss(now);
+                let lost = OrderEvent::AuthorizationLost { authorization: *id, error };
+                let order = self.world.send::<Order>(order.id, lost, &[]).await?;
+                return Err(TurnError::Rejected(Rejection::OrderNotReady(order.state.status(now))));
+            }
+            proofs.push((ObjectId { kind: Kind::Authorization, id: id.0 }, authorization.revision));
+        }
+        Ok(proofs)
     }
 
     async fn intend(&self, order: &Order, csr: Vec<u8>) -> Result<Intent, FinalizeError> {

@@ -8,6 +8,7 @@ use chancery_actors::profiles::ProfileSet;
 use chancery_machine::id::AuthorityId;
 use tracing_subscriber::EnvFilter;
 
+use super::dev::LOOPBACK;
 use super::{ServeArgs, dev};
 use crate::config::{Config, ConfigError};
 
@@ -42,8 +43,18 @@ pub(super) fn prepare(args: &ServeArgs) -> anyhow::Result<Prepared> {
     }
     if args.dev {
         dev::adapt(&mut config, args);
+    } else if local(&config) {
+        for profile in config.acme_profiles.values_mut() {
+            profile.allowed_networks.extend(LOOPBACK.map(str::to_owned));
+        }
     }
     Ok(Prepared { config, temporary })
+}
+
+/// Whether only this machine can reach the server, and nothing stands before it. Then loopback may be validated: whoever
+/// can ask could contact it himself, and a first certificate needs no second machine.
+pub(super) fn local(config: &Config) -> bool {
+    config.server.listen.ip().is_loopback() && config.server.external_url.is_none()
 }
 
 /// The profiles of the configuration, which issue from `authority`.

@@ -89,7 +89,12 @@ async fn serve(config: &Config, dev: bool) -> anyhow::Result<Running> {
     .run();
 
     let mut stop = Stop::listen([https.handle(), http.handle()])?;
-    greet(&external, &publication, &data, &passphrase, dev)?;
+    let mode = match (dev, bootstrap::local(config)) {
+        (true, _) => "dev: loopback may be validated, no limits; never for real certificates",
+        (false, true) => "local: only this machine can reach the server, so loopback may be validated",
+        (false, false) => "",
+    };
+    greet(&external, &publication, &data, &passphrase, mode)?;
     let (https, http, ()) = tokio::join!(https, http, stop.wait());
     renewal.abort();
     https.and(http)?;
@@ -146,13 +151,19 @@ fn greet(
     publication: &str,
     data: &std::path::Path,
     passphrase: &Source,
-    dev: bool,
+    mode: &str,
 ) -> anyhow::Result<()> {
     let root = data.join("root.pem");
     let root = root.display();
     let directory = format!("{external}/acme/default/directory");
-    let mode =
-        if dev { "mode:      dev: loopback may be validated, no limits; never for real certificates\n" } else { "" };
+    let mode = if mode.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "mode:      {mode}
+"
+        )
+    };
     let key_file = match passphrase {
         Source::MadeKeyFile(path) => format!(
             "key file:  {} (made now: it opens the issuing keys, so keep a copy apart from the data)\n",

@@ -45,7 +45,7 @@ pub struct ServerCertificate {
 impl fmt::Debug for ServerCertificate {
     /// Without the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerCertificate").field("not_after", &self.not_after).finish_non_exhaustive()
+        f.debug_struct("ServerCertificate").field("not_after", &self.draft.not_after).finish_non_exhaustive()
     }
 }
 

@@ -312,7 +312,7 @@ impl Authorization {
 
     /// What an order is told when the authorization is lost.
     #[must_use]
-    pub fn loss(&self) -> Problem {
+    pub fn loss(&self, now: Timestamp) -> Problem {
         let AuthorizationTerms { identifier, wildcard, .. } = &self.terms;
         let name = if *wildcard { format!("*.{identifier}") } else { identifier.to_string() };
         match &self.state {
@@ -323,7 +323,7 @@ impl Authorization {
             | AuthorizationState::Expired { .. }
             | AuthorizationState::Revoked { .. } => Problem::new(
                 ProblemType::Unauthorized,
-                format!("the authorization for {name} is {}", self.stored_status().token()),
+                format!("the authorization for {name} is {}", self.status(now).token()),
             ),
         }
     }

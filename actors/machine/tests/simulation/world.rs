@@ -248,7 +248,7 @@ impl World {
         for authorization in self.orders[&id].terms.authorizations.clone() {
             if self.authorizations[&authorization].status(self.now).is_final() {
                 self.turn_authorization(authorization, &AuthorizationEvent::Expired)?;
-                let error = self.authorizations[&authorization].loss();
+                let error = self.authorizations[&authorization].loss(self.now);
                 self.turn_order(id, &OrderEvent::AuthorizationLost { authorization, error })?;
             }
         }
@@ -275,7 +275,7 @@ impl World {
                 let event = match outcome {
                     Outcome::Valid => OrderEvent::AuthorizationValid(authorization),
                     Outcome::Lost => {
-                        let error = self.authorizations[&authorization].loss();
+                        let error = self.authorizations[&authorization].loss(self.now);
                         OrderEvent::AuthorizationLost { authorization, error }
                     }
                 };

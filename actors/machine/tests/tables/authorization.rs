@@ -212,7 +212,7 @@ fn a_retry_keeps_the_error_and_the_transcript_of_the_attempt_before() {
 #[test]
 fn the_loss_that_orders_are_told_names_the_identifier() {
     for (name, authorization) in authorizations() {
-        let loss = authorization.loss();
+        let loss = authorization.loss(authorization.terms.created);
         assert!(loss.detail.contains("*.a.example"), "{name}: {loss}");
         let kind = if name == "invalid" { problem().kind } else { ProblemType::Unauthorized };
         assert_eq!(loss.kind, kind, "{name}");
