@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use dns::DnsServer;
 use futures::future::join_all;
+use hickory_proto::rr::RecordType;
 use instant_acme::{
     Account, AuthorizationStatus, ChallengeStatus, ChallengeType, Error, Identifier, NewAccount, NewOrder, Order,
     OrderStatus, RetryPolicy,
@@ -46,6 +47,8 @@ async fn every_order_that_a_client_was_told_of_survives_kill_9_and_ends_with_one
 
     // Every order of every round, with its certificate.
     let mut issued: HashMap<String, String> = HashMap::new();
+    // Orders by the state in which they were found after the kill.
+    let mut found: HashMap<String, usize> = HashMap::new();
     for round in 0..ROUNDS {
         let account = log_in(&server, &credentials).await;
         let seen = Arc::new(Seen::default());
@@ -72,15 +75,22 @@ async fn every_order_that_a_client_was_told_of_survives_kill_9_and_ends_with_one
             async move {
                 let order = account.order(url.clone()).await;
                 let mut order = order.unwrap_or_else(|error| panic!("round {round}: {url} is lost: {error}"));
+                let state = format!("{:?}", order.state().status);
                 let certificate = carry_on(&mut order, &challenges, &seen).await;
                 let certificate = certificate.unwrap_or_else(|error| panic!("round {round}: {url}: {error}"));
                 if let Some(before) = before {
                     assert_eq!(*before, certificate, "{url} had another certificate before the crash");
                 }
-                (url.clone(), certificate)
+                (url.clone(), certificate, state)
             }
         }));
-        issued.extend(resumed.await);
+        for (url, certificate, state) in resumed.await {
+            issued.insert(url, certificate);
+            *found.entry(state).or_default() += 1;
+        }
+    }
+    for state in ["Pending", "Ready", "Valid"] {
+        assert!(found.contains_key(state), "the kills came at every part of the way: {found:?}");
     }
 
     // Once more, and nothing of it has changed.
@@ -121,7 +131,7 @@ impl House {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let dns = DnsServer::start();
-        dns.zone().set_default_addresses(&[IpAddr::from([127, 0, 0, 1])]);
+        dns.zone().set_default_address(RecordType::A, Some(IpAddr::from([127, 0, 0, 1])));
         Self { dns, web: WebRoot::serve(&folder.path().join("www")), folder }
     }
 
@@ -129,6 +139,8 @@ impl House {
         Server::start(&Options {
             data: self.folder.path().join("chancery"),
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
+            // Beside a port that the system chose, the next one may be somebody else's.
+            http_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
             http_port: self.web.port(),
             resolver: self.dns.address(),
         })

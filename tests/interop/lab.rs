@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use hickory_proto::rr::RecordType;
 use tempfile::TempDir;
 
 use crate::dns::DnsServer;
@@ -39,12 +40,13 @@ impl Lab {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let web = WebRoot::serve(&folder.path().join("www"));
         let dns = DnsServer::start();
-        dns.zone().set_default_addresses(&[IpAddr::from([127, 0, 0, 1])]);
+        dns.zone().set_default_address(RecordType::A, Some(IpAddr::from([127, 0, 0, 1])));
         let control = DnsControl::start(dns.zone());
         let http_port = http_port.unwrap_or_else(|| web.port());
         let server = Server::start(&Options {
             data: folder.path().join("chancery"),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            http_listen: None,
             http_port,
             resolver: dns.address(),
         });

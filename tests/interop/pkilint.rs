@@ -28,32 +28,29 @@ const ACCEPTED: &[(Linter, &str, &str)] = &[
         "pkix.certificate_skid_end_entity_missing",
         "RFC 5280 section 4.2.1.2 recommends it for end entities, the baseline requirements (7.1.2.7.6) advise against it",
     ),
-    (
-        INTERMEDIATE,
-        "cabf.serverauth.ca.country_attribute_absent",
-        "the country of whoever operates a private authority is not known when it is made",
-    ),
-    (
-        ROOT,
-        "cabf.serverauth.ca.country_attribute_absent",
-        "the country of whoever operates a private authority is not known when it is made",
-    ),
-    (
-        INTERMEDIATE,
-        "cabf.ca_certificate_no_digital_signature_bit",
-        "needed only where the authority's own key signs OCSP responses, which it does not",
-    ),
-    (
-        ROOT,
-        "cabf.ca_certificate_no_digital_signature_bit",
-        "needed only where the authority's own key signs OCSP responses, which it does not",
-    ),
+    (INTERMEDIATE, "cabf.serverauth.ca.country_attribute_absent", NO_COUNTRY),
+    (ROOT, "cabf.serverauth.ca.country_attribute_absent", NO_COUNTRY),
+    (INTERMEDIATE, "cabf.ca_certificate_no_digital_signature_bit", NO_OCSP),
+    (ROOT, "cabf.ca_certificate_no_digital_signature_bit", NO_OCSP),
+    (INTERMEDIATE, "cabf.serverauth.ca.organization_name_attribute_absent", NO_ORGANIZATION),
+    (ROOT, "cabf.serverauth.ca.organization_name_attribute_absent", NO_ORGANIZATION),
+    (PKIX, "pkix.invalid_uri_syntax", LOOPBACK),
+    (END_ENTITY, "pkix.invalid_uri_syntax", LOOPBACK),
+    (INTERMEDIATE, "pkix.invalid_uri_syntax", LOOPBACK),
+    (END_ENTITY, "cabf.internal_domain_name", LOOPBACK),
+    (INTERMEDIATE, "cabf.internal_domain_name", LOOPBACK),
     (
         INTERMEDIATE,
         "cabf.serverauth.ca.extended_key_usage_extension_absent",
         "whoever operates a private authority may let it sign for clients too, which a fixed usage would forbid for ever",
     ),
 ];
+
+const NO_COUNTRY: &str = "the country of whoever operates a private authority is not known when it is made";
+const NO_ORGANIZATION: &str = "a test server's authority belongs to no organization; authority.organization states one";
+const NO_OCSP: &str = "needed only where the authority's own key signs OCSP responses, which it does not";
+const LOOPBACK: &str =
+    "the test's server publishes at localhost, which is no public name; server.publication_url states one";
 
 #[test]
 fn pkilint_has_nothing_against_certificates_and_crls() {

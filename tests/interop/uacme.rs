@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::lab::Lab;
+use crate::support::certificate::Chain;
 use crate::support::process::{command, find, run, run_refused};
 
 /// uacme with a folder of its own, trusting the lab's root.
@@ -51,6 +52,13 @@ esac"#
         command
     }
 
+    /// A copy to revoke, since uacme renames the file.
+    fn copy(&self, chain: &Chain) -> PathBuf {
+        let copy = self.lab.path("to-revoke.pem");
+        std::fs::copy(chain.path(), &copy).expect("the chain can be copied");
+        copy
+    }
+
     fn file(&self, path: &str) -> PathBuf {
         self.lab.path("uacme").join(path)
     }
@@ -77,7 +85,7 @@ fn uacme_account_http_01_renewal_key_change_revocation_by_account_update_deactiv
     assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
 
     // With the new key, what the account obtained under the old one.
-    run(uacme.command(&ec).args(["--reason", "4", "revoke"]).arg(first.path()));
+    run(uacme.command(&ec).args(["--reason", "4", "revoke"]).arg(uacme.copy(&first)));
     first.assert_revoked(&lab.root());
     second.assert_good(&lab.root());
 
@@ -96,7 +104,7 @@ fn uacme_dns_01_wildcard_revocation_by_certificate_key_with_p_384() {
     run(uacme.command(&ec).args(["issue", "uacme.test", "*.uacme.test"]));
     let chain = lab.issued(uacme.file("uacme.test/cert.pem"), &["*.uacme.test", "uacme.test"]);
     assert!(chain.key().contains("secp384r1"), "{}", chain.key());
-    run(uacme.command(&ec).arg("revoke").arg(chain.path()).arg(uacme.file("private/uacme.test/key.pem")));
+    run(uacme.command(&ec).arg("revoke").arg(uacme.copy(&chain)).arg(uacme.file("private/uacme.test/key.pem")));
     chain.assert_revoked(&lab.root());
 }
 

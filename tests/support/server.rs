@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) data: PathBuf,
     /// Its HTTPS address; port 0 lets the system choose.
     pub(crate) listen: SocketAddr,
+    /// Its plain HTTP address, where CRLs are; beside the other if it is not said.
+    pub(crate) http_listen: Option<SocketAddr>,
     /// The port to which it connects for http-01.
     pub(crate) http_port: u16,
     /// The DNS server that it asks.
@@ -39,7 +41,11 @@ impl Server {
         fs::create_dir_all(&options.data).expect("the data directory can be made");
         let log = options.data.with_extension("log");
         let stderr = File::options().create(true).append(true).open(&log).expect("the log can be opened");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chancery"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chancery"));
+        if let Some(address) = options.http_listen {
+            command.env("CHANCERY_SERVER__HTTP_LISTEN", address.to_string());
+        }
+        let mut child = command
             .args(["serve", "--dev", "--data"])
             .arg(&options.data)
             .args(["--listen", &options.listen.to_string()])
