@@ -4,10 +4,9 @@
 
 use std::sync::LazyLock;
 
-use chancery::acme::algorithm::Algorithm;
-use chancery::acme::jwk::PublicKey;
-use chancery::acme::jws::{Jws, KeyRef};
-use chancery::acme::problem::ProblemDocument;
+use chancery_fuzz::acme::algorithm::Algorithm;
+use chancery_fuzz::acme::jwk::PublicKey;
+use chancery_fuzz::acme::jws::{Jws, KeyRef};
 use libfuzzer_sys::fuzz_target;
 
 /// The key of RFC 8037 appendix A.2, which signed nothing that the fuzzer makes.
@@ -27,9 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
     match Jws::parse(bytes) {
         Ok(jws) => request(bytes, &jws),
         Err(refused) => {
-            let problem = ProblemDocument::from(refused);
-            assert!(problem.http_status().is_client_error());
-            assert!(problem.body().len() < 4096, "a refusal does not echo the request");
+            assert!(refused.to_string().len() < 2048, "a refusal does not echo the request");
         }
     }
 });

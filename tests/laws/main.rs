@@ -112,6 +112,33 @@ fn the_machines_have_no_runtime_no_clock_and_no_randomness() {
     assert!(broken.is_empty(), "time, tokens and serials come in with the event:\n{}", broken.join("\n"));
 }
 
+/// The fuzz targets are a workspace of their own, which cannot inherit versions.
+#[test]
+fn what_is_fuzzed_is_what_is_served() {
+    let (ours, fuzzed) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
+    let others: Vec<_> = fuzzed
+        .iter()
+        .filter(|(name, _)| ours.iter().any(|(known, _)| known == name))
+        .filter(|package| !ours.contains(package))
+        .collect();
+    assert!(others.is_empty(), "fuzz/Cargo.lock has other versions than Cargo.lock: {others:?}");
+}
+
+/// The packages of a lock file: names and versions.
+fn locked(file: &str) -> Vec<(String, String)> {
+    let text = read(&root().join(file));
+    let value = |line: &str, key| line.strip_prefix(key)?.strip_suffix('"').map(str::to_owned);
+    let packages: Vec<_> = text
+        .split("[[package]]\n")
+        .filter_map(|package| {
+            let mut lines = package.lines();
+            Some((value(lines.next()?, "name = \"")?, value(lines.next()?, "version = \"")?))
+        })
+        .collect();
+    assert!(!packages.is_empty(), "{file} is no lock file as cargo writes it");
+    packages
+}
+
 /// The crates that a member needs when it is built, itself included, in every configuration of this machine.
 fn dependencies_of(member: &str) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
