@@ -19,6 +19,7 @@ use crate::crl::{self, Publisher, Renew};
 use crate::error::{LoadError, TurnError};
 use crate::issuer::Issuer;
 use crate::journal::{Journal, JournalThread};
+use crate::news::informed;
 use crate::ports::{Commit, Kind, ObjectId, Revision, SignError, StoreError};
 use crate::profiles::{Declare, ProfileRegistry, ProfileSet};
 use crate::resident::{Versioned, creation, load};
@@ -122,12 +123,12 @@ impl Engine {
         load(&self.world, id.0).await
     }
 
-    /// An order.
+    /// An order, which knows what became of its authorizations.
     ///
     /// # Errors
     /// [`LoadError`].
     pub async fn order(&self, id: OrderId) -> Result<Versioned<Order>, LoadError> {
-        load(&self.world, id.0).await
+        Ok(informed(&self.world, load(&self.world, id.0).await?).await)
     }
 
     /// An authorization.

@@ -12,6 +12,7 @@ pub mod error;
 pub mod finalize;
 mod issuer;
 mod journal;
+mod news;
 mod order;
 pub mod place;
 pub mod ports;

@@ -274,7 +274,9 @@ impl AuthorizationStatus {
         }
     }
 
-    const fn outcome(self) -> Option<Outcome> {
+    /// What an order is told of it; nothing while it is pending.
+    #[must_use]
+    pub const fn outcome(self) -> Option<Outcome> {
         match self {
             Self::Pending => None,
             Self::Valid => Some(Outcome::Valid),
