@@ -181,8 +181,8 @@ pub(super) async fn key_change(
     if payload.account != site.urls.account(asked.id) {
         return Err(malformed("\"account\" in the inner payload is not the account URL in the outer \"kid\""));
     }
-    let old_key = PublicKey::from_jwk(payload.old_key.to_string().as_bytes())?;
-    if account_key(&old_key) != asked.account.state.key {
+    let old_key = PublicKey::from_jwk(payload.old_key.to_string().as_bytes()).map(|key| account_key(&key));
+    if old_key.as_ref() != Ok(&asked.account.state.key) {
         return Err(malformed("\"oldKey\" in the inner payload is not the key of the account"));
     }
     let event = AccountEvent::KeyChanged(account_key(&new_key));
