@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeType, Error, Identifier, NewAccount, NewOrder, OrderStatus, RetryPolicy,
+    Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, OrderStatus, RetryPolicy,
     RevocationReason, RevocationRequest,
 };
 use rustls_pki_types::CertificateDer;
