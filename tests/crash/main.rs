@@ -9,6 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chancery::store::redb::RedbStore;
+use chancery_actors::ports::{Kind, Store};
+use chancery_machine::certificate::Certificate;
+use chancery_machine::snapshot;
 use dns::DnsServer;
 use futures::future::join_all;
 use hickory_proto::rr::RecordType;
@@ -106,6 +110,13 @@ async fn every_order_that_a_client_was_told_of_survives_kill_9_and_ends_with_one
     let distinct: HashSet<&String> = issued.values().collect();
     assert_eq!(distinct.len(), issued.len(), "no two orders share a certificate");
     assert!(server.stop().success(), "SIGTERM is a clean shutdown");
+
+    let mut kept = house.certificates_by_order().await;
+    let before = kept.len();
+    kept.sort();
+    kept.dedup();
+    assert_eq!(kept.len(), before, "the store keeps one certificate for an order, seen or not");
+    assert!(kept.len() >= issued.len(), "{} certificates of {} orders are kept", kept.len(), issued.len());
 }
 
 #[tokio::test]
@@ -144,6 +155,28 @@ impl House {
             http_port: self.web.port(),
             resolver: self.dns.address(),
         })
+    }
+}
+
+impl House {
+    /// The order of every certificate in the store, once no server has it open.
+    async fn certificates_by_order(&self) -> Vec<String> {
+        let store = RedbStore::open(&self.folder.path().join("chancery"), 1 << 20).expect("the store is free");
+        let mut orders = Vec::new();
+        let mut after = None;
+        loop {
+            let page = store.scan(Kind::Certificate, after, 500).await.expect("the store is read");
+            for object in &page {
+                let stored = store.load(*object).await.expect("it is read").expect("it is there");
+                let certificate: Certificate = snapshot::decode(&stored.bytes).expect("it is a snapshot");
+                // Those without an order are the server's own.
+                orders.extend(certificate.record.order.map(|(_, order)| order.to_string()));
+            }
+            after = page.last().copied();
+            if page.len() < 500 {
+                return orders;
+            }
+        }
     }
 }
 
