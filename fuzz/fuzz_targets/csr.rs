@@ -7,18 +7,20 @@
 
 use std::sync::LazyLock;
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use chancery_fuzz::pki::csr::{BadCsr, Csr, csr_public_key};
 use chancery_fuzz::pki::public_key::{KeyKind, PublicKey};
 use chancery_machine::identifier::Subject;
 use chancery_machine::profile::KeyRules;
 use der::{AnyRef, Encode, Reader, SliceReader, Tag, Tagged};
-use ed25519_dalek::{Signer, SigningKey};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
 /// As long as a sentence for a person may get: twenty names of 255 letters, and the words around them.
 const LONGEST_SENTENCE: usize = 6 * 1024;
 
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::from_bytes(&[7; 32]));
+/// Signs what the fuzzer makes, always in the same way: an input that fails fails again.
+static KEY: LazyLock<Ed25519KeyPair> =
+    LazyLock::new(|| Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("any 32 octets are a seed"));
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(key) = PublicKey::parse(bytes) {
@@ -97,14 +99,14 @@ fn signed_anew(bytes: &[u8]) -> Option<Vec<u8>> {
     let request = *elements(bytes)?.first()?;
     let info = *elements(request.value())?.first()?;
     let algorithm = sequence(&[0x06, 0x03, 0x2b, 0x65, 0x70]); // id-Ed25519, RFC 8410 section 3
-    let spki = sequence(&[&*algorithm, &bit_string(KEY.verifying_key().as_bytes())].concat());
+    let spki = sequence(&[&*algorithm, &*bit_string(KEY.public_key().as_ref())].concat());
     let mut parts = Vec::new();
     for (place, part) in elements(info.value())?.iter().enumerate() {
         // RFC 2986 section 4.1: version, subject, subjectPKInfo, attributes.
         parts.extend(if place == 2 { spki.clone() } else { part.to_der().ok()? });
     }
     let info = sequence(&parts);
-    let signature = bit_string(&KEY.sign(&info).to_bytes());
+    let signature = bit_string(KEY.sign(&info).as_ref());
     Some(sequence(&[info, algorithm, signature].concat()))
 }
 
