@@ -124,7 +124,9 @@ async fn tell(
 ) -> Performed<Authorization> {
     let event = match outcome {
         Outcome::Valid => OrderEvent::AuthorizationValid(id),
-        Outcome::Lost => OrderEvent::AuthorizationLost { authorization: id, error: authorization.loss(world.ports.clock.now()) },
+        Outcome::Lost => {
+            OrderEvent::AuthorizationLost { authorization: id, error: authorization.loss(world.ports.clock.now()) }
+        }
     };
     match world.send::<Order>(order.0, event, &[]).await {
         // An order that is gone needs to know nothing any more.
