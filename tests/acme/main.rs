@@ -14,5 +14,9 @@ mod s6_transport;
 mod s7_1_resources;
 mod s7_3_5_key_change;
 mod s7_3_accounts;
+mod s7_4_finalization;
+mod s7_4_orders;
+mod s7_5_authorizations;
+mod s7_6_revocation;
 #[path = "../support/mod.rs"]
 mod support;

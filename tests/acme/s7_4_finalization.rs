@@ -66,8 +66,7 @@ fn s7_4_finalizing_many_times_at_once_issues_one_certificate() {
     let host = name("race");
     let (url, order) = ready(&account, &[&host]);
     let responses: Vec<Response> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..6).map(|_| scope.spawn(|| send(&account, &order, &csr(&[&host], &key())))).collect();
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(|| send(&account, &order, &csr(&[&host], &key())))).collect();
         threads.into_iter().map(|thread| thread.join().expect("it ends")).collect()
     });
     let taken = responses.iter().filter(|response| response.status == 200).count();
@@ -223,10 +222,8 @@ fn s7_4_2_the_certificate_comes_as_a_pem_chain_end_entity_first() {
     }
     let chain = download(&account, &order);
     chain.assert_sound(&house().root(), &[&host]);
-    let certificates: Vec<_> = chain
-        .ders()
-        .map(|der| x509_parser::parse_x509_certificate(der).expect("a certificate").1)
-        .collect();
+    let certificates: Vec<_> =
+        chain.ders().map(|der| x509_parser::parse_x509_certificate(der).expect("a certificate").1).collect();
     assert_eq!(certificates[0].public_key().raw, key_spki(&key));
     assert!(!certificates[0].is_ca());
     for pair in certificates.windows(2) {

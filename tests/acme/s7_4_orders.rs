@@ -101,10 +101,34 @@ fn s7_4_values_that_are_no_domain_names_are_refused() {
     let long = format!("{}.test", "a".repeat(64));
     let longer = format!("{}test", "abcdefg.".repeat(40));
     for value in [
-        "", ".", "..", ".acme.test", "a..acme.test", "-a.acme.test", "a-.acme.test", "a_b.acme.test", "a b.acme.test",
-        "b\u{fc}cher.acme.test", "acme.test:80", "https://acme.test", "acme.test/", "user@acme.test", "192.0.2.1",
-        "[::1]", "*", "*.", "*.*.acme.test", "a.*.acme.test", "*a.acme.test", "a*.acme.test", "**.acme.test",
-        "acme.test\u{0}", "acme.test\n", "xn--zzzzzzz---.acme.test", &long, &longer,
+        "",
+        ".",
+        "..",
+        ".acme.test",
+        "a..acme.test",
+        "-a.acme.test",
+        "a-.acme.test",
+        "a_b.acme.test",
+        "a b.acme.test",
+        "b\u{fc}cher.acme.test",
+        "acme.test:80",
+        "https://acme.test",
+        "acme.test/",
+        "user@acme.test",
+        "192.0.2.1",
+        "[::1]",
+        "*",
+        "*.",
+        "*.*.acme.test",
+        "a.*.acme.test",
+        "*a.acme.test",
+        "a*.acme.test",
+        "**.acme.test",
+        "acme.test\u{0}",
+        "acme.test\n",
+        "xn--zzzzzzz---.acme.test",
+        &long,
+        &longer,
     ] {
         let response = order_of(&account, &[value]);
         let problem = response.problem();
@@ -262,7 +286,11 @@ fn s7_4_moments_that_cannot_be_had_are_refused_and_never_ignored() {
         let mut payload = json!({"identifiers": [{"type": "dns", "value": name("dates")}]});
         payload[member] = json!(value);
         let response = new_order(&account, &payload);
-        assert_eq!((response.status, response.problem().as_str()), (400, "malformed"), "{member} {value}: {response:?}");
+        assert_eq!(
+            (response.status, response.problem().as_str()),
+            (400, "malformed"),
+            "{member} {value}: {response:?}"
+        );
     }
     let payload = json!({
         "identifiers": [{"type": "dns", "value": name("dates")}], "notBefore": moment(3 * day), "notAfter": moment(2 * day),
