@@ -21,7 +21,7 @@ use crate::pki::key::KeyAlgorithm;
 pub const EXAMPLE: &str = include_str!("../examples/chancery.toml");
 
 /// Environment variables of ours that are not settings of the file.
-const OTHER_VARIABLES: &[&str] = &["CHANCERY_CONFIG", "CHANCERY_PASSPHRASE", "CHANCERY_LOG"];
+const OTHER_VARIABLES: &[&str] = &["CHANCERY_CONFIG", "CHANCERY_PASSPHRASE", "CHANCERY_LOG", "CHANCERY_LOG_FORMAT"];
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -313,9 +313,9 @@ impl Config {
     pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
         if let Some(path) = file {
-            let text =
-                std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
-            figment = figment.merge(Toml::string(&text));
+            // Figment passes over a file that is not there.
+            std::fs::File::open(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+            figment = figment.merge(Toml::file_exact(path));
         }
         let ours = Env::prefixed("CHANCERY_")
             .filter(|name| {
