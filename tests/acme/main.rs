@@ -10,6 +10,7 @@ mod house;
 mod jws;
 mod s6_2_signatures;
 mod s6_5_nonces;
+mod s6_5_restart;
 mod s6_transport;
 mod s7_1_resources;
 mod s7_3_5_key_change;

@@ -58,11 +58,16 @@ impl Server {
     /// Starts it as it is for everybody, not in development mode, with this configuration file, on a port that the
     /// system chooses.
     pub(crate) fn configured(data: &Path, config: &Path) -> Self {
+        Self::configured_at(data, config, 0)
+    }
+
+    /// The same on this port of loopback.
+    pub(crate) fn configured_at(data: &Path, config: &Path, port: u16) -> Self {
         fs::create_dir_all(data).expect("the data directory can be made");
         let log = data.with_extension("log");
         let stderr = File::options().create(true).append(true).open(&log).expect("the log can be opened");
         let mut child = Command::new(env!("CARGO_BIN_EXE_chancery"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--config"])
             .arg(config)
             .arg("--data")
             .arg(data)
