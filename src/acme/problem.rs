@@ -22,9 +22,9 @@ pub struct ProblemDocument {
     problem: Problem,
     status: StatusCode,
     algorithms: bool,
-    instance: Option<String>,
+    instance: Option<Box<str>>,
     headers: Vec<(&'static str, String)>,
-    asked: Vec<(String, String)>,
+    asked: Box<[(String, String)]>,
 }
 
 impl ProblemDocument {
@@ -101,7 +101,7 @@ impl ProblemDocument {
     /// The same problem with a URL for a person to visit.
     #[must_use]
     pub fn instance(self, url: impl Into<String>) -> Self {
-        Self { instance: Some(url.into()), ..self }
+        Self { instance: Some(url.into().into()), ..self }
     }
 
     /// The same problem with a `Link`: `help` for limits (RFC 8555 section 6.6), `terms-of-service` for terms.
@@ -114,7 +114,7 @@ impl ProblemDocument {
     /// order of the subproblems: what is no identifier can still be named (RFC 8555 section 6.7.1).
     #[must_use]
     pub fn about(self, asked: Vec<(String, String)>) -> Self {
-        Self { asked, ..self }
+        Self { asked: asked.into(), ..self }
     }
 
     /// The HTTP status.
@@ -142,7 +142,7 @@ impl ProblemDocument {
         body.status = Some(self.status.as_u16());
         body.algorithms = self.algorithms.then(|| Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect());
         body.instance = self.instance.as_deref();
-        for (part, (kind, value)) in body.subproblems.iter_mut().zip(&self.asked) {
+        for (part, (kind, value)) in body.subproblems.iter_mut().zip(self.asked.iter()) {
             part.identifier = Some(Identifier { kind: kind.clone(), value: value.clone() });
         }
         serde_json::to_vec(&body).expect("strings and numbers always have a JSON form")
@@ -198,7 +198,7 @@ impl From<Problem> for ProblemDocument {
         let status = default_status(problem.kind);
         // RFC 8555 section 6.2: this problem always says which algorithms there are.
         let algorithms = problem.kind == ProblemType::BadSignatureAlgorithm;
-        Self { problem, status, algorithms, instance: None, headers: Vec::new(), asked: Vec::new() }
+        Self { problem, status, algorithms, instance: None, headers: Vec::new(), asked: Box::default() }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,7 +26,8 @@ pub(crate) struct House {
     dns: DnsServer,
     web: WebRoot,
     folder: PathBuf,
-    _watch: ChildStdin,
+    // Its standard input ends with this process.
+    _watch: Child,
 }
 
 /// The house, which the first test builds.
@@ -172,14 +173,13 @@ pub(crate) fn download(account: &Account<'_>, order: &Value) -> Chain {
 }
 
 /// A shell that ends the server and removes its folder when this process is gone: a static is never dropped.
-fn watch(server: u32, folder: &Path) -> ChildStdin {
-    let mut watcher = Command::new("sh")
+fn watch(server: u32, folder: &Path) -> Child {
+    Command::new("sh")
         .args(["-c", "cat; kill -9 \"$1\"; rm -rf \"$2\"", "watch", &server.to_string()])
         .arg(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("sh runs");
-    watcher.stdin.take().expect("standard input is piped")
+        .expect("sh runs")
 }
