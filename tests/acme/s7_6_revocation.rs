@@ -77,6 +77,26 @@ fn s7_6_nobody_else_revokes() {
 }
 
 #[test]
+fn s7_6_an_account_that_holds_authorizations_for_all_names_revokes() {
+    let endpoint = endpoint("default");
+    let (account, other) = (endpoint.register("ES256"), endpoint.register("ES256"));
+    let (one, two) = (name("held"), name("held"));
+    let (chain, _) = issue(&account, &[&one, &two]);
+    crate::house::ready(&other, &[&one]);
+    // Control of all below a name is not control of the name itself.
+    crate::house::ready(&other, &[&format!("*.{two}")]);
+    by_account(&other, &request(&chain)).expect_problem(403, "unauthorized");
+    let (_, order) = crate::house::ready(&other, &[&two]);
+    let authorization = order["authorizations"][0].as_str().expect("a URL");
+    other.post(authorization, &json!({"status": "deactivated"})).expect(200);
+    by_account(&other, &request(&chain)).expect_problem(403, "unauthorized");
+    chain.assert_good(&house().root());
+    crate::house::ready(&other, &[&two]);
+    by_account(&other, &request(&chain)).expect(200);
+    chain.assert_revoked(&house().root());
+}
+
+#[test]
 fn s7_6_a_key_that_is_only_claimed_does_not_revoke() {
     let endpoint = endpoint("default");
     let account = endpoint.register("ES256");
