@@ -313,9 +313,9 @@ impl Config {
     pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
         if let Some(path) = file {
-            let text =
-                std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
-            figment = figment.merge(Toml::string(&text));
+            // Figment passes over a file that is not there.
+            std::fs::File::open(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+            figment = figment.merge(Toml::file_exact(path));
         }
         let ours = Env::prefixed("CHANCERY_")
             .filter(|name| {

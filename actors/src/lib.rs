@@ -10,6 +10,7 @@ mod crl;
 pub mod engine;
 pub mod error;
 pub mod finalize;
+mod holder;
 mod issuer;
 mod journal;
 mod news;

@@ -67,20 +67,27 @@ pub(super) async fn revoke(
         }
         Err(error) => return Err(error.into()),
     };
-    may_revoke(&asked, &found.state.record)?;
+    may_revoke(&site, &asked, &found.state.record).await?;
     site.acme.engine.revoke(CertificateId(found.id), reason).await?;
     Ok(Reply::ok().empty())
 }
 
-/// RFC 8555 section 7.6: the account that it was issued to, or whoever holds its key.
-fn may_revoke(asked: &EitherRequest, certificate: &CertificateRecord) -> Result<(), ProblemDocument> {
+/// RFC 8555 section 7.6: the account that it was issued to, one that holds authorizations for all its names, or whoever
+/// holds its key.
+async fn may_revoke(site: &Site, asked: &EitherRequest, found: &CertificateRecord) -> Result<(), ProblemDocument> {
     let (may, detail) = match asked {
         EitherRequest::Account(asked) => (
-            certificate.order.is_some_and(|(owner, _)| owner == asked.id),
-            "the certificate was issued to another account; sign with that account or with the certificate's own key",
+            match found.order {
+                Some((owner, _)) if owner == asked.id => true,
+                Some(_) => site.acme.engine.holds_authorizations(asked.id, &found.subjects).await?,
+                // The server issued it to itself.
+                None => false,
+            },
+            "the certificate was issued to another account, and this one does not hold valid authorizations for all its \
+             names; sign with that account or with the certificate's own key",
         ),
         EitherRequest::Key(asked) => (
-            certificate.spki_sha256 == asked.key.spki_sha256(),
+            found.spki_sha256 == asked.key.spki_sha256(),
             "the request is signed by a key that is not the certificate's; sign with that key or with the account",
         ),
     };

@@ -167,13 +167,22 @@ fn subjects(identifiers: &[IdentifierObject]) -> Result<Vec<Subject>, ProblemDoc
     }
     let mut subjects = Vec::with_capacity(identifiers.len());
     let mut faults = Vec::new();
+    let mut asked = Vec::new();
     for identifier in identifiers {
         match subject(identifier) {
             Ok(subject) => subjects.push(subject),
-            Err(fault) => faults.push(fault),
+            Err(fault) => {
+                faults.push(fault);
+                asked.push((shortened(&identifier.kind), shortened(&identifier.value)));
+            }
         }
     }
-    if faults.is_empty() { Ok(subjects) } else { Err(compound(faults).into()) }
+    if faults.is_empty() { Ok(subjects) } else { Err(ProblemDocument::from(compound(faults)).about(asked)) }
+}
+
+/// No identifier is longer than a domain name; more of it would only be an echo.
+fn shortened(text: &str) -> String {
+    text.chars().take(255).collect()
 }
 
 fn subject(identifier: &IdentifierObject) -> Result<Subject, Subproblem> {

@@ -22,8 +22,9 @@ pub struct ProblemDocument {
     problem: Problem,
     status: StatusCode,
     algorithms: bool,
-    instance: Option<String>,
+    instance: Option<Box<str>>,
     headers: Vec<(&'static str, String)>,
+    asked: Box<[(String, String)]>,
 }
 
 impl ProblemDocument {
@@ -100,13 +101,20 @@ impl ProblemDocument {
     /// The same problem with a URL for a person to visit.
     #[must_use]
     pub fn instance(self, url: impl Into<String>) -> Self {
-        Self { instance: Some(url.into()), ..self }
+        Self { instance: Some(url.into().into()), ..self }
     }
 
     /// The same problem with a `Link`: `help` for limits (RFC 8555 section 6.6), `terms-of-service` for terms.
     #[must_use]
     pub fn link(self, url: &str, relation: &str) -> Self {
         self.header("Link", format!("<{url}>;rel=\"{relation}\""))
+    }
+
+    /// The same problem, whose subproblems are about these identifiers, type and value as the client wrote them, in the
+    /// order of the subproblems: what is no identifier can still be named (RFC 8555 section 6.7.1).
+    #[must_use]
+    pub fn about(self, asked: Vec<(String, String)>) -> Self {
+        Self { asked: asked.into(), ..self }
     }
 
     /// The HTTP status.
@@ -134,6 +142,9 @@ impl ProblemDocument {
         body.status = Some(self.status.as_u16());
         body.algorithms = self.algorithms.then(|| Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect());
         body.instance = self.instance.as_deref();
+        for (part, (kind, value)) in body.subproblems.iter_mut().zip(self.asked.iter()) {
+            part.identifier = Some(Identifier { kind: kind.clone(), value: value.clone() });
+        }
         serde_json::to_vec(&body).expect("strings and numbers always have a JSON form")
     }
 
@@ -187,7 +198,7 @@ impl From<Problem> for ProblemDocument {
         let status = default_status(problem.kind);
         // RFC 8555 section 6.2: this problem always says which algorithms there are.
         let algorithms = problem.kind == ProblemType::BadSignatureAlgorithm;
-        Self { problem, status, algorithms, instance: None, headers: Vec::new() }
+        Self { problem, status, algorithms, instance: None, headers: Vec::new(), asked: Box::default() }
     }
 }
 
@@ -277,7 +288,7 @@ struct Body<'a> {
 #[derive(Serialize)]
 struct Identifier {
     #[serde(rename = "type")]
-    kind: &'static str,
+    kind: String,
     value: String,
 }
 
@@ -288,7 +299,8 @@ fn object(problem: &Problem) -> Body<'_> {
 
 fn subproblem(part: &Subproblem) -> Body<'_> {
     let named = part.identifier.as_ref();
-    let identifier = named.map(|identifier| Identifier { kind: identifier.kind(), value: identifier.value() });
+    let identifier =
+        named.map(|identifier| Identifier { kind: identifier.kind().to_owned(), value: identifier.value() });
     Body { identifier, ..plain(part.kind, &part.detail) }
 }
 

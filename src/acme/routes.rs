@@ -2,6 +2,7 @@
 
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, Resource as Route, web};
+use chancery_machine::problem::ProblemType;
 
 use super::problem::ProblemDocument;
 use super::urls::Resource;
@@ -13,6 +14,13 @@ pub fn configure(config: &mut web::ServiceConfig) {
         config.service(
             web::scope(form)
                 .wrap(from_fn(wire::around))
+                .app_data(web::PathConfig::default().error_handler(|error, _| {
+                    ProblemDocument::not_found(format!("the path names no resource: {error}")).into()
+                }))
+                .app_data(web::QueryConfig::default().error_handler(|error, _| {
+                    let detail = format!("the query of the URL cannot be read: {error}");
+                    ProblemDocument::new(ProblemType::Malformed, detail).into()
+                }))
                 .service(
                     at(Resource::Directory, "GET, POST")
                         .route(web::get().to(directory::directory))

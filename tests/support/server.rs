@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -58,6 +58,36 @@ impl Server {
             .expect("the server's binary starts");
 
         let stdout = child.stdout.take().expect("standard output is piped");
+        Self::attend(child, stdout, &options.data, log)
+    }
+
+    /// Starts it as it is for everybody, not in development mode, with this configuration file, on a port that the
+    /// system chooses.
+    pub(crate) fn configured(data: &Path, config: &Path) -> Self {
+        Self::configured_at(data, config, 0)
+    }
+
+    /// The same on this port of loopback.
+    pub(crate) fn configured_at(data: &Path, config: &Path, port: u16) -> Self {
+        fs::create_dir_all(data).expect("the data directory can be made");
+        let log = data.with_extension("log");
+        let stderr = File::options().create(true).append(true).open(&log).expect("the log can be opened");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_chancery"))
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--config"])
+            .arg(config)
+            .arg("--data")
+            .arg(data)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .expect("the server's binary starts");
+        let stdout = child.stdout.take().expect("standard output is piped");
+        Self::attend(child, stdout, data, log)
+    }
+
+    /// Waits until it says that it answers.
+    fn attend(child: Child, stdout: ChildStdout, data: &Path, log: PathBuf) -> Self {
         let (sender, directories) = mpsc::channel();
         let mut copy = File::options().append(true).open(&log).expect("the log can be opened twice");
         // Reads to the end, so that the server never waits for a full pipe.
@@ -72,7 +102,7 @@ impl Server {
                 }
             }
         });
-        let mut server = Self { child, directory: String::new(), data: options.data.clone(), log };
+        let mut server = Self { child, directory: String::new(), data: data.to_owned(), log };
         match directories.recv_timeout(START) {
             Ok(url) => server.directory = url,
             Err(error) => panic!("the server said no directory line: {error}"),
