@@ -39,7 +39,7 @@ pub(super) async fn open(store: &dyn Store, config: &Config, publication: &str) 
     let (secret, source) = passphrase::find(config.keys.passphrase_file.as_deref(), &config.data, !all.is_empty())?;
     let publication = Publication::new(publication)?;
     if all.is_empty() {
-        all = make(store, &config.authority, publication.clone(), &secret).await?;
+        all = make(store, &plan(&config.authority, Some(publication.clone()))?, &secret).await?;
     }
     let authorities = Authorities::new(Some(publication));
     for authority in &all {
@@ -83,30 +83,29 @@ async fn stored(store: &dyn Store) -> anyhow::Result<Vec<Authority>> {
     }
 }
 
-/// Both in one commit, under a name that only one hierarchy can have: a crash or a second server at the same moment leaves
-/// one of them, whole.
-async fn make(
-    store: &dyn Store,
-    plan: &AuthorityPlan,
-    publication: Publication,
-    secret: &SecretString,
-) -> anyhow::Result<Vec<Authority>> {
-    let algorithm: KeyAlgorithm = plan.algorithm.parse().context("authority.algorithm")?;
-    let organization = plan.organization.as_deref();
-    let root = AuthorityName::new(organization, &plan.root_name).context("authority.root_name")?;
+/// What the settings ask for.
+pub(super) fn plan(settings: &AuthorityPlan, publication: Option<Publication>) -> anyhow::Result<HierarchyPlan> {
+    let algorithm: KeyAlgorithm = settings.algorithm.parse().context("authority.algorithm")?;
+    let organization = settings.organization.as_deref();
+    let root = AuthorityName::new(organization, &settings.root_name).context("authority.root_name")?;
     let intermediate =
-        AuthorityName::new(organization, &plan.intermediate_name).context("authority.intermediate_name")?;
-    if plan.intermediate_validity.0 > plan.root_validity.0 {
+        AuthorityName::new(organization, &settings.intermediate_name).context("authority.intermediate_name")?;
+    if settings.intermediate_validity.0 > settings.root_validity.0 {
         bail!("authority.intermediate_validity: it cannot be longer than authority.root_validity");
     }
-    let plan = HierarchyPlan {
+    Ok(HierarchyPlan {
         algorithm,
-        root_validity: plan.root_validity.0,
-        intermediate_validity: plan.intermediate_validity.0,
-        publication: Some(publication),
+        root_validity: settings.root_validity.0,
+        intermediate_validity: settings.intermediate_validity.0,
+        publication,
         ..HierarchyPlan::new(root, intermediate)
-    };
-    let made = make_hierarchy(&plan, SystemClock.now(), secret, SealCost::STRONG)?;
+    })
+}
+
+/// Both in one commit, under a name that only one hierarchy can have: a crash or a second server at the same moment leaves
+/// one of them, whole.
+async fn make(store: &dyn Store, plan: &HierarchyPlan, secret: &SecretString) -> anyhow::Result<Vec<Authority>> {
+    let made = make_hierarchy(plan, SystemClock.now(), secret, SealCost::STRONG)?;
     let write = |authority: &Authority, unique: Vec<Term>| StoreWrite {
         object: ObjectId { kind: Kind::Authority, id: authority.id.0 },
         expected: Revision::ABSENT,
@@ -117,7 +116,7 @@ async fn make(
     let outcomes = store.commit(vec![Commit { guards: Vec::new(), writes }]).await;
     match outcomes.into_iter().next() {
         Some(Ok(())) => {
-            info!(root = made.root.name, intermediate = made.intermediate.name, %algorithm, "made an authority");
+            info!(root = made.root.name, intermediate = made.intermediate.name, algorithm = %plan.algorithm, "made an authority");
             Ok(vec![made.root, made.intermediate])
         }
         Some(Err(CommitError::Taken { .. })) => stored(store).await,

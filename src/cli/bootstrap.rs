@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use chancery_actors::profiles::ProfileSet;
-use chancery_machine::id::AuthorityId;
+use chancery_machine::id::{AuthorityId, Id};
 use tracing_subscriber::EnvFilter;
 
 use super::dev::LOOPBACK;
-use super::{ServeArgs, dev};
+use super::{ServeArgs, authority, dev};
 use crate::config::{Config, ConfigError};
 
 /// The configuration of a run, and the directory to remove at its end.
@@ -49,6 +49,9 @@ pub(super) fn prepare(args: &ServeArgs) -> anyhow::Result<Prepared> {
             profile.allowed_networks.extend(LOOPBACK.map(str::to_owned));
         }
     }
+    // Every setting is looked at before anything is made: a first start that fails leaves nothing behind.
+    profiles(&config, AuthorityId(Id::from_bytes([0; 16])))?;
+    authority::plan(&config.authority, None)?;
     Ok(Prepared { config, temporary })
 }
 

@@ -53,6 +53,7 @@ fn options(data: PathBuf) -> Options {
     Options {
         data,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        http_listen: None,
         http_port: 5002,
         resolver: SocketAddr::from(([127, 0, 0, 1], 53)),
     }
@@ -133,6 +134,8 @@ fn a_setting_that_cannot_be_used_is_named() {
     ] {
         let said = refused(&mut serve(folder.path(), configuration));
         assert!(said.contains(setting), "{configuration}: {said}");
+        // A first start that fails makes nothing that a corrected setting would come too late for.
+        assert!(!folder.path().join("data/passphrase").exists(), "{configuration}");
     }
 }
 
