@@ -185,6 +185,8 @@ fn shortened(text: &str) -> String {
     text.chars().take(255).collect()
 }
 
+/// What is no identifier is malformed, as in the example of RFC 8555 section 6.7.1; what a profile does not issue for is
+/// refused later, as rejectedIdentifier.
 fn subject(identifier: &IdentifierObject) -> Result<Subject, Subproblem> {
     let fault = |kind, detail| Subproblem { kind, detail, identifier: None };
     if identifier.kind != "dns" {
@@ -194,12 +196,12 @@ fn subject(identifier: &IdentifierObject) -> Result<Subject, Subproblem> {
     }
     let value = Excerpt::new(&identifier.value);
     let subject = Subject::dns(&identifier.value)
-        .map_err(|bad| fault(ProblemType::RejectedIdentifier, format!("{value:?} is no domain name: {bad}")))?;
+        .map_err(|bad| fault(ProblemType::Malformed, format!("{value:?} is no domain name: {bad}")))?;
     // RFC 8555 section 7.1.4: names come as A-labels, and what claims to be one has to be one (RFC 5890).
     let name = subject.identifier.value();
     if name.split('.').any(|label| label.starts_with("xn--")) && idna::domain_to_unicode(&name).1.is_err() {
         let detail = format!("{value:?} has a label that begins with xn-- and is no valid A-label");
-        return Err(Subproblem { kind: ProblemType::RejectedIdentifier, detail, identifier: Some(subject.identifier) });
+        return Err(Subproblem { kind: ProblemType::Malformed, detail, identifier: Some(subject.identifier) });
     }
     Ok(subject)
 }
