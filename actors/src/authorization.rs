@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use chancery_machine::account::Account;
 use chancery_machine::authorization::{
-    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, Outcome,
+    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, AuthorizationTerms, Outcome,
 };
 use chancery_machine::id::{AuthorizationId, Id, OrderId};
+use chancery_machine::identifier::Subject;
 use chancery_machine::machine::Machine;
 use chancery_machine::order::{Order, OrderEvent};
 use chancery_machine::snapshot;
@@ -27,7 +28,11 @@ impl Role for Authorization {
     fn body(&self, world: &World) -> Body {
         let (terms, over) = match self.state {
             AuthorizationState::Pending => (vec![terms::open_of(self.terms.account)], self.terms.expires),
-            AuthorizationState::Valid { expires, .. } => (vec![terms::open_of(self.terms.account)], expires),
+            AuthorizationState::Valid { expires, .. } => {
+                let AuthorizationTerms { account, identifier, wildcard, .. } = &self.terms;
+                let subject = Subject { identifier: identifier.clone(), wildcard: *wildcard };
+                (vec![terms::open_of(*account), terms::proven(*account, &subject)], expires)
+            }
             AuthorizationState::Invalid { at, .. }
             | AuthorizationState::Deactivated { at }
             | AuthorizationState::Expired { at }

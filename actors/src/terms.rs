@@ -1,6 +1,7 @@
 //! The words under which objects are found. They are part of the store's format.
 
 use chancery_machine::id::{AccountId, AuthorityId};
+use chancery_machine::identifier::Subject;
 use chancery_machine::profile::Endpoint;
 
 use sha2::{Digest, Sha256};
@@ -34,6 +35,12 @@ pub(crate) fn orders_of(account: AccountId) -> Term {
 /// An account's orders and authorizations that end with it.
 pub(crate) fn open_of(account: AccountId) -> Term {
     term(&[b"open-of/", &account.0.bytes()])
+}
+
+/// An account's authorizations that were proven for this subject. A digest, since names are longer than terms may be.
+pub(crate) fn proven(account: AccountId, subject: &Subject) -> Term {
+    let name = format!("{}:{subject}", subject.identifier.kind());
+    term(&[b"proven/", &account.0.bytes(), &sha256(name.as_bytes())])
 }
 
 /// Unique: the certificate with this serial number.
