@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chancery_machine::account::Account;
 use chancery_machine::authorization::{
-    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, Outcome,
+    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, AuthorizationStatus, Outcome,
 };
 use chancery_machine::id::{AuthorizationId, Id, OrderId};
 use chancery_machine::machine::Machine;
@@ -70,6 +70,10 @@ async fn validate(
     attempt: u32,
 ) -> Performed<Authorization> {
     let terms = &authorization.terms;
+    // Nothing else tells it the time, and what cannot be tried now must not be tried for ever.
+    if authorization.status(world.ports.clock.now()) == AuthorizationStatus::Expired {
+        return Performed::Done(AuthorizationEvent::Expired, Vec::new());
+    }
     let Some(challenge) = usize::try_from(place).ok().and_then(|place| authorization.challenges.get(place)) else {
         return Performed::Again("there is no such challenge".into());
     };
@@ -124,7 +128,9 @@ async fn tell(
 ) -> Performed<Authorization> {
     let event = match outcome {
         Outcome::Valid => OrderEvent::AuthorizationValid(id),
-        Outcome::Lost => OrderEvent::AuthorizationLost { authorization: id, error: authorization.loss(world.ports.clock.now()) },
+        Outcome::Lost => {
+            OrderEvent::AuthorizationLost { authorization: id, error: authorization.loss(world.ports.clock.now()) }
+        }
     };
     match world.send::<Order>(order.0, event, &[]).await {
         // An order that is gone needs to know nothing any more.
