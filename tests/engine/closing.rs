@@ -6,6 +6,7 @@ use chancery_machine::account::{AccountEvent, AccountStatus};
 use chancery_machine::authorization::AuthorizationStatus;
 use chancery_machine::id::{AuthorizationId, OrderId};
 use chancery_machine::order::OrderStatus;
+use chancery_machine::rejection::Rejection;
 use futures::future::join_all;
 
 use super::lab::{Lab, account_id, finalize, new_order, pair, register, run, until};
@@ -28,17 +29,15 @@ async fn closed_by(event: AccountEvent) {
         if nth % 2 == 0 { super::doubles::Act::Pass } else { super::doubles::Act::Wait(never.clone()) }
     });
     let work = (0..60).map(|nth| async move {
-        let mut placed = 0;
         for round in 0..1000 {
             let name = format!("n{nth}-{round}.example.org");
             let order = match engine.place_order(account, &pair(engine), new_order(&[&name])).await {
                 Ok(order) => order,
                 Err(error) => {
                     assert_eq!(error, TurnError::GuardChanged(account.guard().0).into());
-                    return placed;
+                    return round;
                 }
             };
-            placed += 1;
             let id = order.state.terms.authorizations[0];
             if engine.respond(id, 0, &[account.guard()]).await.is_err() {
                 continue;
@@ -71,8 +70,8 @@ async fn closed_by(event: AccountEvent) {
     }
     let account = engine.account(account_id(account)).await.expect("stands");
     let late = engine.place_order(&account, &pair(engine), new_order(&["late.example.org"])).await;
-    // The engine guards the revision; that a closed account asks is for the wire to refuse.
-    drop(late);
+    let closed = TurnError::Rejected(Rejection::AccountClosed(account.state.status()));
+    assert_eq!(late.map(|order| order.id), Err(closed.into()));
     lab.books_balance(engine).await;
     until("every attempt was given up", async || (lab.validator.running() == 0).then_some(())).await;
     started.stop();
