@@ -234,9 +234,8 @@ impl<M: Role> Resident<M> {
         let step = if guards.iter().any(|(guarded, seen)| *guarded == object && *seen != revision) {
             Err(Err(TurnError::GuardChanged(object)))
         } else {
-            current.state.apply(event, self.world.ports.clock.now()).map_err(|rejection| match rejection {
-                Rejection::Stale => Ok(current.clone()),
-                rejection => Err(TurnError::Rejected(rejection)),
+            current.state.apply(event, self.world.ports.clock.now()).map_err(|rejection| {
+                if rejection == Rejection::Stale { Ok(current.clone()) } else { Err(TurnError::Rejected(rejection)) }
             })
         };
         let step = match step {
