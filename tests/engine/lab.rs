@@ -83,6 +83,18 @@ impl Lab {
         }
     }
 
+    /// Another machine at the same store, with a validator of its own.
+    pub(crate) fn neighbour(&self) -> Self {
+        Self {
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+            validator: Arc::default(),
+            issuer: Arc::clone(&self.issuer),
+            store: Arc::clone(&self.store),
+            settings: self.settings.clone(),
+        }
+    }
+
     pub(crate) async fn start(&self) -> Started {
         let ports = Ports {
             store: self.store.clone(),

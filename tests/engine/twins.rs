@@ -105,25 +105,30 @@ fn an_engine_whose_memory_is_behind_notices_before_it_refuses() {
 }
 
 #[test]
-fn what_one_engine_leaves_owed_the_other_pays_where_it_was_overtaken() {
+fn what_a_lost_engine_owed_is_paid_by_the_one_that_it_had_overtaken() {
     run(async {
-        let lab = &Lab::new();
-        let [first, second] = [lab.start().await, lab.start().await];
+        let lab = Lab::new();
+        let other = lab.neighbour();
+        let [first, second] = [lab.start().await, other.start().await];
         let account = register(&first.engine, 1).await;
         let order = place(&first.engine, &account, &["a.example.org"]).await;
         let id = order.state.terms.authorizations[0];
-        let never = Arc::new(Semaphore::new(0));
-        lab.validator.follow(move |_, _| Act::Wait(Arc::clone(&never)));
-        // Both try it; then the first one's machine is lost, and with it what the second thought was done elsewhere.
+        let [gate, never] = [Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0))];
+        let waits = Arc::clone(&gate);
+        lab.validator.follow(move |_, nth| if nth == 0 { Act::Wait(Arc::clone(&waits)) } else { Act::Pass });
+        other.validator.follow(move |_, _| Act::Wait(Arc::clone(&never)));
+        // The first tries one challenge, the second both; then the second one's machine is lost.
         first.engine.respond(id, 0, &[]).await.expect("responds");
         until("an attempt", async || (lab.validator.running() == 1).then_some(())).await;
-        lab.validator.follow(|_, _| Act::Pass);
-        second.engine.respond(id, 0, &[]).await.expect("is told that it is being tried");
-        first.stop();
-        let order = order_until(&second.engine, OrderId(order.id), OrderStatus::Ready).await;
-        finalize(&second.engine, &account, &order).await.expect("finalizes");
-        lab.books_balance(&second.engine).await;
+        second.engine.respond(id, 1, &[]).await.expect("responds");
+        until("two attempts", async || (other.validator.running() == 2).then_some(())).await;
         second.stop();
+        // The first comes with an outcome of which the store knows better, and nobody says another word.
+        gate.close();
+        let order = order_until(&first.engine, OrderId(order.id), OrderStatus::Ready).await;
+        finalize(&first.engine, &account, &order).await.expect("finalizes");
+        lab.books_balance(&first.engine).await;
+        first.stop();
     });
 }
 
