@@ -18,7 +18,7 @@ use crate::resident::{Leave, Resident, Role, Turn, Watch};
 use crate::world::World;
 
 /// How many messages may wait for a shard.
-const MAILBOX: usize = 16 * 1024;
+pub(crate) const MAILBOX: usize = 16 * 1024;
 
 /// After so many deaths in a row by its own fault an object is in quarantine.
 const FAULTS: u32 = 5;
@@ -145,7 +145,6 @@ impl<M: Role> Actor for Shard<M> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(WELL, |shard, _| shard.deaths.retain(|_, deaths| deaths.last.elapsed() < WELL));
     }
 }
