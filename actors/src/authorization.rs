@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chancery_machine::account::Account;
 use chancery_machine::authorization::{
-    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, AuthorizationTerms, Outcome,
+    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, AuthorizationStatus,
+    AuthorizationTerms, Outcome,
 };
 use chancery_machine::id::{AuthorizationId, Id, OrderId};
 use chancery_machine::identifier::Subject;
@@ -75,6 +76,10 @@ async fn validate(
     attempt: u32,
 ) -> Performed<Authorization> {
     let terms = &authorization.terms;
+    // Nothing else tells it the time, and what cannot be tried now must not be tried for ever.
+    if authorization.status(world.ports.clock.now()) == AuthorizationStatus::Expired {
+        return Performed::Done(AuthorizationEvent::Expired, Vec::new());
+    }
     let Some(challenge) = usize::try_from(place).ok().and_then(|place| authorization.challenges.get(place)) else {
         return Performed::Again("there is no such challenge".into());
     };

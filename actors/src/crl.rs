@@ -1,8 +1,8 @@
 //! The publisher of CRLs: one signed list for an authority, made anew at each revocation and in time.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::prelude::*;
 use chancery_machine::certificate::{Certificate, CertificateState, RevocationReason};
@@ -10,6 +10,7 @@ use chancery_machine::crl::Crl;
 use chancery_machine::id::AuthorityId;
 use chancery_machine::snapshot;
 use chancery_machine::time::Timestamp;
+use futures::FutureExt;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tracing::{error, info};
@@ -22,9 +23,6 @@ use crate::ports::{
 use crate::resident::load;
 use crate::terms;
 use crate::world::World;
-
-/// How often it is looked whether a CRL wants to be made anew.
-const LOOK: Duration = Duration::from_secs(60);
 
 /// How many revoked certificates are looked up at a time.
 const PAGE: usize = 512;
@@ -69,6 +67,8 @@ enum CrlError {
     Sign(#[from] SignError),
     #[error("the server is stopping")]
     Stopped,
+    #[error("it panicked; the log says where")]
+    Panicked,
 }
 
 impl From<Stopped> for CrlError {
@@ -107,7 +107,9 @@ impl Publisher {
         let world = Arc::clone(&self.world);
         let address = ctx.address();
         actix_rt::spawn(async move {
-            let outcome = make(&world, authority, always).await;
+            // Whatever happens, it is said: else nobody would ever make the next one.
+            let made = AssertUnwindSafe(make(&world, authority, always)).catch_unwind().await;
+            let outcome = made.unwrap_or(Err(CrlError::Panicked));
             // One for each that was begun.
             address.do_send(Made { authority, outcome });
         });
@@ -119,7 +121,7 @@ impl Actor for Publisher {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        ctx.run_interval(LOOK, |_, ctx| ctx.notify(Renew));
+        ctx.run_interval(self.world.settings.look, |_, ctx| ctx.notify(Renew));
     }
 }
 

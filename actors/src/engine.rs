@@ -23,7 +23,7 @@ use crate::news::informed;
 use crate::ports::{Commit, Kind, ObjectId, Revision, SignError, StoreError};
 use crate::profiles::{Declare, ProfileRegistry, ProfileSet};
 use crate::resident::{Versioned, creation, load};
-use crate::shard::Shard;
+use crate::shard::{self, Shard};
 use crate::sweep;
 use crate::terms;
 use crate::validator::Validator;
@@ -80,10 +80,10 @@ impl Engine {
         let world = Arc::new(World { ports, settings, journal, issuer, profiles, validators, actors: OnceLock::new() });
         let for_publisher = Arc::clone(&world);
         let actors = Actors {
-            accounts: spread(&world, loops),
-            orders: spread(&world, loops),
-            authorizations: spread(&world, loops),
-            certificates: spread(&world, loops),
+            accounts: spread(&world, loops)?,
+            orders: spread(&world, loops)?,
+            authorizations: spread(&world, loops)?,
+            certificates: spread(&world, loops)?,
             publisher: Publisher::start_in_arbiter(&service, |_| Publisher::new(for_publisher)),
         };
         actors.publisher.do_send(Renew);
@@ -320,12 +320,25 @@ impl Running {
     }
 }
 
-fn spread<M: Routed>(world: &Arc<World>, loops: &[Arbiter]) -> Vec<Addr<Shard<M>>> {
-    loops
+/// Starts the shards of one kind, and waits until each is there: before that a mailbox has hardly any capacity, and the
+/// first clients would be told that the server is busy.
+fn spread<M: Routed>(world: &Arc<World>, loops: &[Arbiter]) -> std::io::Result<Vec<Addr<Shard<M>>>> {
+    let (begun, there) = std::sync::mpsc::channel();
+    let shards = loops
         .iter()
         .map(|arbiter| {
-            let world = Arc::clone(world);
-            Shard::start_in_arbiter(&arbiter.handle(), move |_| Shard::new(world))
+            let (world, begun) = (Arc::clone(world), begun.clone());
+            Shard::start_in_arbiter(&arbiter.handle(), move |ctx| {
+                ctx.set_mailbox_capacity(shard::MAILBOX);
+                // Nobody listens any more only if another event loop is gone.
+                let _ = begun.send(());
+                Shard::new(world)
+            })
         })
-        .collect()
+        .collect();
+    drop(begun);
+    for _ in loops {
+        there.recv().map_err(|_| std::io::Error::other("an event loop ended at once"))?;
+    }
+    Ok(shards)
 }

@@ -4,9 +4,11 @@
 //! whatever has arrived while the last transaction was on its way to the disk goes into the next one: the batch grows by
 //! itself with the load, and each caller hears back only when its bytes are on the disk.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::thread;
 
+use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ports::{Commit, CommitError, Store, StoreError};
@@ -68,7 +70,13 @@ async fn write(store: &dyn Store, mut queue: mpsc::Receiver<Entry>) {
     let mut entries = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut entries, BATCH).await > 0 {
         let (commits, replies): (Vec<_>, Vec<_>) = entries.drain(..).map(|entry| (entry.commit, entry.reply)).unzip();
-        let outcomes = store.commit(commits).await;
+        let size = commits.len();
+        // One batch that panics the store must not end every later one.
+        let outcomes =
+            AssertUnwindSafe(async { store.commit(commits).await }).catch_unwind().await.unwrap_or_else(|_| {
+                let panicked = StoreError::Unavailable("the store panicked; the log says where".into());
+                vec![Err(CommitError::Store(panicked)); size]
+            });
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             // Nobody listens any more: the commit is done all the same.
             let _ = reply.send(outcome);

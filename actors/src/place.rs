@@ -1,12 +1,13 @@
 //! Placing an order: the order and its authorizations come into being in one commit.
 
-use chancery_machine::account::Account;
+use chancery_machine::account::{Account, AccountStatus};
 use chancery_machine::authorization::{Authorization, AuthorizationTerms};
 use chancery_machine::challenge::{Challenge, TOKEN_ENTROPY, Token};
 use chancery_machine::id::{AccountId, AuthorizationId, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::order::{Order, OrderTerms, ProfileRef};
 use chancery_machine::profile::AcmeProfile;
+use chancery_machine::rejection::Rejection;
 use chancery_machine::time::Timestamp;
 use thiserror::Error;
 use tracing::info;
@@ -64,6 +65,10 @@ impl Engine {
         pair: &Pair,
         new: NewOrder,
     ) -> Result<Versioned<Order>, PlaceError> {
+        // Its guard holds from here on: it is not closed meanwhile either.
+        if account.state.status() != AccountStatus::Valid {
+            return Err(TurnError::Rejected(Rejection::AccountClosed(account.state.status())).into());
+        }
         let now = self.now();
         let subjects = self.accept(pair, new.subjects)?;
         accept_validity(pair, new.not_before, new.not_after, now)?;

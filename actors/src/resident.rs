@@ -5,24 +5,26 @@
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix::{ActorFutureExt, AtomicResponse, WrapFuture};
+use actix::{AtomicResponse, WrapFuture};
 use chancery_machine::account::Account;
 use chancery_machine::id::Id;
 use chancery_machine::machine::Machine;
 use chancery_machine::rejection::Rejection;
 use chancery_machine::snapshot::{self, Snapshot};
 use chancery_machine::time::Timestamp;
+use futures::FutureExt as _;
 use tokio::sync::oneshot;
 use tracing::{debug, error, warn};
 
 use crate::error::{LoadError, TurnError};
 use crate::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, StoreError, Write};
-use crate::shard::{Gone, Retire, Shard};
+use crate::shard::{Cause, Gone, Retire, Shard};
 use crate::world::World;
 
 /// How many messages may wait for one object.
@@ -30,9 +32,6 @@ const MAILBOX: usize = 64;
 
 /// How many callers may wait for the next change of one object.
 const WATCHERS: usize = 64;
-
-/// How long an object stays in memory that nobody speaks to and that owes nothing.
-const IDLE: Duration = Duration::from_secs(20);
 
 /// The pauses before an effect is performed again that could not be: doubled each time up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -109,7 +108,7 @@ pub(crate) struct Turn<M: Role> {
     pub(crate) reply: oneshot::Sender<Result<Versioned<M>, TurnError>>,
 }
 
-/// Answers with the object once its revision is past `beyond`.
+/// Answers with the object once its revision is past `beyond`. The reply is dropped where too many wait.
 pub(crate) struct Watch<M: Role> {
     pub(crate) beyond: Revision,
     pub(crate) reply: oneshot::Sender<Versioned<M>>,
@@ -158,19 +157,16 @@ struct Obituary<M: Role> {
     shard: Addr<Shard<M>>,
     id: Id,
     incarnation: u64,
-    cause: Option<String>,
+    cause: Option<Cause>,
 }
 
 impl<M: Role> Drop for Obituary<M> {
     fn drop(&mut self) {
-        let cause = self.cause.take().unwrap_or_else(|| "it panicked".into());
+        let cause = self.cause.take().unwrap_or_else(|| Cause::Failed("it panicked".into()));
         // Not reachable by clients: one for each life.
         self.shard.do_send(Gone { id: self.id, incarnation: self.incarnation, cause });
     }
 }
-
-/// Why [`Obituary`] is silent about a life that ended as it should.
-pub(crate) const RETIRED: &str = "retired";
 
 /// An object in memory.
 pub(crate) struct Resident<M: Role> {
@@ -187,8 +183,9 @@ pub(crate) struct Resident<M: Role> {
 }
 
 impl<M: Role> Resident<M> {
-    pub(crate) fn new(world: Arc<World>, shard: Addr<Shard<M>>, id: Id, incarnation: u64) -> Self {
-        Self {
+    /// Loads an object into memory. It can take messages at once, and answers when it is loaded.
+    pub(crate) fn begin(world: Arc<World>, shard: Addr<Shard<M>>, id: Id, incarnation: u64) -> Addr<Self> {
+        let resident = Self {
             world,
             id,
             current: None,
@@ -197,11 +194,18 @@ impl<M: Role> Resident<M> {
             obituary: Obituary { shard, id, incarnation, cause: None },
             received: 0,
             looked_at: u64::MAX,
-        }
+        };
+        Self::create(|ctx| {
+            // Before the first message: `started` runs only when the event loop comes to it.
+            ctx.set_mailbox_capacity(MAILBOX);
+            resident
+        })
     }
 
-    fn end(&mut self, ctx: &mut Context<Self>, cause: impl Into<String>) {
-        self.obituary.cause = Some(cause.into());
+    fn end(&mut self, ctx: &mut Context<Self>, cause: Cause) {
+        self.obituary.cause = Some(cause);
+        // Nothing is done any more on the word of this memory.
+        self.current = None;
         ctx.stop();
     }
 
@@ -227,20 +231,16 @@ impl<M: Role> Resident<M> {
         let revision = current.revision;
         let object = ObjectId { kind: M::KIND, id: self.id };
         // A guard of the object itself is settled here, before the machine is asked.
-        if guards.iter().any(|(guarded, seen)| *guarded == object && *seen != revision) {
-            answer(Err(TurnError::GuardChanged(object)));
-            return Box::pin(fut::ready(()));
-        }
-        let step = match current.state.apply(event, self.world.ports.clock.now()) {
+        let step = if guards.iter().any(|(guarded, seen)| *guarded == object && *seen != revision) {
+            Err(Err(TurnError::GuardChanged(object)))
+        } else {
+            current.state.apply(event, self.world.ports.clock.now()).map_err(|rejection| {
+                if rejection == Rejection::Stale { Ok(current.clone()) } else { Err(TurnError::Rejected(rejection)) }
+            })
+        };
+        let step = match step {
             Ok(step) => step,
-            Err(Rejection::Stale) => {
-                answer(Ok(current.clone()));
-                return Box::pin(fut::ready(()));
-            }
-            Err(rejection) => {
-                answer(Err(TurnError::Rejected(rejection)));
-                return Box::pin(fut::ready(()));
-            }
+            Err(refusal) => return self.refuse(revision, refusal, answer),
         };
         let mut writes = vec![Write { object, expected: revision, body: Some(step.next.body(&self.world)) }];
         writes.extend(companions);
@@ -261,12 +261,33 @@ impl<M: Role> Resident<M> {
             // Somebody else wrote this object, or nobody knows: memory is worth nothing now.
             Err(CommitError::Conflict(_)) => {
                 answer(Err(TurnError::Conflict));
-                actor.end(ctx, RETIRED);
+                actor.end(ctx, Cause::Overtaken);
             }
             Err(CommitError::Store(error)) => {
                 answer(Err(TurnError::Unavailable(error.to_string())));
-                actor.end(ctx, error.to_string());
+                actor.end(ctx, error.into());
             }
+        }))
+    }
+
+    /// Answers that there is no step, unless memory is behind the store: another engine may have written the object, and
+    /// then nobody but a commit would ever notice.
+    fn refuse(
+        &self,
+        revision: Revision,
+        refusal: Result<Versioned<M>, TurnError>,
+        answer: impl FnOnce(Result<Versioned<M>, TurnError>) + 'static,
+    ) -> ResponseActFuture<Self, ()> {
+        let world = Arc::clone(&self.world);
+        let id = self.id;
+        let stored = async move { load::<M>(&world, id).await };
+        Box::pin(stored.into_actor(self).map(move |stored, actor, ctx| match stored {
+            Ok(stored) if stored.revision == revision => answer(refusal),
+            Ok(_) | Err(LoadError::Absent) => {
+                answer(Err(TurnError::Conflict));
+                actor.end(ctx, Cause::Overtaken);
+            }
+            Err(LoadError::Store(error)) => answer(Err(TurnError::Unavailable(error.to_string()))),
         }))
     }
 
@@ -308,7 +329,9 @@ impl<M: Role> Resident<M> {
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
-            let performed = performance.await;
+            // Whatever happens, an outcome comes: else the debt would stand here for ever, and nobody would pay it.
+            let performed = AssertUnwindSafe(performance).catch_unwind().await;
+            let performed = performed.unwrap_or_else(|_| Performed::Again("it panicked; the log says where".into()));
             // Bounded by the number of debts, so the mailbox cannot grow by it.
             address.do_send(Outcome { effect: for_outcome, performed });
         });
@@ -329,12 +352,13 @@ impl<M: Role> Resident<M> {
     }
 
     fn look_for_idleness(&mut self, ctx: &mut Context<Self>) {
+        self.watchers.retain(|watcher| !watcher.reply.is_closed());
         let idle = self.debts.is_empty() && self.watchers.is_empty() && self.received == self.looked_at;
         if idle {
             self.obituary.shard.do_send(Retire { id: self.id, received: self.received });
         }
         self.looked_at = self.received;
-        ctx.run_later(IDLE, Self::look_for_idleness);
+        ctx.run_later(self.world.settings.idle, Self::look_for_idleness);
     }
 }
 
@@ -342,7 +366,6 @@ impl<M: Role> Actor for Resident<M> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX);
         let world = Arc::clone(&self.world);
         let id = self.id;
         let loading = async move { load::<M>(&world, id).await };
@@ -350,12 +373,12 @@ impl<M: Role> Actor for Resident<M> {
             Ok(current) => {
                 actor.current = Some(current);
                 actor.settle(ctx);
-                ctx.run_later(IDLE, Self::look_for_idleness);
+                ctx.run_later(actor.world.settings.idle, Self::look_for_idleness);
             }
-            Err(LoadError::Absent) => actor.end(ctx, RETIRED),
+            Err(LoadError::Absent) => actor.end(ctx, Cause::Retired),
             Err(LoadError::Store(failure)) => {
                 error!(kind = ?M::KIND, id = %actor.id, %failure, "an object could not be loaded");
-                actor.end(ctx, failure.to_string());
+                actor.end(ctx, failure.into());
             }
         }));
     }
@@ -376,9 +399,9 @@ impl<M: Role> Handler<Watch<M>> for Resident<M> {
     fn handle(&mut self, watch: Watch<M>, _: &mut Self::Context) {
         self.received += 1;
         let Some(current) = &self.current else { return };
-        if current.revision > watch.beyond || self.watchers.len() >= WATCHERS {
+        if current.revision > watch.beyond {
             let _ = watch.reply.send(current.clone());
-        } else {
+        } else if self.watchers.len() < WATCHERS {
             self.watchers.push(watch);
         }
     }
@@ -410,6 +433,6 @@ impl<M: Role> Handler<Leave> for Resident<M> {
     type Result = ();
 
     fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
-        self.end(ctx, RETIRED);
+        self.end(ctx, Cause::Retired);
     }
 }

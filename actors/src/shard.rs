@@ -13,22 +13,23 @@ use chancery_machine::id::Id;
 use tracing::{error, info, warn};
 
 use crate::error::TurnError;
-use crate::resident::{Leave, RETIRED, Resident, Role, Turn, Watch};
+use crate::ports::StoreError;
+use crate::resident::{Leave, Resident, Role, Turn, Watch};
 use crate::world::World;
 
 /// How many messages may wait for a shard.
-const MAILBOX: usize = 16 * 1024;
+pub(crate) const MAILBOX: usize = 16 * 1024;
 
-/// After so many deaths in a row an object is in quarantine.
-const DEATHS: u32 = 5;
-
-/// How long a quarantine lasts before the object is tried once more.
-const QUARANTINE: Duration = Duration::from_secs(300);
+/// After so many deaths in a row by its own fault an object is in quarantine.
+const FAULTS: u32 = 5;
 
 /// An object that lived so long since its last death is well again.
 const WELL: Duration = Duration::from_secs(600);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long after somebody else wrote an object it is looked whether they left something owed.
+const OVERTAKEN: Duration = Duration::from_secs(5);
 
 /// Passes a message on to an object, which is loaded if it is not in memory.
 pub(crate) enum Deliver<M: Role> {
@@ -42,11 +43,33 @@ impl<M: Role> Message for Deliver<M> {
     type Result = ();
 }
 
+/// Why an object left memory.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    /// Nobody needs it, or it does not exist.
+    Retired,
+    /// Somebody else wrote it, so memory was behind.
+    Overtaken,
+    /// The store did not answer, which is not the object's fault.
+    Unavailable(String),
+    /// It panicked, or cannot be read.
+    Failed(String),
+}
+
+impl From<StoreError> for Cause {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            StoreError::Corrupt(_) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
 /// An object left memory.
 pub(crate) struct Gone {
     pub(crate) id: Id,
     pub(crate) incarnation: u64,
-    pub(crate) cause: String,
+    pub(crate) cause: Cause,
 }
 
 impl Message for Gone {
@@ -69,9 +92,21 @@ struct Home<M: Role> {
     sent: u64,
 }
 
+/// The pause after a death is over.
+struct Revive(Id);
+
+impl Message for Revive {
+    type Result = ();
+}
+
 struct Deaths {
+    /// In a row.
     count: u32,
+    /// Those that were its own fault.
+    faults: u32,
     last: Instant,
+    /// Whether a [`Revive`] is on its way: one at a time, however often messages raise and kill the object meanwhile.
+    reviving: bool,
 }
 
 /// The objects of one kind on one event loop.
@@ -87,8 +122,10 @@ impl<M: Role> Shard<M> {
         Self { world, homes: HashMap::new(), deaths: HashMap::new(), incarnations: 0 }
     }
 
-    fn quarantined(&self, id: Id) -> bool {
-        self.deaths.get(&id).is_some_and(|deaths| deaths.count >= DEATHS && deaths.last.elapsed() < QUARANTINE)
+    /// How long the object is still left alone, if it is.
+    fn quarantined(&self, id: Id) -> Option<Duration> {
+        let deaths = self.deaths.get(&id).filter(|deaths| deaths.faults >= FAULTS)?;
+        self.world.settings.quarantine.checked_sub(deaths.last.elapsed()).filter(|left| !left.is_zero())
     }
 
     fn home(&mut self, id: Id, ctx: &Context<Self>) -> &mut Home<M> {
@@ -98,7 +135,7 @@ impl<M: Role> Shard<M> {
         self.homes.entry(id).or_insert_with(|| {
             self.incarnations += 1;
             let incarnation = self.incarnations;
-            let address = Resident::new(Arc::clone(&self.world), ctx.address(), id, incarnation).start();
+            let address = Resident::begin(Arc::clone(&self.world), ctx.address(), id, incarnation);
             Home { address, incarnation, sent: 0 }
         })
     }
@@ -108,7 +145,6 @@ impl<M: Role> Actor for Shard<M> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(WELL, |shard, _| shard.deaths.retain(|_, deaths| deaths.last.elapsed() < WELL));
     }
 }
@@ -119,7 +155,7 @@ impl<M: Role> Handler<Deliver<M>> for Shard<M> {
     fn handle(&mut self, deliver: Deliver<M>, ctx: &mut Self::Context) {
         let (Deliver::Turn(id, _) | Deliver::Watch(id, _) | Deliver::Wake(id)) = &deliver;
         let id = *id;
-        if self.quarantined(id) {
+        if self.quarantined(id).is_some() {
             if let Deliver::Turn(_, turn) = deliver {
                 let why = "the object failed repeatedly and is in quarantine; the server's log says why";
                 let _ = turn.reply.send(Err(TurnError::Unavailable(why.into())));
@@ -153,21 +189,50 @@ impl<M: Role> Handler<Gone> for Shard<M> {
         if self.homes.get(&id).is_some_and(|home| home.incarnation == incarnation) {
             self.homes.remove(&id);
         }
-        if cause == RETIRED {
-            return;
+        let (fault, cause) = match cause {
+            Cause::Retired => return,
+            Cause::Overtaken => {
+                ctx.notify_later(Deliver::Wake(id), OVERTAKEN);
+                return;
+            }
+            Cause::Unavailable(cause) => (false, cause),
+            Cause::Failed(cause) => (true, cause),
+        };
+        let new = || Deaths { count: 0, faults: 0, last: Instant::now(), reviving: false };
+        let deaths = self.deaths.entry(id).or_insert_with(new);
+        if deaths.last.elapsed() >= WELL {
+            (deaths.count, deaths.faults) = (0, 0);
         }
-        let deaths = self.deaths.entry(id).or_insert(Deaths { count: 0, last: Instant::now() });
-        deaths.count = if deaths.last.elapsed() < WELL { deaths.count.saturating_add(1) } else { 1 };
+        deaths.count = deaths.count.saturating_add(1);
+        deaths.faults = deaths.faults.saturating_add(u32::from(fault));
         deaths.last = Instant::now();
-        let pause = if deaths.count >= DEATHS {
+        let pause = if fault && deaths.faults >= FAULTS {
             error!(kind = ?M::KIND, %id, deaths = deaths.count, cause, "an object keeps failing and is put in quarantine");
-            QUARANTINE
+            self.world.settings.quarantine
         } else {
             warn!(kind = ?M::KIND, %id, deaths = deaths.count, cause, "an object failed; it is loaded again");
             FIRST_PAUSE.saturating_mul(1 << deaths.count.min(8))
         };
         // What it owed is still owed.
-        ctx.notify_later(Deliver::Wake(id), pause);
+        if !std::mem::replace(&mut deaths.reviving, true) {
+            ctx.notify_later(Revive(id), pause);
+        }
+    }
+}
+
+impl<M: Role> Handler<Revive> for Shard<M> {
+    type Result = ();
+
+    fn handle(&mut self, Revive(id): Revive, ctx: &mut Self::Context) {
+        // Messages may have put it in quarantine meanwhile.
+        if let Some(left) = self.quarantined(id) {
+            ctx.notify_later(Revive(id), left);
+            return;
+        }
+        if let Some(deaths) = self.deaths.get_mut(&id) {
+            deaths.reviving = false;
+        }
+        self.home(id, ctx);
     }
 }
 

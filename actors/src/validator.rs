@@ -16,7 +16,10 @@ const RUNNING: usize = 256;
 /// How many attempts of one type wait.
 const WAITING: usize = 16 * 1024;
 
-/// Makes an attempt for an account. The reply is dropped where too many wait.
+/// How many of them are one account's, so that no account can fill the room alone.
+const LINE: usize = WAITING / 16;
+
+/// Makes an attempt for an account. The reply is dropped where too many wait, of all accounts or of this one.
 pub(crate) struct Try {
     pub(crate) account: AccountId,
     pub(crate) attempt: Attempt,
@@ -93,7 +96,7 @@ impl Handler<Try> for Validator {
     type Result = ();
 
     fn handle(&mut self, attempt: Try, ctx: &mut Self::Context) {
-        if self.waiting.len() < WAITING {
+        if self.waiting.len() < WAITING && self.waiting.line(&attempt.account) < LINE {
             self.waiting.push(attempt.account, attempt);
             self.run(ctx);
         }
@@ -123,6 +126,11 @@ impl<K: Copy + Eq + std::hash::Hash, T> FairQueue<K, T> {
 
     fn len(&self) -> usize {
         self.len
+    }
+
+    /// How many items one owner has.
+    fn line(&self, owner: &K) -> usize {
+        self.lines.get(owner).map_or(0, VecDeque::len)
     }
 
     fn push(&mut self, owner: K, item: T) {
@@ -160,8 +168,9 @@ mod tests {
         }
         queue.push("few", 100);
         queue.push("many", 4);
+        assert_eq!((queue.len(), queue.line(&"many"), queue.line(&"nobody")), (6, 5, 0));
         let order: Vec<i32> = std::iter::from_fn(|| queue.pop()).collect();
         assert_eq!(order, [0, 100, 1, 2, 3, 4]);
-        assert_eq!(queue.len(), 0);
+        assert_eq!((queue.len(), queue.line(&"many")), (0, 0));
     }
 }

@@ -48,6 +48,12 @@ pub struct Settings {
     pub retention: Duration,
     /// How long a CRL is valid; a new one is made at half that time, and at each revocation.
     pub crl_validity: Duration,
+    /// How long an object stays in memory that nobody speaks to and that owes nothing.
+    pub idle: Duration,
+    /// How often it is looked which CRLs are to be renewed.
+    pub look: Duration,
+    /// How long an object is left alone that failed again and again.
+    pub quarantine: Duration,
 }
 
 impl Default for Settings {
@@ -58,6 +64,9 @@ impl Default for Settings {
             issuers: cores,
             retention: Duration::from_secs(30 * 86_400),
             crl_validity: Duration::from_secs(7 * 86_400),
+            idle: Duration::from_secs(20),
+            look: Duration::from_secs(60),
+            quarantine: Duration::from_secs(300),
         }
     }
 }

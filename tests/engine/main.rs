@@ -1,0 +1,18 @@
+//! The engine as a whole, over doubles of everything around it: a store whose commits fail or land unheard, a clock that
+//! stands until it is moved, a validator and an issuer that fail, hang and panic on command. Nothing here measures time;
+//! what has to happen is waited for.
+
+mod closing;
+mod concurrency;
+mod crl;
+mod doubles;
+mod faults;
+mod lab;
+mod panics;
+mod path;
+mod pressure;
+mod registry;
+mod restart;
+mod retention;
+mod store;
+mod twins;
