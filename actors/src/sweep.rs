@@ -1,4 +1,5 @@
-//! Sweeping: at the start, whatever owes something is woken; from time to time, what nobody needs any more is forgotten.
+//! Sweeping: whatever owes something is woken, and what nobody needs any more is forgotten, at the start and from time to
+//! time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,34 +17,35 @@ use crate::world::World;
 /// How many objects are looked up at a time.
 const PAGE: usize = 256;
 
-/// How often what is over is looked for.
-const FORGET: Duration = Duration::from_secs(600);
+/// How often it is swept.
+const ROUND: Duration = Duration::from_secs(600);
 
 /// How long to wait after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Sweeps for as long as the engine runs.
+/// Sweeps for as long as the engine runs. What this engine owes is in memory after the first round; later rounds find what
+/// another engine on the same store left behind when it died.
 pub(crate) async fn run(world: Arc<World>) {
+    let mut first = true;
     loop {
         match wake_all(&world).await {
-            Ok(0) => break,
-            Ok(woken) => {
-                info!(objects = woken, "resumed what was owed when the server stopped last");
-                break;
+            Ok(woken) if first && woken > 0 => {
+                info!(objects = woken, "resumed what was owed when the server stopped last")
             }
+            Ok(woken) => debug!(objects = woken, "owe something"),
             Err(error) => {
                 warn!(%error, "what is owed could not be looked up; it is tried again");
                 tokio::time::sleep(PAUSE).await;
+                continue;
             }
         }
-    }
-    loop {
+        first = false;
         match forget(&world).await {
             Ok(0) => {}
             Ok(forgotten) => debug!(objects = forgotten, "forgot what is over"),
             Err(error) => warn!(%error, "what is over could not be forgotten; it is tried again"),
         }
-        tokio::time::sleep(FORGET).await;
+        tokio::time::sleep(ROUND).await;
     }
 }
 
