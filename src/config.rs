@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::id::AuthorityId;
+use chancery_machine::identifier::DnsName;
 use chancery_machine::network::{Network, NetworkRules};
 use chancery_machine::profile::{AcmeProfile, KeyRules, ProfileName, ProfileRevision, RaProfile, RetryRules, Seconds};
 use figment::Figment;
@@ -284,7 +285,7 @@ impl Default for RaProfileConfig {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("the configuration file {path}: {source}")]
+    #[error("the configuration file {path}")]
     File {
         /// Which.
         path: PathBuf,
@@ -293,7 +294,7 @@ pub enum ConfigError {
     },
     /// A setting does not fit; names it and where it came from.
     #[error("the configuration cannot be used: {0}")]
-    Setting(Box<figment::Error>),
+    Setting(String),
     /// A setting is not what it has to be.
     #[error("{setting}: {reason}")]
     Value {
@@ -322,8 +323,46 @@ impl Config {
                 !OTHER_VARIABLES.iter().any(|other| other["CHANCERY_".len()..].eq_ignore_ascii_case(name.as_str()))
             })
             .split("__");
-        figment.merge(ours).extract().map_err(|error| ConfigError::Setting(Box::new(error)))
+        let config: Self = figment.merge(ours).extract().map_err(|error| ConfigError::Setting(described(error)))?;
+        config.check()
     }
+
+    /// The settings that no profile looks at.
+    fn check(self) -> Result<Self, ConfigError> {
+        let wrong = |setting: &str, reason: &str| ConfigError::Value { setting: setting.into(), reason: reason.into() };
+        // The publisher looks once a minute, and a CRL needs time to reach those who ask.
+        if self.authority.crl_validity.0.0 < 3600 {
+            return Err(wrong("authority.crl_validity", "it has to be at least an hour"));
+        }
+        if !(1..=1 << 20).contains(&self.store.cache_mib) {
+            return Err(wrong("store.cache_mib", "it has to be between 1 and 1048576"));
+        }
+        if self.authority.organization.as_deref() == Some("") {
+            return Err(wrong("authority.organization", "it is empty; leave it out instead"));
+        }
+        for (setting, span) in [
+            ("authority.root_validity", self.authority.root_validity),
+            ("authority.intermediate_validity", self.authority.intermediate_validity),
+        ] {
+            if span.0.0 < 86_400 {
+                return Err(wrong(setting, "it has to be at least a day"));
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// Every fault with its setting and where that came from.
+fn described(error: figment::Error) -> String {
+    let faults = error.into_iter().map(|fault| {
+        let origin = fault.metadata.as_ref().map_or(String::new(), |metadata| match &metadata.source {
+            Some(source) => format!(" (in {source})"),
+            None => format!(" (in {})", metadata.name),
+        });
+        let setting = if fault.path.is_empty() { String::new() } else { format!("{}: ", fault.path.join(".")) };
+        format!("{setting}{}{origin}", fault.kind)
+    });
+    faults.collect::<Vec<_>>().join("; ")
 }
 
 impl AcmeProfileConfig {
@@ -348,6 +387,19 @@ impl AcmeProfileConfig {
             .collect::<Result<_, _>>()?;
         if challenges.is_empty() {
             return Err(wrong("challenges", "at least one challenge has to be offered".into()));
+        }
+        for (setting, url) in [("terms_of_service", &self.terms_of_service), ("website", &self.website)] {
+            if let Some(text) = url
+                && !url::Url::parse(text).is_ok_and(|url| url.has_host() && url.as_str().is_ascii() && text.is_ascii())
+            {
+                return Err(wrong(setting, format!("{text:?} is no URL, as in https://ca.example/terms")));
+            }
+        }
+        if let Some(text) = self.caa_identities.iter().find(|text| DnsName::parse(text).is_err()) {
+            return Err(wrong("caa_identities", format!("{text:?} is no domain name")));
+        }
+        if self.retry_pauses.len() > 10 || self.retry_pauses.iter().any(|pause| pause.0.0 > 86_400) {
+            return Err(wrong("retry_pauses", "at most ten pauses, of at most a day each".into()));
         }
         let allowed = self
             .allowed_networks
@@ -414,6 +466,9 @@ impl RaProfileConfig {
                     ));
                 }
             }
+        }
+        if self.keys.is_empty() {
+            return Err(wrong("keys", "at least one kind of key has to be accepted".into()));
         }
         let (shortest, longest) = self.rsa_bits;
         if shortest < 2048 || longest > 8192 || shortest > longest {

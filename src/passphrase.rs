@@ -50,7 +50,7 @@ impl fmt::Display for Source {
 #[derive(Debug, Error)]
 pub enum PassphraseError {
     /// The file cannot be read or made.
-    #[error("the passphrase file {path}: {source}")]
+    #[error("the passphrase file {path}")]
     Io {
         /// Which.
         path: PathBuf,
@@ -140,10 +140,16 @@ fn make(path: &Path) -> Result<SecretString, PassphraseError> {
     let mut bytes = Zeroizing::new([0; 32]);
     aws_lc_rs::rand::fill(&mut *bytes).map_err(|_| io(std::io::Error::other("no randomness")))?;
     let text = SecretString::from(URL_SAFE_NO_PAD.encode(*bytes));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+    // Beside its place and then moved there: a crash must not leave half a passphrase where the next start looks for one.
+    let beside = path.with_extension("new");
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(io)?;
     file.write_all(text.expose_secret().as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(io)?;
     // Keys that are sealed under it must not be on the disk before it is.
-    file.sync_all().map_err(io)?;
+    file.sync_all().and_then(|()| std::fs::rename(&beside, path)).map_err(io)?;
     if let Some(directory) = path.parent() {
         std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)?;
     }

@@ -14,7 +14,7 @@ use chancery_machine::order::{Order, OrderEvent};
 use chancery_machine::snapshot;
 use chancery_machine::time::Timestamp;
 use tokio::sync::oneshot;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::error::TurnError;
 use crate::ports::{Attempt, Body, Kind};
@@ -112,7 +112,7 @@ async fn validate(
     let kind = challenge.kind;
     match verdict.outcome {
         Ok(()) => {
-            info!(authorization = %id, identifier = %terms.identifier, %kind, attempt, "control was proven");
+            debug!(authorization = %id, identifier = %terms.identifier, %kind, attempt, "control was proven");
             let transcript = verdict.transcript;
             Performed::Done(AuthorizationEvent::AttemptPassed { challenge: place, attempt, transcript }, Vec::new())
         }

@@ -13,7 +13,7 @@ use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateI
 use chancery_machine::order::Order;
 use chancery_machine::profile::Endpoint;
 use chancery_machine::time::Timestamp;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::crl::{self, Publisher, Renew};
 use crate::error::{LoadError, TurnError};
@@ -182,7 +182,7 @@ impl Engine {
         };
         match self.create(id, account).await {
             Ok(account) => {
-                info!(account = %AccountId(account.id), endpoint = %account.state.endpoint, "account made");
+                debug!(account = %AccountId(account.id), endpoint = %account.state.endpoint, "account made");
                 Ok((account, true))
             }
             Err(TurnError::Taken(holder)) => Ok((load(&self.world, holder.id).await?, false)),

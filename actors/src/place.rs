@@ -10,7 +10,7 @@ use chancery_machine::profile::AcmeProfile;
 use chancery_machine::rejection::Rejection;
 use chancery_machine::time::Timestamp;
 use thiserror::Error;
-use tracing::info;
+use tracing::debug;
 
 use crate::engine::Engine;
 use crate::error::TurnError;
@@ -71,7 +71,9 @@ impl Engine {
         }
         let now = self.now();
         let subjects = self.accept(pair, new.subjects)?;
-        accept_validity(pair, new.not_before, new.not_after, now)?;
+        let life = self.world.ports.issue.lifetime(pair.ra.authority);
+        let life = life.map_err(|error| TurnError::Unavailable(error.to_string()))?;
+        accept_validity(pair, life, new.not_before, new.not_after, now)?;
         let id = OrderId(self.world.new_id());
         // An order never outlives what proves it: so its authorizations need not be looked at again when it is finalized.
         let expires = now.plus(pair.acme.order_validity.min(pair.acme.authorization_validity).into());
@@ -112,7 +114,7 @@ impl Engine {
         writes.push(creation(&self.world, id.0, &order));
         let commit = Commit { guards: vec![account.guard()], writes };
         self.world.journal.commit(commit).await.map_err(TurnError::from)?;
-        info!(order = %id, account = %AccountId(account.id), names, "order placed");
+        debug!(order = %id, account = %AccountId(account.id), names, "order placed");
         Ok(Versioned { id: id.0, revision: Revision::ABSENT.next(), state: order })
     }
 
@@ -165,14 +167,21 @@ fn refusal(pair: &Pair, subject: &Subject) -> Option<String> {
 /// RFC 8555 section 7.4: what cannot be issued as asked is refused, never changed.
 fn accept_validity(
     pair: &Pair,
+    (authority_begins, authority_ends): (Timestamp, Timestamp),
     not_before: Option<Timestamp>,
     not_after: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), PlaceError> {
     let refuse = |why: String| Err(PlaceError::Validity(why));
-    let earliest = now.minus(pair.ra.backdate.into());
+    let earliest = now.minus(pair.ra.backdate.into()).max(authority_begins);
     if not_before.is_some_and(|not_before| not_before < earliest) {
-        return refuse(format!("notBefore may lie at most {} s in the past", pair.ra.backdate.0));
+        return refuse(format!(
+            "notBefore may lie at most {} s in the past, and not before the authority's own life",
+            pair.ra.backdate.0
+        ));
+    }
+    if not_after.is_some_and(|not_after| not_after > authority_ends) {
+        return refuse("notAfter lies past the end of the authority's own life; ask for an earlier one".into());
     }
     if not_after.is_some_and(|not_after| not_after <= now) {
         return refuse("notAfter lies in the past".into());

@@ -348,6 +348,12 @@ pub trait Issue: Send + Sync + 'static {
     /// Every authority that can sign: the publisher keeps a CRL of each.
     fn authorities(&self) -> Vec<AuthorityId>;
 
+    /// When the authority's own life begins and ends: nothing that it signs goes beyond.
+    ///
+    /// # Errors
+    /// [`SignError::Unavailable`] if there is no such authority.
+    fn lifetime(&self, authority: AuthorityId) -> Result<(Timestamp, Timestamp), SignError>;
+
     /// The DER certificates above an end entity of this authority, the issuing one first, without the root.
     ///
     /// # Errors

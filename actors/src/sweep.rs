@@ -30,7 +30,7 @@ pub(crate) async fn run(world: Arc<World>) {
     loop {
         match wake_all(&world).await {
             Ok(woken) if first && woken > 0 => {
-                info!(objects = woken, "resumed what was owed when the server stopped last")
+                info!(objects = woken, "resumed what was owed when the server stopped last");
             }
             Ok(woken) => debug!(objects = woken, "owe something"),
             Err(error) => {
@@ -76,10 +76,14 @@ async fn forget(world: &World) -> Result<usize, StoreError> {
     let mut forgotten = 0;
     loop {
         let page = world.ports.store.forgettable(world.ports.clock.now(), PAGE).await?;
-        let mut gone = 0;
-        for (object, revision) in &page {
+        // All at once, so that the journal takes the page into one transaction.
+        let removals = page.iter().map(|(object, revision)| {
             let write = Write { object: *object, expected: *revision, body: None };
-            match world.journal.commit(Commit { guards: Vec::new(), writes: vec![write] }).await {
+            world.journal.commit(Commit { guards: Vec::new(), writes: vec![write] })
+        });
+        let mut gone = 0;
+        for outcome in futures::future::join_all(removals).await {
+            match outcome {
                 Ok(()) => gone += 1,
                 // It was changed meanwhile: then it is not over, or it is found again next time.
                 Err(CommitError::Conflict(_) | CommitError::Taken { .. }) => {}

@@ -7,6 +7,7 @@ use chancery_actors::engine::NewAccount;
 use chancery_actors::error::{LoadError, TurnError};
 use chancery_machine::account::{Account, AccountEvent};
 use chancery_machine::id::{AccountId, OrderId};
+use chancery_machine::order::OrderStatus;
 use chancery_machine::problem::ProblemType;
 use serde::{Deserialize, Serialize};
 
@@ -153,7 +154,16 @@ pub(super) async fn orders(
     if page.len() == PAGE {
         reply = reply.link(&site.urls.orders(id, page.last().copied()), "next");
     }
-    let orders = page.into_iter().map(|order| site.urls.order(order)).collect();
+    // RFC 8555 section 7.1.2.1: no invalid ones, those included that ran out while nobody looked.
+    let mut orders = Vec::with_capacity(page.len());
+    for id in page {
+        match site.acme.engine.order(id).await {
+            Ok(order) if order.state.status(site.acme.engine.now()) == OrderStatus::Invalid => {}
+            Ok(_) => orders.push(site.urls.order(id)),
+            Err(LoadError::Absent) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
     Ok(reply.json(&OrderList { orders }))
 }
 

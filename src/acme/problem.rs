@@ -91,6 +91,12 @@ impl ProblemDocument {
         Self { status, ..self }
     }
 
+    /// The same problem, and the connection is of no use any more.
+    #[must_use]
+    pub fn closing(self) -> Self {
+        self.header("Connection", "close")
+    }
+
     /// The same problem, to be tried again after this time, in whole seconds and at least one (RFC 8555 section 6.6).
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {

@@ -1,5 +1,8 @@
 //! Who asks, and for what: from a POST to a verified request (RFC 8555 sections 6.2 to 6.5).
 
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, web};
 use chancery_actors::Versioned;
@@ -14,6 +17,9 @@ use super::jws::{Jws, JwsError, KeyRef, MAX_BYTES};
 use super::payload::Payload;
 use super::problem::ProblemDocument;
 use super::wire::Site;
+
+/// How long the body of a request may take; the largest fits through 100 kbit/s.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A verified request of an account in good standing.
 pub(super) struct AccountRequest {
@@ -90,7 +96,14 @@ impl Site {
         if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/jose+json")) {
             return Err(ProblemDocument::unsupported_media_type(media.as_deref()));
         }
-        let bytes = match body.to_bytes_limited(MAX_BYTES).await {
+        // A body that trickles in holds a connection: actix bounds the time of the head only.
+        let read = tokio::time::timeout(BODY_PATIENCE, body.to_bytes_limited(MAX_BYTES));
+        let Ok(read) = read.await else {
+            let detail = format!("the request's body was not there within {} seconds", BODY_PATIENCE.as_secs());
+            let late = ProblemDocument::new(ProblemType::Malformed, detail).status(StatusCode::REQUEST_TIMEOUT);
+            return Err(late.closing());
+        };
+        let bytes = match read {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(_)) => {
                 return Err(ProblemDocument::new(

@@ -8,7 +8,8 @@ use super::problem::ProblemDocument;
 use super::urls::Resource;
 use super::{account, authorization, certificate, directory, order, wire};
 
-/// Adds the resources of every endpoint. The application data has to hold an [`wire::Acme`].
+/// Adds the resources of every endpoint, and a problem document for every other path. The application data has to hold an
+/// [`wire::Acme`].
 pub fn configure(config: &mut web::ServiceConfig) {
     for form in ["/acme/raProfile/{raProfile}", "/acme/{acmeProfile}"] {
         config.service(
@@ -47,6 +48,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 .default_service(web::to(nothing)),
         );
     }
+    config.default_service(web::route().wrap(from_fn(wire::around)).to(nowhere));
 }
 
 fn at(resource: Resource, allowed: &'static str) -> Route {
@@ -61,6 +63,10 @@ fn only(path: &str, allowed: &'static str) -> Route {
             allowed,
         )))
     }))
+}
+
+async fn nowhere() -> Result<actix_web::HttpResponse, ProblemDocument> {
+    Err(ProblemDocument::not_found("there is nothing here; directories are at /acme/{profile}/directory"))
 }
 
 async fn nothing() -> Result<actix_web::HttpResponse, ProblemDocument> {

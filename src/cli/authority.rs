@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use chancery_actors::ports::{
-    Body, Clock, Commit, CommitError, Kind, ObjectId, Revision, Store, Term, Write as StoreWrite,
+    Body, Clock, Commit, CommitError, Kind, ObjectId, Revision, Store, StoreError, Term, Write as StoreWrite,
 };
 use chancery_machine::id::AuthorityId;
 use secrecy::SecretString;
@@ -13,7 +13,7 @@ use tracing::info;
 use crate::config::{AuthorityPlan, Config};
 use crate::passphrase;
 use crate::pki::authorities::Authorities;
-use crate::pki::authority::{Authority, AuthorityKind, HierarchyPlan, certificate_pem, make_hierarchy};
+use crate::pki::authority::{Authority, AuthorityKind, Hierarchy, HierarchyPlan, certificate_pem, make_hierarchy};
 use crate::pki::key::KeyAlgorithm;
 use crate::pki::name::{AuthorityName, Publication};
 use crate::pki::sealed::SealCost;
@@ -33,25 +33,71 @@ pub(super) struct Opened {
     pub(super) passphrase: passphrase::Source,
 }
 
+/// An authority of the store, and its revision there.
+struct Kept {
+    authority: Authority,
+    revision: Revision,
+}
+
 /// Opens the authorities of the store; makes them where there are none.
 pub(super) async fn open(store: &dyn Store, config: &Config, publication: &str) -> anyhow::Result<Opened> {
+    let publication = Publication::new(publication)?;
     let mut all = stored(store).await?;
     let (secret, source) = passphrase::find(config.keys.passphrase_file.as_deref(), &config.data, !all.is_empty())?;
-    let publication = Publication::new(publication)?;
     if all.is_empty() {
-        all = make(store, &plan(&config.authority, Some(publication.clone()))?, &secret).await?;
+        make(store, &plan(&config.authority, Some(publication.clone()))?, &secret).await?;
+        all = stored(store).await?;
     }
     let authorities = Authorities::new(Some(publication));
-    for authority in &all {
+    let open = |authority: &Authority| {
         authorities
             .open(authority, &secret)
-            .with_context(|| format!("authority {:?} with the passphrase from {}", authority.name, source))?;
+            .with_context(|| format!("authority {:?} with the passphrase from {source}", authority.name))
+    };
+    let (intermediates, roots): (Vec<Kept>, Vec<Kept>) =
+        all.into_iter().partition(|kept| kept.authority.kind == AuthorityKind::Intermediate);
+    for root in &roots {
+        open(&root.authority)?;
     }
     // The newest signs, should there ever be several.
-    let newest = all.iter().filter(|authority| authority.kind == AuthorityKind::Intermediate).max_by_key(|one| one.id);
+    let mut newest: Option<Authority> = None;
+    for kept in intermediates {
+        let authority = republish(store, &authorities, kept).await?;
+        open(&authority)?;
+        newest = newest.filter(|other| other.id > authority.id).or(Some(authority));
+    }
     let intermediate = newest.context("the store has no intermediate authority")?;
     let root = intermediate.root_certificate().to_vec();
     Ok(Opened { intermediate: intermediate.id, root, authorities, passphrase: source })
+}
+
+/// Has the root certify an intermediate anew whose certificate points to where nothing is published any more.
+async fn republish(store: &dyn Store, authorities: &Authorities, kept: Kept) -> anyhow::Result<Authority> {
+    let Kept { authority, revision } = kept;
+    let opened = authorities.ids().into_iter().filter_map(|id| authorities.find(id));
+    let root = opened.into_iter().find(|root| root.certificate() == authority.root_certificate());
+    let Some(root) = root else { return Ok(authority) };
+    let Some(renewed) = authority.republished(&root).context("the intermediate's new certificate")? else {
+        return Ok(authority);
+    };
+    let write = StoreWrite {
+        object: ObjectId { kind: Kind::Authority, id: renewed.id.0 },
+        expected: revision,
+        body: Some(body(&renewed, Vec::new())),
+    };
+    commit(store, vec![write]).await?;
+    info!(intermediate = renewed.name, "certified anew, as the publication URL has changed");
+    Ok(renewed)
+}
+
+fn body(authority: &Authority, unique: Vec<Term>) -> Body {
+    Body { bytes: authority.to_bytes(), owes: false, terms: Vec::new(), unique, forget_at: None }
+}
+
+async fn commit(store: &dyn Store, writes: Vec<StoreWrite>) -> Result<(), CommitError> {
+    let outcomes = store.commit(vec![Commit { guards: Vec::new(), writes }]).await;
+    let silent = || Err(StoreError::Unavailable("it did not answer".into()).into());
+    outcomes.into_iter().next().unwrap_or_else(silent)
 }
 
 /// Writes the root certificate for people and their trust stores: whole or not at all.
@@ -66,14 +112,15 @@ pub(super) fn export_root(root: &[u8], path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("the root certificate cannot be written to {}", path.display()))
 }
 
-async fn stored(store: &dyn Store) -> anyhow::Result<Vec<Authority>> {
+async fn stored(store: &dyn Store) -> anyhow::Result<Vec<Kept>> {
     let mut all = Vec::new();
     let mut after: Option<ObjectId> = None;
     loop {
         let page = store.scan(Kind::Authority, after, PAGE).await?;
         for object in &page {
             if let Some(found) = store.load(*object).await? {
-                all.push(Authority::from_bytes(&found.bytes).with_context(|| object.to_string())?);
+                let authority = Authority::from_bytes(&found.bytes).with_context(|| object.to_string())?;
+                all.push(Kept { authority, revision: found.revision });
             }
         }
         after = page.last().copied();
@@ -104,23 +151,22 @@ pub(super) fn plan(settings: &AuthorityPlan, publication: Option<Publication>) -
 
 /// Both in one commit, under a name that only one hierarchy can have: a crash or a second server at the same moment leaves
 /// one of them, whole.
-async fn make(store: &dyn Store, plan: &HierarchyPlan, secret: &SecretString) -> anyhow::Result<Vec<Authority>> {
+async fn make(store: &dyn Store, plan: &HierarchyPlan, secret: &SecretString) -> anyhow::Result<()> {
     let made = make_hierarchy(plan, SystemClock.now(), secret, SealCost::STRONG)?;
     let write = |authority: &Authority, unique: Vec<Term>| StoreWrite {
         object: ObjectId { kind: Kind::Authority, id: authority.id.0 },
         expected: Revision::ABSENT,
-        body: Some(Body { bytes: authority.to_bytes(), owes: false, terms: Vec::new(), unique, forget_at: None }),
+        body: Some(body(authority, unique)),
     };
     let first = Term::new(&b"first-hierarchy"[..]).context("the name is short")?;
-    let writes = vec![write(&made.root, vec![first]), write(&made.intermediate, Vec::new())];
-    let outcomes = store.commit(vec![Commit { guards: Vec::new(), writes }]).await;
-    match outcomes.into_iter().next() {
-        Some(Ok(())) => {
-            info!(root = made.root.name, intermediate = made.intermediate.name, algorithm = %plan.algorithm, "made an authority");
-            Ok(vec![made.root, made.intermediate])
+    match commit(store, vec![write(&made.root, vec![first]), write(&made.intermediate, Vec::new())]).await {
+        Ok(()) => {
+            let Hierarchy { root, intermediate } = made;
+            info!(root = root.name, intermediate = intermediate.name, algorithm = %plan.algorithm, "made an authority");
+            Ok(())
         }
-        Some(Err(CommitError::Taken { .. })) => stored(store).await,
-        Some(Err(error)) => Err(error.into()),
-        None => bail!("the store did not answer"),
+        // Another server was faster.
+        Err(CommitError::Taken { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

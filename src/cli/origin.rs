@@ -1,6 +1,6 @@
 //! Under which URLs the server is reached.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::{Context, bail};
 
@@ -63,7 +63,8 @@ fn beside(listen: SocketAddr) -> SocketAddr {
 
 /// The name by which others know an address that we listen on.
 fn host(listen: IpAddr) -> String {
-    if listen.is_loopback() {
+    // Other loopback addresses, ::1 among them, are not what localhost leads to everywhere.
+    if listen == Ipv4Addr::LOCALHOST {
         return "localhost".to_owned();
     }
     if listen.is_unspecified() {
@@ -88,10 +89,12 @@ fn host_of(url: &str) -> Option<String> {
 fn checked(setting: &str, text: &str, scheme: &str) -> anyhow::Result<String> {
     let parsed = url::Url::parse(text).with_context(|| format!("{setting}: {text:?} is no URL"))?;
     let plain = parsed.path() == "/" && parsed.query().is_none() && parsed.fragment().is_none();
-    if parsed.scheme() != scheme || !parsed.has_host() || !plain || !parsed.username().is_empty() {
+    let anonymous = parsed.username().is_empty() && parsed.password().is_none();
+    if parsed.scheme() != scheme || !parsed.has_host() || !plain || !anonymous {
         bail!("{setting}: {text:?} has to be {scheme}://host or {scheme}://host:port, with nothing behind it");
     }
-    Ok(text.trim_end_matches('/').to_ascii_lowercase())
+    // As clients will write it: A-labels, small letters, no port that goes without saying.
+    Ok(parsed.origin().ascii_serialization())
 }
 
 fn names(server: &Server, external: &str, listen: IpAddr) -> anyhow::Result<Vec<ServerName>> {
@@ -138,12 +141,19 @@ mod tests {
 
     #[test]
     fn an_external_url_is_scheme_host_and_port() {
-        assert_eq!(checked("x", "https://CA.example:8443/", "https").expect("it is one"), "https://ca.example:8443");
+        for (text, url) in [
+            ("https://CA.example:8443/", "https://ca.example:8443"),
+            ("https://ca.example:443", "https://ca.example"),
+            ("https://b\u{fc}cher.example", "https://xn--bcher-kva.example"),
+        ] {
+            assert_eq!(checked("x", text, "https").expect("it is one"), url);
+        }
         for wrong in [
             "ca.example",
             "http://ca.example",
             "https://ca.example/acme",
             "https://a@ca.example",
+            "https://:a@ca.example",
             "https://ca.example?x",
         ] {
             assert!(checked("x", wrong, "https").is_err(), "{wrong}");

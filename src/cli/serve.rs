@@ -9,6 +9,7 @@ use anyhow::Context;
 use chancery_actors::engine::Running;
 use chancery_actors::ports::{Issue, Store};
 use chancery_actors::{Engine, Ports, Settings};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
@@ -41,8 +42,10 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
 }
 
 async fn serve(config: &Config, dev: bool) -> anyhow::Result<Running> {
-    let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
+    // First of all, so that a signal during the start leads to a clean end too.
+    let mut stop = Stop::listen()?;
     let origin = Origin::bind(&config.server)?;
+    let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
     let Opened { authorities, intermediate, root, passphrase } =
         authority::open(&*store, config, &origin.publication).await?;
     let profiles = bootstrap::profiles(config, intermediate)?;
@@ -65,15 +68,16 @@ async fn serve(config: &Config, dev: bool) -> anyhow::Result<Running> {
         finalize_patience: config.server.finalize_patience.into(),
     });
     let shown = repository.clone();
+    let connections = connections_per_worker();
     let https = HttpServer::new(move || {
         App::new()
             .app_data(acme.clone())
             .app_data(shown.clone())
-            .configure(acme::configure)
             .configure(repository::configure)
-            .default_service(web::to(nothing))
+            .configure(acme::configure)
     })
     .tcp_nodelay(true)
+    .max_connections(connections)
     .shutdown_timeout(SHUTDOWN.as_secs())
     .disable_signals()
     .listen_rustls_0_23(https, tls)?
@@ -82,19 +86,21 @@ async fn serve(config: &Config, dev: bool) -> anyhow::Result<Running> {
         App::new().app_data(repository.clone()).configure(repository::configure).default_service(web::to(nothing))
     })
     .workers(1)
+    .max_connections(connections)
     .shutdown_timeout(1)
     .disable_signals()
     .listen(http)?
     .run();
 
-    let mut stop = Stop::listen([https.handle(), http.handle()])?;
+    let servers = [https.handle(), http.handle()];
     let mode = match (dev, bootstrap::local(config)) {
         (true, _) => "dev: loopback may be validated, no limits; never for real certificates",
         (false, true) => "local: only this machine can reach the server, so loopback may be validated",
         (false, false) => "",
     };
-    greet(&external, &publication, &config.data, &passphrase, mode)?;
-    let (https, http, ()) = tokio::join!(https, http, stop.wait());
+    let crl = format!("{publication}/crl/{intermediate}.crl");
+    greet(&external, &crl, &config.data, &passphrase, mode)?;
+    let (https, http, ()) = tokio::join!(https, http, stop.wait(&servers));
     renewal.abort();
     https.and(http)?;
     Ok(running)
@@ -122,36 +128,42 @@ fn start_engine(
     Ok(Engine::start(ports, settings)?)
 }
 
+/// As many connections as there are file descriptors for, with enough left over for the store, for validation and for the
+/// logs: a client that opens connections without end must not keep the server from its own files.
+fn connections_per_worker() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    // The soft limit is for programs that use select(); we may have what the hard one allows.
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let granted = if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
+    let descriptors = usize::try_from(granted.unwrap_or(1 << 20)).unwrap_or(1 << 20).min(1 << 20);
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    // One worker more for plain HTTP, and half of everything for ourselves.
+    (descriptors / 2 / (workers + 1)).clamp(16, 25_000)
+}
+
 /// The signals that end the server.
 struct Stop {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
-    servers: [ServerHandle; 2],
 }
 
 impl Stop {
-    fn listen(servers: [ServerHandle; 2]) -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, servers })
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn wait(&mut self) {
+    async fn wait(&mut self, servers: &[ServerHandle; 2]) {
         tokio::select! {
             _ = self.terminate.recv() => info!("SIGTERM: stopping"),
             _ = self.interrupt.recv() => info!("SIGINT: stopping"),
         }
-        let [https, http] = &self.servers;
+        let [https, http] = servers;
         tokio::join!(https.stop(true), http.stop(true));
     }
 }
 
 /// What a person needs to know, once the server answers.
-fn greet(
-    external: &str,
-    publication: &str,
-    data: &std::path::Path,
-    passphrase: &Source,
-    mode: &str,
-) -> anyhow::Result<()> {
+fn greet(external: &str, crl: &str, data: &std::path::Path, passphrase: &Source, mode: &str) -> anyhow::Result<()> {
     let root = data.join("root.pem");
     let root = root.display();
     let directory = format!("{external}/acme/default/directory");
@@ -173,7 +185,7 @@ fn greet(
     print(&format!(
         "directory: {directory}\n\
          root:      {root}\n\
-         crl:       {publication}/crl/\n\
+         crl:       {crl}\n\
          {key_file}{mode}\
          certbot:   REQUESTS_CA_BUNDLE={root} certbot certonly --standalone --server {directory} -d NAME\n"
     ))
@@ -182,5 +194,5 @@ fn greet(
 async fn nothing() -> HttpResponse {
     HttpResponse::NotFound()
         .content_type("text/plain; charset=utf-8")
-        .body("there is nothing here; the ACME directory is at /acme/{profile}/directory\n")
+        .body("there is nothing here; CRLs are at /crl/, issuer certificates at /ca/, the root at /root.pem\n")
 }

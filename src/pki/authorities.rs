@@ -203,6 +203,11 @@ impl Issue for Authorities {
         Ok(linted.sign(opened.key())?.into_der())
     }
 
+    fn lifetime(&self, authority: AuthorityId) -> Result<(Timestamp, Timestamp), SignError> {
+        let opened = self.find(authority).ok_or_else(|| SignError::Unavailable(unknown(authority)))?;
+        Ok((opened.issuer().not_before, opened.issuer().not_after))
+    }
+
     fn chain(&self, authority: AuthorityId) -> Result<Vec<Vec<u8>>, SignError> {
         let opened = self.find(authority).ok_or_else(|| SignError::Unavailable(unknown(authority)))?;
         Ok(opened.chain().to_vec())

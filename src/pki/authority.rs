@@ -131,6 +131,33 @@ impl Authority {
     pub fn open(&self, passphrase: &SecretString, publication: Option<&Publication>) -> Result<Opened, OpenError> {
         Opened::new(self, self.key.unseal(passphrase)?, publication)
     }
+
+    /// This intermediate with a certificate by `root` that says where the root publishes now; `None` if the one that it has
+    /// says so already. Name, key and lifetime stay, so what it has signed goes on to verify.
+    ///
+    /// # Errors
+    /// [`HierarchyError`].
+    pub fn republished(&self, root: &Opened) -> Result<Option<Self>, HierarchyError> {
+        let tbs = Certificate::from_der(&self.certificate)?.tbs;
+        let spki = tbs.public_key.to_der()?;
+        let key = PublicKey::parse(&spki)?;
+        let plan = |serial| Plan {
+            role: Role::Intermediate,
+            issuer: root.issuer(),
+            serial,
+            not_before: timestamp(tbs.validity.not_before),
+            not_after: timestamp(tbs.validity.not_after),
+            subject: tbs.subject.clone(),
+            key: &key,
+            spki: &spki,
+            names: Vec::new(),
+        };
+        if plan(tbs.serial_number.as_bytes().to_vec()).tbs()? == tbs {
+            return Ok(None);
+        }
+        let certificate = certify(&plan(serial(random()?)), root.key())?.into();
+        Ok(Some(Self { certificate, ..self.clone() }))
+    }
 }
 
 /// An authority that can sign.
@@ -314,20 +341,7 @@ pub fn make_hierarchy(
     let certify = |role, subject, key: &PublicKey, spki: &[u8], not_after: Timestamp| {
         let (issuer, names) = (&root, Vec::new());
         let plan = Plan { role, issuer, serial: serial(random()?), not_before, not_after, subject, key, spki, names };
-        let wanted = Wanted {
-            issuer,
-            role,
-            serial: &plan.serial,
-            not_before,
-            not_after,
-            public_key: spki,
-            names: None,
-            wildcards: false,
-            longest: None,
-            keys: None,
-        };
-        let linted = Linted::check(&plan.tbs()?.to_der()?, &wanted)?;
-        Ok::<_, HierarchyError>(linted.sign(&root_key)?.into_der())
+        certify(&plan, &root_key)
     };
     let root_certificate = certify(Role::Root, root.name.clone(), &root.public_key, &root_spki, root.not_after)?;
 
@@ -354,6 +368,24 @@ pub fn make_hierarchy(
             above,
         )?,
     })
+}
+
+/// Lints and signs the certificate of an authority.
+fn certify(plan: &Plan<'_>, key: &IssuerKey) -> Result<Vec<u8>, HierarchyError> {
+    let wanted = Wanted {
+        issuer: plan.issuer,
+        role: plan.role,
+        serial: &plan.serial,
+        not_before: plan.not_before,
+        not_after: plan.not_after,
+        public_key: plan.spki,
+        names: None,
+        wildcards: false,
+        longest: None,
+        keys: None,
+    };
+    let linted = Linted::check(&plan.tbs()?.to_der()?, &wanted)?;
+    Ok(linted.sign(key)?.into_der())
 }
 
 /// `-----BEGIN CERTIFICATE-----`

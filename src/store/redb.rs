@@ -52,7 +52,7 @@ pub struct RedbStore {
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// The operating system does not let us.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}", path.display())]
     Io {
         /// The directory or file.
         path: PathBuf,

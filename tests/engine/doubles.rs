@@ -219,6 +219,10 @@ impl Issue for ScriptedIssuer {
         vec![AUTHORITY]
     }
 
+    fn lifetime(&self, _: AuthorityId) -> Result<(Timestamp, Timestamp), SignError> {
+        Ok((Timestamp::EPOCH, Timestamp::from_millis(u64::MAX)))
+    }
+
     fn chain(&self, _: AuthorityId) -> Result<Vec<Vec<u8>>, SignError> {
         Ok(vec![b"issuing".to_vec()])
     }
