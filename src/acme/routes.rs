@@ -48,7 +48,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 .default_service(web::to(nothing)),
         );
     }
-    config.default_service(web::route().wrap(from_fn(wire::around)).to(nowhere));
+    config.default_service(web::route().to(nowhere).wrap(from_fn(wire::around)));
 }
 
 fn at(resource: Resource, allowed: &'static str) -> Route {

@@ -37,6 +37,24 @@ fn s6_1_a_request_without_user_agent_and_language_is_answered() {
 }
 
 #[test]
+fn a_body_that_does_not_come_is_not_waited_for() {
+    let endpoint = endpoint("default");
+    endpoint.post_partly(endpoint.url("newOrder"), 100_000, b"{").expect_problem(408, "malformed");
+}
+
+#[test]
+fn paths_outside_of_every_endpoint_are_answered_with_a_problem_too() {
+    let endpoint = endpoint("default");
+    for path in ["/", "/acme", "/acme/", "/foo", "//acme/default/new-order", "/acme/raProfile"] {
+        for method in ["GET", "POST"] {
+            let url = format!("{}{path}", endpoint.origin());
+            let response = endpoint.send(method, &url, &[], b"").expect_problem(404, "malformed");
+            assert_eq!(response.header("Replay-Nonce").is_some(), method == "POST", "{path}: {response:?}");
+        }
+    }
+}
+
+#[test]
 fn s6_2_content_type_other_than_jose_json_is_415() {
     let endpoint = endpoint("default");
     let account = endpoint.register("ES256");

@@ -130,6 +130,15 @@ fn a_setting_that_cannot_be_used_is_named() {
         ("[ra_profiles.default]\nrsa_bits = [1024, 4096]\n", "ra_profiles.default.rsa_bits"),
         ("[ra_profiles.default]\nvalidity = \"1s\"\n", "ra_profiles.default.validity"),
         ("[keys]\npassphrase_file = \"/nowhere/at/all\"\n", "/nowhere/at/all"),
+        ("[authority]\ncrl_validity = \"30s\"\n", "authority.crl_validity"),
+        ("[authority]\nroot_validity = \"1s\"\n", "authority.root_validity"),
+        ("[authority]\norganization = \"\"\n", "authority.organization"),
+        ("[store]\ncache_mib = 99999999999999999\n", "store.cache_mib"),
+        ("[acme_profiles.default]\nterms_of_service = \"foo bar\\nx\"\n", "acme_profiles.default.terms_of_service"),
+        ("[acme_profiles.default]\ncaa_identities = [\"a b\"]\n", "acme_profiles.default.caa_identities"),
+        ("[acme_profiles.default]\nretry_pauses = [\"99999d\"]\n", "acme_profiles.default.retry_pauses"),
+        ("[ra_profiles.default]\nkeys = []\n", "ra_profiles.default.keys"),
+        ("[server]\nexternal_url = \"https://:x@localhost\"\n", "server.external_url"),
         ("[server\n", "chancery.toml"),
     ] {
         let said = refused(&mut serve(folder.path(), configuration));

@@ -158,6 +158,17 @@ impl Endpoint {
         response
     }
 
+    /// A POST that promises `promised` bytes, sends these, and then nothing more.
+    pub(crate) fn post_partly(&self, url: &str, promised: usize, body: &[u8]) -> Response {
+        let (path, host) = (&url[self.origin.len()..], &self.origin["https://".len()..]);
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {JOSE}\r\nContent-Length: {promised}\r\n\r\n"
+        );
+        let response = exchange(&mut self.connect(), "POST", &[head.as_bytes(), body].concat()).expect("a response");
+        self.judge("POST", url, &response);
+        response
+    }
+
     /// Registers an account with a new key of this algorithm.
     pub(crate) fn register(&self, algorithm: &str) -> Account<'_> {
         self.register_with(Signer::new(algorithm))

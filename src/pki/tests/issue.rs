@@ -62,6 +62,36 @@ fn webpki_trusts_the_chain_for_its_names_and_time() {
 }
 
 #[test]
+fn an_intermediate_that_points_elsewhere_is_certified_anew_and_what_it_signed_stays_good() {
+    for algorithm in ALGORITHMS {
+        let lab = lab(algorithm);
+        let chain = issue(&lab, &["www.example.org"]);
+        let Hierarchy { root, intermediate } = &lab.hierarchy;
+        let open = |base: &str| {
+            let authorities = Authorities::new(Some(Publication::new(base).expect("a base")));
+            authorities.open(root, &passphrase()).expect("opens");
+            authorities.find(root.id).expect("it is open")
+        };
+        let same = open("http://ca.example.org:8081");
+        assert_eq!(intermediate.republished(&same).expect("it is read"), None, "{algorithm}");
+
+        let moved = open("http://pki.example.org");
+        let renewed = intermediate.republished(&moved).expect("it is signed").expect("it points elsewhere");
+        let says =
+            |certificate: &[u8], text: &str| certificate.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(says(renewed.certificate(), "http://pki.example.org/crl/"), "{algorithm}");
+        assert!(!says(renewed.certificate(), "http://ca.example.org"), "{algorithm}");
+        assert_eq!((renewed.id, &renewed.key, renewed.made), (intermediate.id, &intermediate.key, intermediate.made));
+        assert_eq!(renewed.republished(&moved).expect("it is read"), None, "{algorithm}");
+
+        let mixed = vec![chain[0].clone(), renewed.certificate().to_vec()];
+        assert_eq!(trusted(root.certificate(), &mixed, "www.example.org", NOW), Ok(()), "{algorithm}");
+        let authorities = Authorities::new(None);
+        authorities.open(&renewed, &passphrase()).expect("the renewed one opens");
+    }
+}
+
+#[test]
 fn openssl_trusts_the_chain_strictly() {
     let directory = tempfile::tempdir().expect("a directory");
     for algorithm in ALGORITHMS {
