@@ -70,6 +70,11 @@ fn pkilint_has_nothing_against_certificates_and_crls() {
         .collect();
     let empty = chain.fetch_crl();
     let root = lab.root();
+    // The intermediate and its root are a chain too: where it points is the root's own CRL.
+    let pem = |path: &Path| fs::read_to_string(path).expect("it is a certificate");
+    let above = run(command("openssl").args(["x509", "-inform", "DER", "-in"]).arg(&authorities[1]));
+    let above = [String::from_utf8_lossy(&above).into_owned(), pem(&root)].concat();
+    let of_root = Chain::write(lab.path("above.pem"), above).fetch_crl();
 
     let mut found = BTreeSet::new();
     let mut unknown = Vec::new();
@@ -89,8 +94,10 @@ fn pkilint_has_nothing_against_certificates_and_crls() {
     judge(END_ENTITY, &authorities[0]);
     judge(INTERMEDIATE, &authorities[1]);
     judge(ROOT, &root);
-    judge(CRL_PKIX, &empty);
-    judge(CRL_BR, &empty);
+    for crl in [&empty, &of_root] {
+        judge(CRL_PKIX, crl);
+        judge(CRL_BR, crl);
+    }
 
     run(with_http(&lab, &lego).args(["revoke", "--keep", "--reason", "4"]));
     chain.assert_revoked(&lab.root());
