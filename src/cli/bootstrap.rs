@@ -49,7 +49,8 @@ pub(super) fn prepare(args: &ServeArgs) -> anyhow::Result<Prepared> {
             profile.allowed_networks.extend(LOOPBACK.map(str::to_owned));
         }
     }
-    // Every setting is looked at before anything is made: a first start that fails leaves nothing behind.
+    // Before anything is made: a first start that fails must not leave an authority that the corrected setting comes too
+    // late for.
     profiles(&config, AuthorityId(Id::from_bytes([0; 16])))?;
     authority::plan(&config.authority, None)?;
     Ok(Prepared { config, temporary })
