@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use chancery_machine::id::Id;
-use tracing::{error, info, warn};
+use tracing::{debug, error, warn};
 
 use crate::error::TurnError;
 use crate::ports::StoreError;
@@ -252,7 +252,7 @@ impl<M: Role> Handler<Retire> for Shard<M> {
 impl<M: Role> Drop for Shard<M> {
     fn drop(&mut self) {
         if !self.homes.is_empty() {
-            info!(kind = ?M::KIND, objects = self.homes.len(), "a shard stops; what its objects owe is done at the next start");
+            debug!(kind = ?M::KIND, objects = self.homes.len(), "a shard stops; what its objects owe is done at the next start");
         }
     }
 }

@@ -17,7 +17,7 @@ use super::jws::Jws;
 use super::payload::Payload;
 use super::problem::ProblemDocument;
 use super::reply::Reply;
-use super::request::{AccountRequest, account_key, standing};
+use super::request::{AccountRequest, KeyRequest, account_key, standing};
 use super::wire::Site;
 
 /// How many orders a page of an account's list has.
@@ -68,17 +68,13 @@ pub(super) struct Cursor {
 }
 
 /// POST new-account (RFC 8555 sections 7.3 and 7.3.1).
-pub(super) async fn new_account(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
-) -> Result<HttpResponse, ProblemDocument> {
-    let asked = site.key_request(&request, body).await?;
+pub(super) async fn new_account(asked: KeyRequest) -> Result<HttpResponse, ProblemDocument> {
+    let site = &asked.site;
     let payload: NewAccountPayload = asked.payload.json()?;
     let key = account_key(&asked.key);
     let engine = &site.acme.engine;
     match engine.account_of(&site.endpoint, &key).await {
-        Ok(account) => return existing(&site, &account),
+        Ok(account) => return existing(site, &account),
         Err(LoadError::Absent) => {}
         Err(error) => return Err(error.into()),
     }
@@ -100,44 +96,37 @@ pub(super) async fn new_account(
         NewAccount { endpoint: site.endpoint.clone(), key, contacts, terms_agreed: payload.terms_of_service_agreed };
     let (account, made) = engine.create_account(new).await?;
     if !made {
-        return existing(&site, &account);
+        return existing(site, &account);
     }
     Ok(Reply::new(StatusCode::CREATED)
         .location(&site.urls.account(AccountId(account.id)))
-        .json(&object(&site, &account)))
+        .json(&object(site, &account)))
 }
 
 /// POST to an account (RFC 8555 sections 7.3.2 and 7.3.6).
-pub(super) async fn account(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
-    path: web::Path<Named>,
-) -> Result<HttpResponse, ProblemDocument> {
-    let asked = site.account_request(&request, body).await?;
+pub(super) async fn account(asked: AccountRequest, path: web::Path<Named>) -> Result<HttpResponse, ProblemDocument> {
+    let site = &asked.site;
     let id = own(&asked, &path.id)?;
     let update: UpdatePayload = match &asked.payload {
-        Payload::Empty => return Ok(Reply::ok().json(&object(&site, &asked.account))),
+        Payload::Empty => return Ok(Reply::ok().json(&object(site, &asked.account))),
         Payload::Json(_) => asked.payload.json()?,
     };
     let event = match (update.status.as_deref(), update.contact) {
         (Some("deactivated"), _) => AccountEvent::Deactivated,
         (_, Some(contacts)) => AccountEvent::ContactsUpdated(contact::accept(contacts)?),
-        (_, None) => return Ok(Reply::ok().json(&object(&site, &asked.account))),
+        (_, None) => return Ok(Reply::ok().json(&object(site, &asked.account))),
     };
     let account = site.acme.engine.change_account(id, event).await?;
-    Ok(Reply::ok().json(&object(&site, &account)))
+    Ok(Reply::ok().json(&object(site, &account)))
 }
 
 /// POST-as-GET to an account's list of orders (RFC 8555 section 7.1.2.1).
 pub(super) async fn orders(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
+    asked: AccountRequest,
     path: web::Path<Named>,
     query: web::Query<Cursor>,
 ) -> Result<HttpResponse, ProblemDocument> {
-    let asked = site.account_request(&request, body).await?;
+    let site = &asked.site;
     let id = own(&asked, &path.id)?;
     asked.payload.empty()?;
     let after = match &query.cursor {
@@ -168,12 +157,8 @@ pub(super) async fn orders(
 }
 
 /// POST key-change (RFC 8555 section 7.3.5).
-pub(super) async fn key_change(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
-) -> Result<HttpResponse, ProblemDocument> {
-    let asked = site.account_request(&request, body).await?;
+pub(super) async fn key_change(asked: AccountRequest, request: HttpRequest) -> Result<HttpResponse, ProblemDocument> {
+    let site = &asked.site;
     let malformed = |detail: &str| ProblemDocument::new(ProblemType::Malformed, detail);
     let Payload::Json(inner) = &asked.payload else {
         return Err(malformed("the payload has to be a JWS by the new key (RFC 8555 section 7.3.5)"));
@@ -198,7 +183,7 @@ pub(super) async fn key_change(
     let event = AccountEvent::KeyChanged(account_key(&new_key));
     match site.acme.engine.change_account_as_seen(&asked.account, event).await {
         Ok(account) => {
-            Ok(Reply::ok().location(&site.urls.account(AccountId(account.id))).json(&object(&site, &account)))
+            Ok(Reply::ok().location(&site.urls.account(AccountId(account.id))).json(&object(site, &account)))
         }
         Err(TurnError::Taken(holder)) => Err(ProblemDocument::key_in_use(site.urls.account(AccountId(holder.id)))),
         Err(other) => Err(other.into()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use chancery_actors::Versioned;
 use chancery_machine::authorization::{Authorization, AuthorizationStatus};
 use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeStatus};
@@ -58,15 +58,13 @@ struct ChallengeObject {
 
 /// POST to an authorization: POST-as-GET reads it, `{"status": "deactivated"}` gives it up.
 pub(super) async fn authorization(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
+    asked: AccountRequest,
     path: web::Path<Named>,
 ) -> Result<HttpResponse, ProblemDocument> {
-    let asked = site.account_request(&request, body).await?;
-    let (id, authorization) = own(&site, &asked, &path.id).await?;
+    let site = &asked.site;
+    let (id, authorization) = own(&asked, &path.id).await?;
     if asked.payload == Payload::Empty {
-        return Ok(respond(&site, id, &authorization.state));
+        return Ok(respond(site, id, &authorization.state));
     }
     let update: UpdatePayload = asked.payload.json()?;
     if update.status.as_deref() != Some("deactivated") {
@@ -74,18 +72,16 @@ pub(super) async fn authorization(
         return Err(ProblemDocument::new(ProblemType::Malformed, detail));
     }
     let authorization = site.acme.engine.deactivate_authorization(id).await?;
-    Ok(respond(&site, id, &authorization.state))
+    Ok(respond(site, id, &authorization.state))
 }
 
 /// POST to a challenge: POST-as-GET reads it, any object says that it is ready (RFC 8555 section 7.5.1).
 pub(super) async fn challenge(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
+    asked: AccountRequest,
     path: web::Path<ChallengePath>,
 ) -> Result<HttpResponse, ProblemDocument> {
-    let asked = site.account_request(&request, body).await?;
-    let (id, mut authorization) = own(&site, &asked, &path.id).await?;
+    let site = &asked.site;
+    let (id, mut authorization) = own(&asked, &path.id).await?;
     if asked.payload != Payload::Empty {
         // Members mean nothing here, and old clients send some.
         let _: serde_json::Map<String, serde_json::Value> = asked.payload.json()?;
@@ -103,13 +99,9 @@ pub(super) async fn challenge(
         .json(&challenge_object(url, challenge)))
 }
 
-async fn own(
-    site: &Site,
-    asked: &AccountRequest,
-    id: &str,
-) -> Result<(AuthorizationId, Versioned<Authorization>), ProblemDocument> {
+async fn own(asked: &AccountRequest, id: &str) -> Result<(AuthorizationId, Versioned<Authorization>), ProblemDocument> {
     let id = AuthorizationId::parse(id).ok_or_else(|| ProblemDocument::not_found("the path names no authorization"))?;
-    let authorization = site.acme.engine.authorization(id).await?;
+    let authorization = asked.site.acme.engine.authorization(id).await?;
     asked.owns(authorization.state.terms.account, "authorization")?;
     Ok((id, authorization))
 }

@@ -1,6 +1,6 @@
 //! Certificates (RFC 8555 sections 7.4.2 and 7.6): download and revocation.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use chancery_actors::error::LoadError;
 use chancery_machine::certificate::{CertificateRecord, RevocationReason};
 use chancery_machine::id::CertificateId;
@@ -11,8 +11,7 @@ use super::account::Named;
 use super::base64url;
 use super::problem::ProblemDocument;
 use super::reply::Reply;
-use super::request::EitherRequest;
-use super::wire::Site;
+use super::request::{AccountRequest, EitherRequest};
 
 #[derive(Deserialize)]
 struct RevokePayload {
@@ -22,12 +21,10 @@ struct RevokePayload {
 
 /// POST-as-GET to a certificate: the chain in PEM, the end entity first, without the root.
 pub(super) async fn certificate(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
+    asked: AccountRequest,
     path: web::Path<Named>,
 ) -> Result<HttpResponse, ProblemDocument> {
-    let asked = site.account_request(&request, body).await?;
+    let site = &asked.site;
     let id =
         CertificateId::parse(&path.id).ok_or_else(|| ProblemDocument::not_found("the path names no certificate"))?;
     let certificate = site.acme.engine.certificate(id).await?.state.record;
@@ -45,15 +42,9 @@ pub(super) async fn certificate(
 }
 
 /// POST revoke-cert.
-pub(super) async fn revoke(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
-) -> Result<HttpResponse, ProblemDocument> {
-    let asked = site.either_request(&request, body).await?;
-    let (EitherRequest::Account(super::request::AccountRequest { payload, .. })
-    | EitherRequest::Key(super::request::KeyRequest { payload, .. })) = &asked;
-    let payload: RevokePayload = payload.json()?;
+pub(super) async fn revoke(asked: EitherRequest) -> Result<HttpResponse, ProblemDocument> {
+    let site = asked.site();
+    let payload: RevokePayload = asked.payload().json()?;
     let reason = reason(payload.reason)?;
     let der = base64url::decode(&payload.certificate).map_err(|bad| {
         let detail = format!("\"certificate\" is not base64url: {bad}; send the DER of the certificate");
@@ -67,19 +58,19 @@ pub(super) async fn revoke(
         }
         Err(error) => return Err(error.into()),
     };
-    may_revoke(&site, &asked, &found.state.record).await?;
+    may_revoke(&asked, &found.state.record).await?;
     site.acme.engine.revoke(CertificateId(found.id), reason).await?;
     Ok(Reply::ok().empty())
 }
 
 /// RFC 8555 section 7.6: the account that it was issued to, one that holds authorizations for all its names, or whoever
 /// holds its key.
-async fn may_revoke(site: &Site, asked: &EitherRequest, found: &CertificateRecord) -> Result<(), ProblemDocument> {
+async fn may_revoke(asked: &EitherRequest, found: &CertificateRecord) -> Result<(), ProblemDocument> {
     let (may, detail) = match asked {
         EitherRequest::Account(asked) => (
             match found.order {
                 Some((owner, _)) if owner == asked.id => true,
-                Some(_) => site.acme.engine.holds_authorizations(asked.id, &found.subjects).await?,
+                Some(_) => asked.site.acme.engine.holds_authorizations(asked.id, &found.subjects).await?,
                 // The server issued it to itself.
                 None => false,
             },

@@ -2,11 +2,12 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::problem::ProblemDocument;
 use super::reply::Reply;
+use super::request::AccountRequest;
 use super::urls::Resource;
 use super::wire::{REPLAY_NONCE, Site};
 
@@ -53,13 +54,9 @@ pub(super) async fn directory(site: Site) -> HttpResponse {
 }
 
 /// POST-as-GET (RFC 8555 section 6.3).
-pub(super) async fn directory_posted(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
-) -> Result<HttpResponse, ProblemDocument> {
-    site.public_request(&request, body).await?;
-    Ok(directory(site).await)
+pub(super) async fn directory_posted(asked: AccountRequest) -> Result<HttpResponse, ProblemDocument> {
+    asked.payload.empty()?;
+    Ok(directory(asked.site).await)
 }
 
 /// HEAD answers 200 and GET 204, both with a nonce and without a body.
@@ -72,11 +69,7 @@ pub(super) async fn new_nonce(site: Site, request: HttpRequest) -> HttpResponse 
 }
 
 /// POST-as-GET (RFC 8555 section 6.3).
-pub(super) async fn new_nonce_posted(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
-) -> Result<HttpResponse, ProblemDocument> {
-    site.public_request(&request, body).await?;
+pub(super) async fn new_nonce_posted(asked: AccountRequest) -> Result<HttpResponse, ProblemDocument> {
+    asked.payload.empty()?;
     Ok(Reply::new(StatusCode::NO_CONTENT).empty())
 }

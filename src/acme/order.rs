@@ -1,7 +1,7 @@
 //! Orders (RFC 8555 section 7.4): new, read, finalize.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use chancery_actors::Versioned;
 use chancery_actors::place::NewOrder;
 use chancery_machine::id::OrderId;
@@ -63,12 +63,8 @@ struct OrderObject {
 }
 
 /// POST new-order.
-pub(super) async fn new_order(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
-) -> Result<HttpResponse, ProblemDocument> {
-    let asked = site.account_request(&request, body).await?;
+pub(super) async fn new_order(asked: AccountRequest) -> Result<HttpResponse, ProblemDocument> {
+    let site = &asked.site;
     let payload: NewOrderPayload = asked.payload.json()?;
     let new = NewOrder {
         subjects: subjects(&payload.identifiers)?,
@@ -76,31 +72,21 @@ pub(super) async fn new_order(
         not_after: time("notAfter", payload.not_after.as_deref())?,
     };
     let order = site.acme.engine.place_order(&asked.account, &site.pair, new).await?;
-    Ok(respond(&site, &order, StatusCode::CREATED))
+    Ok(respond(site, &order, StatusCode::CREATED))
 }
 
 /// POST-as-GET to an order.
-pub(super) async fn order(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
-    path: web::Path<Named>,
-) -> Result<HttpResponse, ProblemDocument> {
-    let asked = site.account_request(&request, body).await?;
-    let order = own(&site, &asked, &path.id).await?;
+pub(super) async fn order(asked: AccountRequest, path: web::Path<Named>) -> Result<HttpResponse, ProblemDocument> {
+    let site = &asked.site;
+    let order = own(&asked, &path.id).await?;
     asked.payload.empty()?;
-    Ok(respond(&site, &order, StatusCode::OK))
+    Ok(respond(site, &order, StatusCode::OK))
 }
 
 /// POST to an order's finalize URL.
-pub(super) async fn finalize(
-    site: Site,
-    request: HttpRequest,
-    body: web::Payload,
-    path: web::Path<Named>,
-) -> Result<HttpResponse, ProblemDocument> {
-    let asked = site.account_request(&request, body).await?;
-    let order = own(&site, &asked, &path.id).await?;
+pub(super) async fn finalize(asked: AccountRequest, path: web::Path<Named>) -> Result<HttpResponse, ProblemDocument> {
+    let site = &asked.site;
+    let order = own(&asked, &path.id).await?;
     let payload: FinalizePayload = asked.payload.json()?;
     let csr = base64url::decode(&payload.csr).map_err(|bad| {
         let detail = format!("\"csr\" is not base64url: {bad}; send the DER of the CSR in base64url without padding");
@@ -108,12 +94,12 @@ pub(super) async fn finalize(
     })?;
     let guards = [asked.account.guard()];
     let order = site.acme.engine.finalize(&order, csr, &guards, site.acme.finalize_patience).await?;
-    Ok(respond(&site, &order, StatusCode::OK))
+    Ok(respond(site, &order, StatusCode::OK))
 }
 
-async fn own(site: &Site, asked: &AccountRequest, id: &str) -> Result<Versioned<Order>, ProblemDocument> {
+async fn own(asked: &AccountRequest, id: &str) -> Result<Versioned<Order>, ProblemDocument> {
     let id = OrderId::parse(id).ok_or_else(|| ProblemDocument::not_found("the path names no order"))?;
-    let order = site.acme.engine.order(id).await?;
+    let order = asked.site.acme.engine.order(id).await?;
     asked.owns(order.state.terms.account, "order")?;
     Ok(order)
 }

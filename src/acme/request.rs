@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest, dev, web};
 use chancery_actors::Versioned;
 use chancery_actors::error::LoadError;
 use chancery_machine::account::{Account, AccountKey, AccountStatus};
 use chancery_machine::id::AccountId;
 use chancery_machine::problem::ProblemType;
+use futures::future::LocalBoxFuture;
 
 use super::json::Excerpt;
 use super::jwk::PublicKey;
@@ -23,6 +24,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A verified request of an account in good standing.
 pub(super) struct AccountRequest {
+    pub(super) site: Site,
     pub(super) id: AccountId,
     pub(super) account: Versioned<Account>,
     pub(super) payload: Payload,
@@ -30,6 +32,7 @@ pub(super) struct AccountRequest {
 
 /// A verified request whose key came with it.
 pub(super) struct KeyRequest {
+    pub(super) site: Site,
     pub(super) key: PublicKey,
     pub(super) payload: Payload,
 }
@@ -40,55 +43,78 @@ pub(super) enum EitherRequest {
     Key(KeyRequest),
 }
 
+/// Extractors: a handler that asks for one of them gets a verified request or is not called.
+macro_rules! extracted {
+    ($($request:ident by $read:ident),*) => {$(
+        impl FromRequest for $request {
+            type Error = ProblemDocument;
+            type Future = LocalBoxFuture<'static, Result<Self, ProblemDocument>>;
+
+            fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+                let site = Site::find(request);
+                let body = web::Payload::from_request(request, payload);
+                let request = request.clone();
+                Box::pin(async move {
+                    let body = body.await.map_err(|_| ProblemDocument::internal("a body was taken twice"))?;
+                    $read(site?, &request, body).await
+                })
+            }
+        }
+    )*};
+}
+
+extracted!(AccountRequest by by_account, KeyRequest by by_key, EitherRequest by by_either);
+
+/// Everything but newAccount and, for some, revokeCert (RFC 8555 section 6.2).
+async fn by_account(site: Site, request: &HttpRequest, body: web::Payload) -> Result<AccountRequest, ProblemDocument> {
+    let jws = site.read(request, body).await?;
+    match jws.header().key.clone() {
+        KeyRef::Kid(kid) => site.of_account(jws, &kid).await,
+        KeyRef::Jwk(_) => Err(ProblemDocument::new(
+            ProblemType::Malformed,
+            "this request has to name its account: send the account URL as \"kid\", not the key as \"jwk\"",
+        )),
+    }
+}
+
+/// newAccount.
+async fn by_key(site: Site, request: &HttpRequest, body: web::Payload) -> Result<KeyRequest, ProblemDocument> {
+    let jws = site.read(request, body).await?;
+    match jws.header().key {
+        KeyRef::Jwk(_) => site.of_key(jws),
+        KeyRef::Kid(_) => Err(ProblemDocument::new(
+            ProblemType::Malformed,
+            "this request has to carry its key: send it as \"jwk\", not an account URL as \"kid\"",
+        )),
+    }
+}
+
+/// revokeCert.
+async fn by_either(site: Site, request: &HttpRequest, body: web::Payload) -> Result<EitherRequest, ProblemDocument> {
+    let jws = site.read(request, body).await?;
+    match jws.header().key.clone() {
+        KeyRef::Kid(kid) => site.of_account(jws, &kid).await.map(EitherRequest::Account),
+        KeyRef::Jwk(_) => site.of_key(jws).map(EitherRequest::Key),
+    }
+}
+
+impl EitherRequest {
+    pub(super) const fn site(&self) -> &Site {
+        match self {
+            Self::Account(asked) => &asked.site,
+            Self::Key(asked) => &asked.site,
+        }
+    }
+
+    pub(super) const fn payload(&self) -> &Payload {
+        match self {
+            Self::Account(asked) => &asked.payload,
+            Self::Key(asked) => &asked.payload,
+        }
+    }
+}
+
 impl Site {
-    /// A request that has to be made by an account (RFC 8555 section 6.2: everything but newAccount and, for some,
-    /// revokeCert).
-    pub(super) async fn account_request(
-        &self,
-        request: &HttpRequest,
-        body: web::Payload,
-    ) -> Result<AccountRequest, ProblemDocument> {
-        let jws = self.read(request, body).await?;
-        match jws.header().key.clone() {
-            KeyRef::Kid(kid) => self.by_account(jws, &kid).await,
-            KeyRef::Jwk(_) => Err(ProblemDocument::new(
-                ProblemType::Malformed,
-                "this request has to name its account: send the account URL as \"kid\", not the key as \"jwk\"",
-            )),
-        }
-    }
-
-    /// A request that has to carry its key (newAccount).
-    pub(super) async fn key_request(
-        &self,
-        request: &HttpRequest,
-        body: web::Payload,
-    ) -> Result<KeyRequest, ProblemDocument> {
-        by_key(self.read(request, body).await?)
-    }
-
-    /// A request of either form (revokeCert).
-    pub(super) async fn either_request(
-        &self,
-        request: &HttpRequest,
-        body: web::Payload,
-    ) -> Result<EitherRequest, ProblemDocument> {
-        let jws = self.read(request, body).await?;
-        match jws.header().key.clone() {
-            KeyRef::Kid(kid) => self.by_account(jws, &kid).await.map(EitherRequest::Account),
-            KeyRef::Jwk(_) => by_key(jws).map(EitherRequest::Key),
-        }
-    }
-
-    /// POST-as-GET of what anybody may read (RFC 8555 section 6.3 allows it for directory and newNonce).
-    pub(super) async fn public_request(
-        &self,
-        request: &HttpRequest,
-        body: web::Payload,
-    ) -> Result<(), ProblemDocument> {
-        Ok(self.account_request(request, body).await?.payload.empty()?)
-    }
-
     /// Everything that can be said without knowing the key; the cheap refusals come first.
     async fn read(&self, request: &HttpRequest, body: web::Payload) -> Result<Jws, ProblemDocument> {
         let media = request.headers().get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -134,7 +160,7 @@ impl Site {
         Ok(jws)
     }
 
-    async fn by_account(&self, jws: Jws, kid: &str) -> Result<AccountRequest, ProblemDocument> {
+    async fn of_account(self, jws: Jws, kid: &str) -> Result<AccountRequest, ProblemDocument> {
         let unknown = || {
             let detail = format!(
                 "the \"kid\" {:?} is not the URL of an account at this endpoint; register with new-account, and use the \
@@ -157,7 +183,12 @@ impl Site {
         })?;
         let verified = jws.verify(&key)?;
         standing(&account.state)?;
-        Ok(AccountRequest { id, account, payload: verified.payload })
+        Ok(AccountRequest { site: self, id, account, payload: verified.payload })
+    }
+
+    fn of_key(self, jws: Jws) -> Result<KeyRequest, ProblemDocument> {
+        let (key, verified) = jws.verify_embedded()?;
+        Ok(KeyRequest { site: self, key, payload: verified.payload })
     }
 }
 
@@ -186,15 +217,4 @@ pub(super) fn standing(account: &Account) -> Result<(), ProblemDocument> {
 /// The forms in which an account keeps its key.
 pub(super) fn account_key(key: &PublicKey) -> AccountKey {
     AccountKey { jwk: key.canonical_jwk(), thumbprint: key.thumbprint(), spki_sha256: key.spki_sha256() }
-}
-
-fn by_key(jws: Jws) -> Result<KeyRequest, ProblemDocument> {
-    if matches!(jws.header().key, KeyRef::Kid(_)) {
-        return Err(ProblemDocument::new(
-            ProblemType::Malformed,
-            "this request has to carry its key: send it as \"jwk\", not an account URL as \"kid\"",
-        ));
-    }
-    let (key, verified) = jws.verify_embedded()?;
-    Ok(KeyRequest { key, payload: verified.payload })
 }

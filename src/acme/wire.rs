@@ -47,7 +47,7 @@ pub(super) struct Site {
 }
 
 impl Site {
-    fn find(request: &HttpRequest) -> Result<Self, ProblemDocument> {
+    pub(super) fn find(request: &HttpRequest) -> Result<Self, ProblemDocument> {
         let acme = acme(request)?;
         let endpoint = endpoint(request)?;
         let pair = acme.engine.profiles().resolve(&endpoint)?;
