@@ -331,8 +331,8 @@ impl Config {
     fn check(self) -> Result<Self, ConfigError> {
         let wrong = |setting: &str, reason: &str| ConfigError::Value { setting: setting.into(), reason: reason.into() };
         // The publisher looks once a minute, and a CRL needs time to reach those who ask.
-        if self.authority.crl_validity.0.0 < 3600 {
-            return Err(wrong("authority.crl_validity", "it has to be at least an hour"));
+        if !(3600..=366 * 86_400).contains(&self.authority.crl_validity.0.0) {
+            return Err(wrong("authority.crl_validity", "it has to be between an hour and 366 days"));
         }
         if !(1..=1 << 20).contains(&self.store.cache_mib) {
             return Err(wrong("store.cache_mib", "it has to be between 1 and 1048576"));
@@ -344,8 +344,8 @@ impl Config {
             ("authority.root_validity", self.authority.root_validity),
             ("authority.intermediate_validity", self.authority.intermediate_validity),
         ] {
-            if span.0.0 < 86_400 {
-                return Err(wrong(setting, "it has to be at least a day"));
+            if !(86_400..=36_525 * 86_400).contains(&span.0.0) {
+                return Err(wrong(setting, "it has to be between a day and a hundred years"));
             }
         }
         Ok(self)

@@ -149,7 +149,9 @@ fn make(path: &Path) -> Result<SecretString, PassphraseError> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(io)?;
     file.write_all(text.expose_secret().as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(io)?;
     // Keys that are sealed under it must not be on the disk before it is.
-    file.sync_all().and_then(|()| std::fs::rename(&beside, path)).map_err(io)?;
+    // A link, since a rename would replace whatever stands there, such as a link to a volume that is not mounted.
+    file.sync_all().and_then(|()| std::fs::hard_link(&beside, path)).map_err(io)?;
+    std::fs::remove_file(&beside).map_err(io)?;
     if let Some(directory) = path.parent() {
         std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)?;
     }
@@ -176,6 +178,15 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).expect("it is there").mode() & 0o7777, 0o600);
         let (read, source) = find(None, data.path(), true).expect("it is read");
         assert_eq!((read.expose_secret(), source), (made.expose_secret(), Source::KeyFile(path)));
+    }
+
+    #[test]
+    fn a_link_to_what_is_not_there_is_not_replaced() {
+        let data = tempfile::tempdir().expect("a directory");
+        let path = data.path().join(KEY_FILE);
+        std::os::unix::fs::symlink("/nowhere/at/all", &path).expect("a link");
+        assert!(matches!(find(None, data.path(), false), Err(PassphraseError::Io { .. })));
+        assert!(path.is_symlink());
     }
 
     #[test]

@@ -186,11 +186,15 @@ fn accept_validity(
     if not_after.is_some_and(|not_after| not_after <= now) {
         return refuse("notAfter lies in the past".into());
     }
+    if not_before.is_some_and(|not_before| not_before >= authority_ends) {
+        return refuse("notBefore lies past the end of the authority's own life".into());
+    }
     let begin = not_before.unwrap_or(earliest);
     let longest = pair.ra.validity;
     match not_after {
         Some(not_after) if not_after <= begin => refuse("notAfter must be later than notBefore".into()),
-        Some(not_after) if not_after.since(begin) > longest.into() => {
+        // Both ends count (RFC 5280 section 4.1.2.5).
+        Some(not_after) if not_after.since(begin) >= longest.into() => {
             refuse(format!("certificates are valid for at most {} s here; ask for an earlier notAfter", longest.0))
         }
         None if not_before.is_some_and(|not_before| not_before.since(now) > longest.into()) => {

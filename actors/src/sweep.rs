@@ -28,24 +28,27 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(world: Arc<World>) {
     let mut first = true;
     loop {
+        let mut pause = ROUND;
         match wake_all(&world).await {
             Ok(woken) if first && woken > 0 => {
                 info!(objects = woken, "resumed what was owed when the server stopped last");
+                first = false;
             }
-            Ok(woken) => debug!(objects = woken, "owe something"),
+            Ok(woken) => {
+                debug!(objects = woken, "owe something");
+                first = false;
+            }
             Err(error) => {
                 warn!(%error, "what is owed could not be looked up; it is tried again");
-                tokio::time::sleep(PAUSE).await;
-                continue;
+                pause = PAUSE;
             }
         }
-        first = false;
         match forget(&world).await {
             Ok(0) => {}
             Ok(forgotten) => debug!(objects = forgotten, "forgot what is over"),
             Err(error) => warn!(%error, "what is over could not be forgotten; it is tried again"),
         }
-        tokio::time::sleep(ROUND).await;
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -40,7 +40,15 @@ struct Kept {
 }
 
 /// Opens the authorities of the store; makes them where there are none.
-pub(super) async fn open(store: &dyn Store, config: &Config, publication: &str) -> anyhow::Result<Opened> {
+///
+/// The intermediate is certified anew where `lasting` says that the publication URL is there to stay: the chain of what was
+/// issued before changes by it, which should happen when an operator moves house and not at every start.
+pub(super) async fn open(
+    store: &dyn Store,
+    config: &Config,
+    publication: &str,
+    lasting: bool,
+) -> anyhow::Result<Opened> {
     let publication = Publication::new(publication)?;
     let mut all = stored(store).await?;
     let (secret, source) = passphrase::find(config.keys.passphrase_file.as_deref(), &config.data, !all.is_empty())?;
@@ -62,8 +70,15 @@ pub(super) async fn open(store: &dyn Store, config: &Config, publication: &str) 
     // The newest signs, should there ever be several.
     let mut newest: Option<Authority> = None;
     for kept in intermediates {
-        let authority = republish(store, &authorities, kept).await?;
-        open(&authority)?;
+        // Nothing is written over that does not open.
+        open(&kept.authority)?;
+        let (id, before) = (kept.authority.id, kept.revision);
+        let kept = if lasting { republish(store, &authorities, kept).await? } else { kept };
+        let Kept { authority, revision } = kept;
+        if revision != before {
+            authorities.close(id);
+            open(&authority)?;
+        }
         newest = newest.filter(|other| other.id > authority.id).or(Some(authority));
     }
     let intermediate = newest.context("the store has no intermediate authority")?;
@@ -72,22 +87,22 @@ pub(super) async fn open(store: &dyn Store, config: &Config, publication: &str) 
 }
 
 /// Has the root certify an intermediate anew whose certificate points to where nothing is published any more.
-async fn republish(store: &dyn Store, authorities: &Authorities, kept: Kept) -> anyhow::Result<Authority> {
-    let Kept { authority, revision } = kept;
+async fn republish(store: &dyn Store, authorities: &Authorities, kept: Kept) -> anyhow::Result<Kept> {
+    let Kept { authority, revision } = &kept;
     let opened = authorities.ids().into_iter().filter_map(|id| authorities.find(id));
     let root = opened.into_iter().find(|root| root.certificate() == authority.root_certificate());
-    let Some(root) = root else { return Ok(authority) };
+    let Some(root) = root else { return Ok(kept) };
     let Some(renewed) = authority.republished(&root).context("the intermediate's new certificate")? else {
-        return Ok(authority);
+        return Ok(kept);
     };
     let write = StoreWrite {
         object: ObjectId { kind: Kind::Authority, id: renewed.id.0 },
-        expected: revision,
+        expected: *revision,
         body: Some(body(&renewed, Vec::new())),
     };
     commit(store, vec![write]).await?;
     info!(intermediate = renewed.name, "certified anew, as the publication URL has changed");
-    Ok(renewed)
+    Ok(Kept { authority: renewed, revision: revision.next() })
 }
 
 fn body(authority: &Authority, unique: Vec<Term>) -> Body {

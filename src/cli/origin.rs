@@ -15,6 +15,8 @@ pub(super) struct Origin {
     pub(super) external: String,
     /// Scheme, host and port of plain HTTP.
     pub(super) publication: String,
+    /// Whether the next start has the same, as it was set or follows from what was set: not where the system chose a port.
+    pub(super) lasting: bool,
     /// The names and addresses of the server's own certificate.
     pub(super) names: Vec<ServerName>,
 }
@@ -40,8 +42,10 @@ impl Origin {
                 url("http", &host, http_at.port(), 80)
             }
         };
+        let port = server.http_listen.unwrap_or_else(|| beside(server.listen)).port();
+        let lasting = server.publication_url.is_some() || port != 0;
         let names = names(server, &external, https_at.ip())?;
-        Ok(Self { https, http, external, publication, names })
+        Ok(Self { https, http, external, publication, lasting, names })
     }
 }
 

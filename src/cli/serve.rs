@@ -47,14 +47,14 @@ async fn serve(config: &Config, dev: bool) -> anyhow::Result<Running> {
     let origin = Origin::bind(&config.server)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
     let Opened { authorities, intermediate, root, passphrase } =
-        authority::open(&*store, config, &origin.publication).await?;
+        authority::open(&*store, config, &origin.publication, origin.lasting).await?;
     let profiles = bootstrap::profiles(config, intermediate)?;
     authority::export_root(&root, &config.data.join("root.pem"))?;
     let authorities = Arc::new(authorities);
 
     let (engine, running) = start_engine(config, store, Arc::clone(&authorities))?;
     engine.declare(profiles).await?;
-    let Origin { https, http, external, publication, names } = origin;
+    let Origin { https, http, external, publication, names, .. } = origin;
     let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), authority: intermediate, names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
     let tls = Arc::clone(&own).server_config()?;
@@ -138,7 +138,7 @@ fn connections_per_worker() -> usize {
     let descriptors = usize::try_from(granted.unwrap_or(1 << 20)).unwrap_or(1 << 20).min(1 << 20);
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     // One worker more for plain HTTP, and half of everything for ourselves.
-    (descriptors / 2 / (workers + 1)).clamp(16, 25_000)
+    (descriptors / 2 / (workers + 1)).clamp(1, 25_000)
 }
 
 /// The signals that end the server.

@@ -3,6 +3,7 @@
 use chancery_machine::id::AuthorityId;
 use chancery_machine::profile::Seconds;
 use chancery_machine::time::Timestamp;
+use const_oid::AssociatedOid;
 use der::asn1::BitString;
 use der::pem::LineEnding;
 use der::{Decode, Encode, Sequence};
@@ -11,7 +12,8 @@ use minicbor::{Decode as CborDecode, Decoder, Encode as CborEncode};
 use secrecy::SecretString;
 use spki::AlgorithmIdentifierOwned;
 use thiserror::Error;
-use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, BasicConstraints, CrlDistributionPoints, SubjectKeyIdentifier};
 
 use super::certificate::{Issuer, Linted, Plan, Role, Tbs, key_identifier, last_moment, serial, timestamp};
 use super::key::{IssuerKey, KeyAlgorithm, KeyError};
@@ -152,7 +154,13 @@ impl Authority {
             spki: &spki,
             names: Vec::new(),
         };
-        if plan(tbs.serial_number.as_bytes().to_vec()).tbs()? == tbs {
+        // Only these: a later build may say other things of a new intermediate, and has no business with an old one.
+        let places = |tbs: &Tbs| -> Vec<Extension> {
+            let all = tbs.extensions.iter().flatten();
+            let places = [CrlDistributionPoints::OID, AuthorityInfoAccessSyntax::OID];
+            all.filter(|extension| places.contains(&extension.extn_id)).cloned().collect()
+        };
+        if places(&plan(tbs.serial_number.as_bytes().to_vec()).tbs()?) == places(&tbs) {
             return Ok(None);
         }
         let certificate = certify(&plan(serial(random()?)), root.key())?.into();
@@ -407,7 +415,7 @@ struct Certificate {
 
 fn find<T>(tbs: &Tbs) -> Result<Option<T>, der::Error>
 where
-    T: const_oid::AssociatedOid + for<'a> Decode<'a, Error = der::Error>,
+    T: AssociatedOid + for<'a> Decode<'a, Error = der::Error>,
 {
     let mut all = tbs.extensions.iter().flatten();
     all.find(|extension| extension.extn_id == T::OID).map(|found| T::from_der(found.extn_value.as_bytes())).transpose()

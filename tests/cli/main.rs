@@ -131,6 +131,7 @@ fn a_setting_that_cannot_be_used_is_named() {
         ("[ra_profiles.default]\nvalidity = \"1s\"\n", "ra_profiles.default.validity"),
         ("[keys]\npassphrase_file = \"/nowhere/at/all\"\n", "/nowhere/at/all"),
         ("[authority]\ncrl_validity = \"30s\"\n", "authority.crl_validity"),
+        ("[authority]\ncrl_validity = 9000000000000\n", "authority.crl_validity"),
         ("[authority]\nroot_validity = \"1s\"\n", "authority.root_validity"),
         ("[authority]\norganization = \"\"\n", "authority.organization"),
         ("[store]\ncache_mib = 99999999999999999\n", "store.cache_mib"),
