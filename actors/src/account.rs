@@ -26,7 +26,7 @@ impl Role for Account {
             bytes: snapshot::encode(self),
             owes: !self.owed().is_empty(),
             terms: vec![terms::key(&self.key.spki_sha256)],
-            unique: vec![terms::account_key(&self.endpoint, &self.key.thumbprint)],
+            unique: vec![terms::account_key(&self.endpoint, self.acme_profile.as_ref(), &self.key.thumbprint)],
             // A closed account stays, so that its key cannot quietly begin anew.
             forget_at: None,
         }
@@ -34,7 +34,7 @@ impl Role for Account {
 
     fn perform(world: Arc<World>, id: Id, _: Self, effect: AccountEffect) -> Performance<Self> {
         match effect {
-            AccountEffect::EndWork => Box::pin(async move {
+            AccountEffect::EndWork | AccountEffect::EndWorkAndRevoke(_) => Box::pin(async move {
                 match end_work(&world, AccountId(id)).await {
                     Ok(()) => Performed::Done(AccountEvent::WorkEnded, Vec::new()),
                     Err(error) => Performed::Again(error.to_string()),
@@ -51,12 +51,10 @@ async fn end_work(world: &World, account: AccountId) -> Result<(), TurnError> {
     loop {
         let page = world.ports.store.list(&term, after, PAGE).await?;
         for object in &page {
-            let outcome = match object.kind {
-                Kind::Order => world.send::<Order>(object.id, OrderEvent::AccountClosed, &[]).await.map(drop),
-                Kind::Authorization => {
-                    world.send::<Authorization>(object.id, AuthorizationEvent::AccountClosed, &[]).await.map(drop)
-                }
-                Kind::Account | Kind::Certificate | Kind::Authority | Kind::Crl => Ok(()),
+            let outcome = if object.kind == Kind::Order {
+                world.send::<Order>(object.id, OrderEvent::AccountClosed, &[]).await.map(drop)
+            } else {
+                world.send::<Authorization>(object.id, AuthorizationEvent::AccountClosed, &[]).await.map(drop)
             };
             match outcome {
                 Ok(()) | Err(TurnError::Absent | TurnError::Rejected(_)) => {}

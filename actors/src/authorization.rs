@@ -89,10 +89,12 @@ async fn validate(
         Ok(account) => account.state,
         Err(error) => return Performed::Again(format!("account {}: {error}", terms.account)),
     };
-    let profiles = world.profiles.now();
-    let Some(profile) = profiles.acme.get(&terms.acme_profile.name) else {
-        return Performed::Again(format!("ACME Profile {} does not exist any more", terms.acme_profile.name));
+    let profile = match world.acme_profile_at(&terms.acme_profile).await {
+        Ok(profile) => profile,
+        Err(error) => return Performed::Again(format!("ACME Profile {}: {error}", terms.acme_profile.name)),
     };
+    let mut network = profile.network.clone();
+    network.allowed.extend(&world.settings.also_allowed);
     let Some((_, validator)) = world.validators.iter().find(|(kind, _)| *kind == challenge.kind) else {
         return Performed::Again(format!("there is no validator for {}", challenge.kind));
     };
@@ -102,7 +104,7 @@ async fn validate(
         identifier: terms.identifier.clone(),
         token: challenge.token.clone(),
         key_authorization: challenge.token.key_authorization(&account.key.thumbprint),
-        network: Arc::new(profile.network.clone()),
+        network: Arc::new(network),
     };
     let full = || Performed::Again("too many validations are waiting".into());
     if validator.try_send(Try { account: terms.account, attempt: request, reply }).is_err() {

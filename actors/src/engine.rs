@@ -11,7 +11,7 @@ use chancery_machine::challenge::ChallengeType;
 use chancery_machine::crl::Crl;
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
 use chancery_machine::order::Order;
-use chancery_machine::profile::Endpoint;
+use chancery_machine::profile::{Endpoint, ProfileName};
 use chancery_machine::time::Timestamp;
 use tracing::{debug, info};
 
@@ -21,7 +21,7 @@ use crate::issuer::Issuer;
 use crate::journal::{Journal, JournalThread};
 use crate::news::informed;
 use crate::ports::{Commit, Kind, ObjectId, Revision, SignError, StoreError};
-use crate::profiles::{Declare, ProfileRegistry, ProfileSet};
+use crate::profiles::{ProfileRegistry, ProfileSet};
 use crate::resident::{Versioned, creation, load};
 use crate::shard::{self, Shard};
 use crate::sweep;
@@ -33,7 +33,7 @@ use crate::world::{Actors, Ports, Routed, Settings, World};
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) world: Arc<World>,
-    registry: Addr<ProfileRegistry>,
+    pub(crate) registry: Addr<ProfileRegistry>,
 }
 
 /// What keeps the engine running.
@@ -47,6 +47,8 @@ pub struct Running {
 pub struct NewAccount {
     /// Where.
     pub endpoint: Endpoint,
+    /// Under `/acme/raProfile/…`: the ACME Profile that is activated.
+    pub acme_profile: Option<ProfileName>,
     /// With which key.
     pub key: AccountKey,
     /// With which contacts.
@@ -67,8 +69,7 @@ impl Engine {
         let (service, loops) = arbiters.split_first().ok_or_else(|| std::io::Error::other("no event loop"))?;
         let service = service.handle();
 
-        let (registry, profiles) = ProfileRegistry::new();
-        let registry = ProfileRegistry::start_in_arbiter(&service, |_| registry);
+        let (published, profiles) = ProfileRegistry::channel();
         let validators = ChallengeType::ALL
             .iter()
             .map(|kind| {
@@ -84,11 +85,15 @@ impl Engine {
             orders: spread(&world, loops)?,
             authorizations: spread(&world, loops)?,
             certificates: spread(&world, loops)?,
+            eab_credentials: spread(&world, loops)?,
             publisher: Publisher::start_in_arbiter(&service, |_| Publisher::new(for_publisher)),
         };
         actors.publisher.do_send(Renew);
         // A fresh lock can be set.
         let _ = world.actors.set(actors);
+        let for_registry = Arc::clone(&world);
+        let registry =
+            ProfileRegistry::start_in_arbiter(&service, |_| ProfileRegistry::new(for_registry, published));
         let for_sweep = Arc::clone(&world);
         service.spawn(async move { sweep::run(for_sweep).await });
         Ok((Self { world, registry }, Running { arbiters, journal: thread }))
@@ -104,15 +109,6 @@ impl Engine {
     #[must_use]
     pub fn profiles(&self) -> Arc<ProfileSet> {
         self.world.profiles.now()
-    }
-
-    /// Makes these the profiles.
-    ///
-    /// # Errors
-    /// [`TurnError::Unavailable`] if the server is stopping.
-    pub async fn declare(&self, profiles: ProfileSet) -> Result<(), TurnError> {
-        let stopping = |_| TurnError::Unavailable("the server is stopping".into());
-        self.registry.send(Declare(profiles)).await.map_err(stopping)
     }
 
     /// An account.
@@ -156,12 +152,17 @@ impl Engine {
         load(&self.world, found.ok_or(LoadError::Absent)?.id).await
     }
 
-    /// The account that this key has at this endpoint.
+    /// The account that this key has at this endpoint, under `/acme/raProfile/…` with this ACME Profile.
     ///
     /// # Errors
     /// [`LoadError::Absent`] if it has none.
-    pub async fn account_of(&self, endpoint: &Endpoint, key: &AccountKey) -> Result<Versioned<Account>, LoadError> {
-        let found = self.world.ports.store.find(&terms::account_key(endpoint, &key.thumbprint)).await?;
+    pub async fn account_of(
+        &self,
+        endpoint: &Endpoint,
+        acme_profile: Option<&ProfileName>,
+        key: &AccountKey,
+    ) -> Result<Versioned<Account>, LoadError> {
+        let found = self.world.ports.store.find(&terms::account_key(endpoint, acme_profile, &key.thumbprint)).await?;
         load(&self.world, found.ok_or(LoadError::Absent)?.id).await
     }
 
@@ -179,6 +180,9 @@ impl Engine {
             terms_agreed: new.terms_agreed.then_some(now),
             created: now,
             state: AccountState::Valid,
+            disabled: None,
+            acme_profile: new.acme_profile,
+            binding: None,
         };
         match self.create(id, account).await {
             Ok(account) => {

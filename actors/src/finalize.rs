@@ -10,7 +10,7 @@ use thiserror::Error;
 use tracing::{error, info};
 
 use crate::engine::Engine;
-use crate::error::TurnError;
+use crate::error::{LoadError, TurnError};
 use crate::ports::{DraftError, DraftRequest, Kind, ObjectId, Revision};
 use crate::profiles::EndpointError;
 use crate::resident::{Versioned, load};
@@ -87,15 +87,15 @@ impl Engine {
 
     async fn intend(&self, order: &Order, csr: Vec<u8>) -> Result<Intent, FinalizeError> {
         let terms = &order.terms;
-        let profiles = self.profiles();
-        let profile = profiles
-            .ra
-            .get(&terms.ra_profile.name)
-            .ok_or_else(|| EndpointError::NoRaProfile(terms.ra_profile.name.clone()))?;
+        let profile = match self.world.ra_profile_at(&terms.ra_profile).await {
+            Ok(profile) => profile,
+            Err(LoadError::Absent) => return Err(EndpointError::NoRaProfile(terms.ra_profile.name.clone()).into()),
+            Err(LoadError::Store(error)) => return Err(TurnError::from(error).into()),
+        };
         let mut serial_entropy = [0; 16];
         self.world.ports.entropy.fill(&mut serial_entropy);
         let request = DraftRequest {
-            profile: profile.clone(),
+            profile,
             csr,
             subjects: terms.subjects.clone(),
             serial_entropy,

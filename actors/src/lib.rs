@@ -4,9 +4,12 @@
 //! the caller, and only then is anything done about it. [`engine::Engine`] is the front; [`ports`] is the back.
 
 mod account;
+pub mod audit;
 mod authorization;
+pub mod catalog;
 mod certificate;
 mod crl;
+mod eab;
 pub mod engine;
 pub mod error;
 pub mod finalize;

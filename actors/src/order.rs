@@ -79,5 +79,6 @@ fn certificate(world: &World, id: OrderId, order: &Order, intent: &Intent, der: 
         issued: world.ports.clock.now(),
         spki_sha256: sha256(&draft.public_key),
         der,
+        profiles: Some((order.terms.acme_profile.clone(), order.terms.ra_profile.clone())),
     })
 }

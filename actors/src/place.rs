@@ -91,6 +91,7 @@ impl Engine {
                 expires,
                 valid_for: pair.acme.authorization_validity,
                 retry: pair.acme.retry.clone(),
+                exemption: None,
             };
             let authorization = Authorization::new(terms, self.challenges(&pair.acme, subject), Some((id, expires)));
             let authorization_id = AuthorizationId(self.world.new_id());
@@ -131,7 +132,7 @@ impl Engine {
     fn accept(&self, pair: &Pair, mut subjects: Vec<Subject>) -> Result<Vec<Subject>, PlaceError> {
         subjects.sort();
         subjects.dedup();
-        let most = usize::try_from(pair.acme.identifiers_per_order).unwrap_or(usize::MAX);
+        let most = usize::try_from(pair.acme.limits.identifiers_per_order).unwrap_or(usize::MAX);
         if subjects.is_empty() {
             return Err(PlaceError::Empty);
         }
@@ -155,8 +156,8 @@ fn offered(
 }
 
 fn refusal(pair: &Pair, subject: &Subject) -> Option<String> {
-    if subject.wildcard && !pair.ra.wildcards {
-        Some("wildcards are not issued here".into())
+    if let Err(refused) = pair.ra.identifiers.check(subject) {
+        Some(refused.to_string())
     } else if offered(&pair.acme, subject).next().is_none() {
         Some("no challenge that is offered here can prove control of it; a wildcard needs dns-01".into())
     } else {
@@ -173,11 +174,11 @@ fn accept_validity(
     now: Timestamp,
 ) -> Result<(), PlaceError> {
     let refuse = |why: String| Err(PlaceError::Validity(why));
-    let earliest = now.minus(pair.ra.backdate.into()).max(authority_begins);
+    let earliest = now.minus(pair.ra.validity.backdate.into()).max(authority_begins);
     if not_before.is_some_and(|not_before| not_before < earliest) {
         return refuse(format!(
             "notBefore may lie at most {} s in the past, and not before the authority's own life",
-            pair.ra.backdate.0
+            pair.ra.validity.backdate.0
         ));
     }
     if not_after.is_some_and(|not_after| not_after > authority_ends) {
@@ -190,7 +191,7 @@ fn accept_validity(
         return refuse("notBefore lies past the end of the authority's own life".into());
     }
     let begin = not_before.unwrap_or(earliest);
-    let longest = pair.ra.validity;
+    let longest = pair.ra.validity.longest;
     match not_after {
         Some(not_after) if not_after <= begin => refuse("notAfter must be later than notBefore".into()),
         // Both ends count (RFC 5280 section 4.1.2.5).

@@ -43,12 +43,47 @@ pub enum Kind {
     Certificate = 4,
     Authority = 5,
     Crl = 6,
+    AcmeProfile = 7,
+    RaProfile = 8,
+    /// What an ACME Profile was before its last change, for orders that were placed under it.
+    AcmeProfileRevision = 9,
+    /// The same of an RA Profile.
+    RaProfileRevision = 10,
+    EabCredential = 11,
+    /// What lets an operator in.
+    Token = 12,
+    AuditEntry = 13,
+    /// The end of the audit log: one object.
+    AuditHead = 14,
+    /// What a create was answered with, so that it can be repeated.
+    Idempotency = 15,
+    /// When an account was seen last.
+    Sighting = 16,
+    /// The key under which other secrets are sealed: one object.
+    Vault = 17,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: &'static [Self] =
-        &[Self::Account, Self::Order, Self::Authorization, Self::Certificate, Self::Authority, Self::Crl];
+    pub const ALL: &'static [Self] = &[
+        Self::Account,
+        Self::Order,
+        Self::Authorization,
+        Self::Certificate,
+        Self::Authority,
+        Self::Crl,
+        Self::AcmeProfile,
+        Self::RaProfile,
+        Self::AcmeProfileRevision,
+        Self::RaProfileRevision,
+        Self::EabCredential,
+        Self::Token,
+        Self::AuditEntry,
+        Self::AuditHead,
+        Self::Idempotency,
+        Self::Sighting,
+        Self::Vault,
+    ];
 
     /// The kind with this number.
     #[must_use]
@@ -194,6 +229,47 @@ pub enum CommitError {
     Store(#[from] StoreError),
 }
 
+/// Through what a walk goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// Every object of a kind, by id.
+    Kind(Kind),
+    /// The objects under the terms from `low` to `high`, both counted, by term and then by object. Only terms as long as
+    /// `low` are among them, and `high` has to be as long: else there is nothing.
+    Terms {
+        /// The first term.
+        low: Term,
+        /// The last term.
+        high: Term,
+    },
+}
+
+impl Range {
+    /// The objects under one term.
+    #[must_use]
+    pub fn of(term: Term) -> Self {
+        Self::Terms { low: term.clone(), high: term }
+    }
+}
+
+/// Which way a walk goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the least to the greatest.
+    Ascending,
+    /// From the greatest to the least.
+    Descending,
+}
+
+/// A place on a walk.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// The term under which it was found; empty on a walk through a kind.
+    pub term: Vec<u8>,
+    /// The object.
+    pub object: ObjectId,
+}
+
 /// Keeps objects, and finds them again.
 ///
 /// Every method may be called from any thread at any time. What a commit has answered `Ok` for survives a crash of the
@@ -215,6 +291,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// The objects of this kind, sorted by id, those after `after`, at most `limit`.
     async fn scan(&self, kind: Kind, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError>;
+
+    /// The next objects of a walk, those past `after` in its direction, at most `limit`. `after` need not exist any more,
+    /// nor lie within the range.
+    async fn walk(
+        &self,
+        range: &Range,
+        direction: Direction,
+        after: Option<&Found>,
+        limit: usize,
+    ) -> Result<Vec<Found>, StoreError>;
 
     /// The objects that owe effects, sorted, those after `after`, at most `limit`.
     async fn owing(&self, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError>;

@@ -1,13 +1,24 @@
-//! The profile registry: the one writer of what every request reads.
+//! The profile registry: what every request reads, as the store has it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
-use chancery_machine::profile::{AcmeProfile, Endpoint, ProfileName, ProfileRevision, RaProfile};
+use chancery_machine::profile::{AcmeProfile, Endpoint, ProfileName, RaProfile};
 use thiserror::Error;
-use tokio::sync::watch;
-use tracing::info;
+use tokio::sync::{oneshot, watch};
+use tracing::{info, warn};
+
+use crate::audit;
+use crate::catalog::{Catalog, Kept};
+use crate::engine::Engine;
+use crate::error::TurnError;
+use crate::ports::{Revision, StoreError};
+use crate::world::World;
+
+/// How often it is looked whether another node has changed a profile.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Every profile, as it is at a moment. Readers keep what they took; nothing in it changes under them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,9 +44,23 @@ pub enum EndpointError {
     /// No profile has this name.
     #[error("there is no ACME Profile {0}")]
     NoAcmeProfile(ProfileName),
-    /// The ACME Profile's RA Profile does not exist.
-    #[error("ACME Profile {acme} names the RA Profile {ra}, which does not exist")]
-    NoDefaultRaProfile {
+    /// An operator has disabled it.
+    #[error("ACME Profile {0} is disabled")]
+    AcmeProfileDisabled(ProfileName),
+    /// The ACME Profile has no default RA Profile.
+    #[error("ACME Profile {0} has no default RA Profile, so it serves only below /acme/raProfile/")]
+    NoDefault(ProfileName),
+    /// The ACME Profile's default RA Profile does not exist.
+    #[error("the default RA Profile of ACME Profile {acme}, {ra}, does not exist")]
+    DefaultMissing {
+        /// The ACME Profile.
+        acme: ProfileName,
+        /// What it names.
+        ra: ProfileName,
+    },
+    /// The ACME Profile's default RA Profile is disabled.
+    #[error("the default RA Profile of ACME Profile {acme}, {ra}, is disabled")]
+    DefaultDisabled {
         /// The ACME Profile.
         acme: ProfileName,
         /// What it names.
@@ -44,29 +69,83 @@ pub enum EndpointError {
     /// No profile has this name.
     #[error("there is no RA Profile {0}")]
     NoRaProfile(ProfileName),
+    /// An operator has disabled it.
+    #[error("RA Profile {0} is disabled")]
+    RaProfileDisabled(ProfileName),
     /// The RA Profile has no ACME Profile.
     #[error("no ACME Profile is activated on RA Profile {0}")]
     NotActivated(ProfileName),
+    /// The activated ACME Profile does not exist.
+    #[error("the ACME Profile that is activated on RA Profile {ra}, {acme}, does not exist")]
+    ActivatedMissing {
+        /// The RA Profile.
+        ra: ProfileName,
+        /// What is activated on it.
+        acme: ProfileName,
+    },
+    /// The activated ACME Profile is disabled.
+    #[error("the ACME Profile that is activated on RA Profile {ra}, {acme}, is disabled")]
+    ActivatedDisabled {
+        /// The RA Profile.
+        ra: ProfileName,
+        /// What is activated on it.
+        acme: ProfileName,
+    },
 }
 
 impl ProfileSet {
-    /// The profiles of an endpoint.
+    /// The profiles of an endpoint: `/acme/{acmeProfile}/…` needs that ACME Profile and its default RA Profile,
+    /// `/acme/raProfile/{raProfile}/…` that RA Profile and the ACME Profile that is activated on it, all enabled.
     ///
     /// # Errors
     /// [`EndpointError`] says what is missing.
     pub fn resolve(&self, endpoint: &Endpoint) -> Result<Pair, EndpointError> {
         match endpoint {
-            Endpoint::AcmeProfile(name) => {
-                let acme = self.acme.get(name).ok_or_else(|| EndpointError::NoAcmeProfile(name.clone()))?;
-                let ra = self.ra.get(&acme.ra_profile).ok_or_else(|| EndpointError::NoDefaultRaProfile {
-                    acme: name.clone(),
-                    ra: acme.ra_profile.clone(),
-                })?;
-                Ok(Pair { acme: Arc::clone(acme), ra: Arc::clone(ra) })
-            }
-            Endpoint::RaProfile(name) if self.ra.contains_key(name) => Err(EndpointError::NotActivated(name.clone())),
-            Endpoint::RaProfile(name) => Err(EndpointError::NoRaProfile(name.clone())),
+            Endpoint::AcmeProfile(name) => self.by_acme_profile(name),
+            Endpoint::RaProfile(name) => self.by_ra_profile(name),
         }
+    }
+
+    fn by_acme_profile(&self, name: &ProfileName) -> Result<Pair, EndpointError> {
+        let acme = self.acme.get(name).ok_or_else(|| EndpointError::NoAcmeProfile(name.clone()))?;
+        if !acme.enabled {
+            return Err(EndpointError::AcmeProfileDisabled(name.clone()));
+        }
+        let default = acme.default_ra_profile.clone().ok_or_else(|| EndpointError::NoDefault(name.clone()))?;
+        match self.ra.get(&default) {
+            Some(ra) if ra.enabled => Ok(Pair { acme: Arc::clone(acme), ra: Arc::clone(ra) }),
+            Some(_) => Err(EndpointError::DefaultDisabled { acme: name.clone(), ra: default }),
+            None => Err(EndpointError::DefaultMissing { acme: name.clone(), ra: default }),
+        }
+    }
+
+    fn by_ra_profile(&self, name: &ProfileName) -> Result<Pair, EndpointError> {
+        let ra = self.ra.get(name).ok_or_else(|| EndpointError::NoRaProfile(name.clone()))?;
+        if !ra.enabled {
+            return Err(EndpointError::RaProfileDisabled(name.clone()));
+        }
+        let activated = ra.acme_profile.clone().ok_or_else(|| EndpointError::NotActivated(name.clone()))?;
+        match self.acme.get(&activated) {
+            Some(acme) if acme.enabled => Ok(Pair { acme: Arc::clone(acme), ra: Arc::clone(ra) }),
+            Some(_) => Err(EndpointError::ActivatedDisabled { ra: name.clone(), acme: activated }),
+            None => Err(EndpointError::ActivatedMissing { ra: name.clone(), acme: activated }),
+        }
+    }
+}
+
+impl Engine {
+    /// Reads the profiles anew from the store, and answers once every request sees them.
+    ///
+    /// # Errors
+    /// [`TurnError::Unavailable`] if the store fails or the server is stopping.
+    pub async fn refresh_profiles(&self) -> Result<(), TurnError> {
+        let (done, outcome) = oneshot::channel();
+        let stopping = || TurnError::Unavailable("the server is stopping".into());
+        self.registry.try_send(Refresh { done: Some(done) }).map_err(|error| match error {
+            SendError::Full(_) => TurnError::Busy,
+            SendError::Closed(_) => stopping(),
+        })?;
+        Ok(outcome.await.map_err(|_| stopping())??)
     }
 }
 
@@ -82,51 +161,92 @@ impl Profiles {
     }
 }
 
-/// The actor that holds the profiles.
-pub struct ProfileRegistry {
+/// The actor that reads the profiles from the store, when they were changed here and, by looking, when they were changed
+/// elsewhere.
+pub(crate) struct ProfileRegistry {
+    world: Arc<World>,
     published: watch::Sender<Arc<ProfileSet>>,
+    /// The end of the audit log when they were read: nobody changes a profile without moving it on.
+    read_at: Option<Revision>,
 }
 
 impl ProfileRegistry {
-    /// A registry without profiles, and how to read it.
-    #[must_use]
-    pub fn new() -> (Self, Profiles) {
+    pub(crate) fn new(world: Arc<World>, published: watch::Sender<Arc<ProfileSet>>) -> Self {
+        Self { world, published, read_at: None }
+    }
+
+    /// Where it publishes, and how that is read.
+    pub(crate) fn channel() -> (watch::Sender<Arc<ProfileSet>>, Profiles) {
         let (published, reader) = watch::channel(Arc::default());
-        (Self { published }, Profiles(reader))
+        (published, Profiles(reader))
     }
 }
 
 impl Actor for ProfileRegistry {
     type Context = Context<Self>;
-}
 
-/// Makes these the profiles. One that differs from what stood under its name takes the next revision.
-pub struct Declare(pub ProfileSet);
-
-impl Message for Declare {
-    type Result = ();
-}
-
-impl Handler<Declare> for ProfileRegistry {
-    type Result = ();
-
-    fn handle(&mut self, Declare(mut declared): Declare, _: &mut Self::Context) {
-        let before = Arc::clone(&self.published.borrow());
-        for (name, profile) in &mut declared.acme {
-            let revision = before.acme.get(name).map_or(ProfileRevision(1), |old| {
-                let same = AcmeProfile { revision: old.revision, ..(**profile).clone() } == **old;
-                if same { old.revision } else { ProfileRevision(old.revision.0 + 1) }
-            });
-            Arc::make_mut(profile).revision = revision;
-        }
-        for (name, profile) in &mut declared.ra {
-            let revision = before.ra.get(name).map_or(ProfileRevision(1), |old| {
-                let same = RaProfile { revision: old.revision, ..(**profile).clone() } == **old;
-                if same { old.revision } else { ProfileRevision(old.revision.0 + 1) }
-            });
-            Arc::make_mut(profile).revision = revision;
-        }
-        info!(acme_profiles = declared.acme.len(), ra_profiles = declared.ra.len(), "profiles declared");
-        self.published.send_replace(Arc::new(declared));
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(1024);
+        ctx.run_interval(LOOK, |_, ctx| ctx.notify(Refresh { done: None }));
     }
+}
+
+/// Reads the profiles, if anything may have changed, and says when they are there.
+pub(crate) struct Refresh {
+    done: Option<oneshot::Sender<Result<(), StoreError>>>,
+}
+
+impl Message for Refresh {
+    type Result = ();
+}
+
+impl Handler<Refresh> for ProfileRegistry {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, Refresh { done }: Refresh, _: &mut Self::Context) -> Self::Result {
+        let (world, read_at) = (Arc::clone(&self.world), self.read_at);
+        let reading = async move { read(&world, read_at).await };
+        AtomicResponse::new(Box::pin(reading.into_actor(self).map(|read, actor, _| {
+            let outcome = match read {
+                Ok(None) => Ok(()),
+                Ok(Some((set, read_at))) => {
+                    actor.read_at = Some(read_at);
+                    actor.publish(set);
+                    Ok(())
+                }
+                Err(error) => {
+                    warn!(%error, "the profiles could not be read; those of before go on to count");
+                    Err(error)
+                }
+            };
+            if let Some(done) = done {
+                let _ = done.send(outcome);
+            }
+        })))
+    }
+}
+
+impl ProfileRegistry {
+    fn publish(&self, set: ProfileSet) {
+        let changed = **self.published.borrow() != set;
+        if changed {
+            info!(acme_profiles = set.acme.len(), ra_profiles = set.ra.len(), "profiles read");
+            self.published.send_replace(Arc::new(set));
+        }
+    }
+}
+
+async fn read(world: &World, read_at: Option<Revision>) -> Result<Option<(ProfileSet, Revision)>, StoreError> {
+    // Read before the profiles: what changes meanwhile is read once more.
+    let now = audit::head(world).await?.revision;
+    if read_at == Some(now) {
+        return Ok(None);
+    }
+    let Catalog { acme, ra } = Catalog::read(&*world.ports.store).await?;
+    let set = ProfileSet { acme: current(acme), ra: current(ra) };
+    Ok(Some((set, now)))
+}
+
+fn current<P>(kept: BTreeMap<ProfileName, Kept<P>>) -> BTreeMap<ProfileName, Arc<P>> {
+    kept.into_iter().map(|(name, kept)| (name, kept.state)).collect()
 }

@@ -78,6 +78,13 @@ pub struct Versioned<M> {
     pub state: M,
 }
 
+impl<M> Versioned<M> {
+    /// As a commit expects it that changes it.
+    pub(crate) fn write(&self, kind: Kind, body: Option<Body>) -> Write {
+        Write { object: ObjectId { kind, id: self.id }, expected: self.revision, body }
+    }
+}
+
 impl Versioned<Account> {
     /// The account and its revision, as a commit guards it that must not land once the account has changed.
     #[must_use]
@@ -100,11 +107,15 @@ pub(crate) async fn load<M: Role>(world: &World, id: Id) -> Result<Versioned<M>,
     Ok(Versioned { id, revision: stored.revision, state })
 }
 
+/// What else a step commits, given the state before and the state after it.
+pub(crate) type Companions<M> = Box<dyn FnOnce(&M, &M) -> Vec<Write> + Send>;
+
 /// One event for one object.
 pub(crate) struct Turn<M: Role> {
     pub(crate) event: M::Event,
     /// Other objects that must be unchanged.
     pub(crate) guards: Vec<(ObjectId, Revision)>,
+    pub(crate) companions: Companions<M>,
     pub(crate) reply: oneshot::Sender<Result<Versioned<M>, TurnError>>,
 }
 
@@ -214,7 +225,7 @@ impl<M: Role> Resident<M> {
         &mut self,
         event: M::Event,
         guards: Vec<(ObjectId, Revision)>,
-        companions: Vec<Write>,
+        companions: Companions<M>,
         reply: Option<oneshot::Sender<Result<Versioned<M>, TurnError>>>,
     ) -> ResponseActFuture<Self, ()> {
         let answer = move |outcome: Result<Versioned<M>, TurnError>| {
@@ -243,7 +254,7 @@ impl<M: Role> Resident<M> {
             Err(refusal) => return self.refuse(revision, refusal, answer),
         };
         let mut writes = vec![Write { object, expected: revision, body: Some(step.next.body(&self.world)) }];
-        writes.extend(companions);
+        writes.extend(companions(&current.state, &step.next));
         let world = Arc::clone(&self.world);
         let commit = async move { world.journal.commit(Commit { guards, writes }).await };
         let next = step.next;
@@ -387,9 +398,9 @@ impl<M: Role> Actor for Resident<M> {
 impl<M: Role> Handler<Turn<M>> for Resident<M> {
     type Result = AtomicResponse<Self, ()>;
 
-    fn handle(&mut self, Turn { event, guards, reply }: Turn<M>, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Turn { event, guards, companions, reply }: Turn<M>, _: &mut Self::Context) -> Self::Result {
         self.received += 1;
-        AtomicResponse::new(self.turn(event, guards, Vec::new(), Some(reply)))
+        AtomicResponse::new(self.turn(event, guards, companions, Some(reply)))
     }
 }
 
@@ -413,7 +424,7 @@ impl<M: Role> Handler<Outcome<M>> for Resident<M> {
     fn handle(&mut self, Outcome { effect, performed }: Outcome<M>, ctx: &mut Self::Context) -> Self::Result {
         match performed {
             Performed::Done(event, companions) => {
-                let turn = self.turn(event, Vec::new(), companions, None);
+                let turn = self.turn(event, Vec::new(), Box::new(move |_, _| companions), None);
                 // Owed all the same: the outcome did not settle it, so it is tried again later, not at once for ever.
                 AtomicResponse::new(Box::pin(turn.map(move |(), actor: &mut Self, ctx: &mut Context<Self>| {
                     if actor.current.as_ref().is_some_and(|current| current.state.owed().contains(&effect)) {

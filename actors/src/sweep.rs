@@ -64,7 +64,19 @@ async fn wake_all(world: &World) -> Result<usize, TurnError> {
                 Kind::Authorization => world.wake::<Authorization>(object.id).await?,
                 Kind::Certificate => world.wake::<Certificate>(object.id).await?,
                 // Records, not machines: they owe nothing.
-                Kind::Authority | Kind::Crl => {}
+                Kind::Authority
+                | Kind::Crl
+                | Kind::AcmeProfile
+                | Kind::RaProfile
+                | Kind::AcmeProfileRevision
+                | Kind::RaProfileRevision
+                | Kind::EabCredential
+                | Kind::Token
+                | Kind::AuditEntry
+                | Kind::AuditHead
+                | Kind::Idempotency
+                | Kind::Sighting
+                | Kind::Vault => {}
             }
         }
         woken += page.len();

@@ -2,7 +2,8 @@
 
 use chancery_machine::id::{AccountId, AuthorityId};
 use chancery_machine::identifier::Subject;
-use chancery_machine::profile::Endpoint;
+use chancery_machine::profile::{Endpoint, ProfileName, ProfileRevision};
+use chancery_machine::time::Timestamp;
 
 use sha2::{Digest, Sha256};
 
@@ -17,9 +18,14 @@ fn term(parts: &[&[u8]]) -> Term {
     Term(parts.concat())
 }
 
-/// Unique: the account with this key at this endpoint (RFC 8555 section 7.3.1).
-pub(crate) fn account_key(endpoint: &Endpoint, thumbprint: &[u8; 32]) -> Term {
-    term(&[b"account-key/", thumbprint, endpoint.to_string().as_bytes()])
+/// Unique: the account with this key at this endpoint (RFC 8555 section 7.3.1), and under `/acme/raProfile/…` with this
+/// ACME Profile: a digest, since two names are longer than a term may be.
+pub(crate) fn account_key(endpoint: &Endpoint, activated: Option<&ProfileName>, thumbprint: &[u8; 32]) -> Term {
+    let place = activated.map_or(endpoint.to_string(), |acme_profile| format!("{endpoint}/{acme_profile}"));
+    if place.len() <= 84 {
+        return term(&[b"account-key/", thumbprint, place.as_bytes()]);
+    }
+    term(&[b"account-key/", thumbprint, &sha256(place.as_bytes())])
 }
 
 /// Accounts with this key anywhere (RFC 8555 section 11.1).
@@ -56,4 +62,39 @@ pub(crate) fn revoked(authority: AuthorityId) -> Term {
 /// Unique: the certificate of exactly these bytes, by which a request to revoke it finds it without parsing it.
 pub(crate) fn certificate(der: &[u8]) -> Term {
     term(&[b"certificate/", &sha256(der)])
+}
+
+/// Unique: the ACME Profile of this name.
+pub(crate) fn acme_profile(name: &ProfileName) -> Term {
+    term(&[b"acme-profile/", name.as_str().as_bytes()])
+}
+
+/// Unique: the RA Profile of this name.
+pub(crate) fn ra_profile(name: &ProfileName) -> Term {
+    term(&[b"ra-profile/", name.as_str().as_bytes()])
+}
+
+/// Unique: what a profile was at this revision.
+pub(crate) fn past(profile: &Term, revision: ProfileRevision) -> Term {
+    term(&[&profile.0, b"@", &revision.0.to_be_bytes()])
+}
+
+/// Everything that a profile was.
+pub(crate) fn past_of(profile: &Term) -> Term {
+    term(&[b"past/", &profile.0])
+}
+
+/// Entries of the audit log about this object. A digest, since identifiers may be longer than terms.
+pub(crate) fn audit_object(object: &str) -> Term {
+    term(&[b"audit-object/", &sha256(object.as_bytes())])
+}
+
+/// Entries of the audit log by this operator.
+pub(crate) fn audit_who(who: &str) -> Term {
+    term(&[b"audit-who/", &sha256(who.as_bytes())])
+}
+
+/// Entries of the audit log of this moment: all have the same length, so they are walked through in order.
+pub(crate) fn audit_at(at: Timestamp) -> Term {
+    term(&[b"audit-at/", &at.millis().to_be_bytes()])
 }

@@ -8,7 +8,9 @@ use chancery_machine::account::Account;
 use chancery_machine::authorization::Authorization;
 use chancery_machine::certificate::Certificate;
 use chancery_machine::challenge::ChallengeType;
+use chancery_machine::eab::EabCredential;
 use chancery_machine::id::{ID_ENTROPY, Id};
+use chancery_machine::network::Network;
 use chancery_machine::order::Order;
 use tokio::sync::oneshot;
 
@@ -18,7 +20,7 @@ use crate::issuer::Issuer;
 use crate::journal::Journal;
 use crate::ports::{Clock, Entropy, Issue, ObjectId, Revision, Store, Validate};
 use crate::profiles::Profiles;
-use crate::resident::{Role, Turn, Versioned, Watch};
+use crate::resident::{Companions, Role, Turn, Versioned, Watch};
 use crate::shard::{Deliver, Shard};
 use crate::validator::Validator;
 
@@ -54,6 +56,8 @@ pub struct Settings {
     pub look: Duration,
     /// How long an object is left alone that failed again and again.
     pub quarantine: Duration,
+    /// Special networks that validation may contact whatever the profile says: loopback, while only this machine can ask.
+    pub also_allowed: Vec<Network>,
 }
 
 impl Default for Settings {
@@ -67,6 +71,7 @@ impl Default for Settings {
             idle: Duration::from_secs(20),
             look: Duration::from_secs(60),
             quarantine: Duration::from_secs(300),
+            also_allowed: Vec::new(),
         }
     }
 }
@@ -89,6 +94,7 @@ pub(crate) struct Actors {
     pub(crate) orders: Vec<Addr<Shard<Order>>>,
     pub(crate) authorizations: Vec<Addr<Shard<Authorization>>>,
     pub(crate) certificates: Vec<Addr<Shard<Certificate>>>,
+    pub(crate) eab_credentials: Vec<Addr<Shard<EabCredential>>>,
     pub(crate) publisher: Addr<Publisher>,
 }
 
@@ -107,7 +113,13 @@ macro_rules! routed {
     )*};
 }
 
-routed!(Account => accounts, Order => orders, Authorization => authorizations, Certificate => certificates);
+routed!(
+    Account => accounts,
+    Order => orders,
+    Authorization => authorizations,
+    Certificate => certificates,
+    EabCredential => eab_credentials
+);
 
 /// How often an event is sent again that met a conflict; nothing was done each time.
 const ATTEMPTS: usize = 4;
@@ -148,9 +160,20 @@ impl World {
         event: M::Event,
         guards: &[(ObjectId, Revision)],
     ) -> Result<Versioned<M>, TurnError> {
+        self.send_with(id, event, guards, || Box::new(|_, _| Vec::new())).await
+    }
+
+    /// The same; the step is committed with what `companions` adds to it, or not at all.
+    pub(crate) async fn send_with<M: Routed>(
+        &self,
+        id: Id,
+        event: M::Event,
+        guards: &[(ObjectId, Revision)],
+        companions: impl Fn() -> Companions<M>,
+    ) -> Result<Versioned<M>, TurnError> {
         for _ in 0..ATTEMPTS {
             let (reply, answer) = oneshot::channel();
-            let turn = Turn { event: event.clone(), guards: guards.to_vec(), reply };
+            let turn = Turn { event: event.clone(), guards: guards.to_vec(), companions: companions(), reply };
             self.deliver(id, Deliver::Turn(id, turn))?;
             match answer.await {
                 Ok(Err(TurnError::Conflict)) => {}

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chancery_actors::ports::{
-    Body, Commit, CommitError, Kind, ObjectId, Revision, Store, StoreError, Stored, Term, Write,
+    Body, Commit, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, StoreError, Stored, Term, Write,
 };
 use chancery_machine::id::Id;
 use chancery_machine::time::Timestamp;
@@ -106,6 +106,39 @@ impl Store for MemoryStore {
         Ok(found.map(|(&object, _)| object).take(limit).collect())
     }
 
+    async fn walk(
+        &self,
+        range: &Range,
+        direction: Direction,
+        after: Option<&Found>,
+        limit: usize,
+    ) -> Result<Vec<Found>, StoreError> {
+        let past = |found: &Found| match (after, direction) {
+            (None, _) => true,
+            (Some(after), Direction::Ascending) => found > after,
+            (Some(after), Direction::Descending) => found < after,
+        };
+        let objects = self.read()?;
+        let (last, every): (_, Box<dyn DoubleEndedIterator<Item = Found> + Send>) = match range {
+            Range::Kind(kind) => {
+                let places = (ObjectId { kind: *kind, ..FIRST })..=(ObjectId { kind: *kind, id: LAST });
+                let found = |(&object, _): (&ObjectId, _)| Found { term: Vec::new(), object };
+                (usize::MAX, Box::new(objects.rows.range(places).map(found)))
+            }
+            Range::Terms { low, high } if low.0.len() == high.0.len() && low <= high => {
+                let places = (low.clone(), FIRST)..=(high.clone(), ObjectId { kind: Kind::Vault, id: LAST });
+                let found = |(term, object): &(Term, ObjectId)| Found { term: term.0.clone(), object: *object };
+                (low.0.len(), Box::new(objects.terms.range(places).map(found)))
+            }
+            Range::Terms { .. } => return Ok(Vec::new()),
+        };
+        let ours = |found: &Found| (last == usize::MAX || found.term.len() == last) && past(found);
+        Ok(match direction {
+            Direction::Ascending => every.filter(ours).take(limit).collect(),
+            Direction::Descending => every.rev().filter(ours).take(limit).collect(),
+        })
+    }
+
     async fn owing(&self, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         Ok(self.read()?.owing.range((start, Bound::Unbounded)).copied().take(limit).collect())
@@ -120,6 +153,9 @@ impl Store for MemoryStore {
 
 /// Sorts before every other object, or is it.
 const FIRST: ObjectId = ObjectId { kind: Kind::Account, id: Id::from_bytes([0; 16]) };
+
+/// Sorts after every other id, or is it.
+const LAST: Id = Id::from_bytes([u8::MAX; 16]);
 
 #[derive(Debug, Default)]
 struct Faults {

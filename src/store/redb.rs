@@ -25,13 +25,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use async_trait::async_trait;
-use chancery_actors::ports::{Commit, CommitError, Kind, ObjectId, Revision, Store, StoreError, Stored, Term};
+use chancery_actors::ports::{
+    Commit, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, StoreError, Stored, Term,
+};
 use chancery_machine::time::Timestamp;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableHandle};
 use thiserror::Error;
 
-use self::row::{OBJECT_LENGTH, forget_end, object_of, term_prefix};
+use self::row::{OBJECT_LENGTH, forget_end, found_of, object_of, term_prefix};
 use self::tables::{FORGET, META, OBJECTS, OWING, Outcome, TERMS, Tables, UNIQUE, decoded, holder_of};
 
 /// How much of the file is kept in memory unless a setting says otherwise: 64 MiB.
@@ -232,6 +234,37 @@ impl Store for RedbStore {
         })
     }
 
+    async fn walk(
+        &self,
+        range: &Range,
+        direction: Direction,
+        after: Option<&Found>,
+        limit: usize,
+    ) -> Result<Vec<Found>, StoreError> {
+        let (low, high) = match range {
+            Range::Kind(kind) => (vec![*kind as u8], [&[*kind as u8], [u8::MAX; OBJECT_LENGTH - 1].as_slice()].concat()),
+            Range::Terms { low, high } if low.0.len() == high.0.len() && low <= high => {
+                let (Some(first), Some(last)) = (term_prefix(&low.0), term_prefix(&high.0)) else {
+                    return Ok(Vec::new());
+                };
+                (first, [last.as_slice(), &[u8::MAX; OBJECT_LENGTH]].concat())
+            }
+            Range::Terms { .. } => return Ok(Vec::new()),
+        };
+        let key = |found: &Found| match range {
+            Range::Kind(_) => Some(found.object.bytes().to_vec()),
+            Range::Terms { .. } => term_prefix(&found.term).map(|prefix| [prefix.as_slice(), &found.object.bytes()].concat()),
+        };
+        let after = after.and_then(key);
+        self.read(|snapshot| {
+            let table = match range {
+                Range::Kind(_) => table(snapshot, OBJECTS)?,
+                Range::Terms { .. } => table(snapshot, TERMS)?,
+            };
+            stretch(&table, &low, &high, direction, after.as_deref(), limit)
+        })
+    }
+
     async fn owing(&self, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
         self.read(|snapshot| page(&table(snapshot, OWING)?, &[], after, limit))
     }
@@ -323,6 +356,39 @@ fn kind_page(objects: &Rows, kind: Kind, after: Option<ObjectId>, limit: usize) 
     match after {
         Some(after) => keys(objects, Bound::Excluded(&after.bytes()), &end, limit),
         None => keys(objects, Bound::Included(&[kind as u8]), &end, limit),
+    }
+}
+
+/// The places between two keys, both counted, past `after` in that direction.
+fn stretch(
+    table: &Rows,
+    low: &[u8],
+    high: &[u8],
+    direction: Direction,
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<Found>, StoreError> {
+    let (mut start, mut end) = (Bound::Included(low), Bound::Included(high));
+    match (direction, after) {
+        (_, None) => {}
+        (Direction::Ascending, Some(after)) if after >= low => start = Bound::Excluded(after),
+        (Direction::Descending, Some(after)) if after <= high => end = Bound::Excluded(after),
+        // All of it is past that.
+        (Direction::Ascending | Direction::Descending, Some(_)) => {}
+    }
+    if let (Bound::Excluded(first) | Bound::Included(first), Bound::Excluded(last) | Bound::Included(last)) = (start, end)
+        && first > last
+    {
+        return Ok(Vec::new());
+    }
+    let range = table.range::<&[u8]>((start, end)).map_err(store_error)?;
+    let found = |entry: Result<(redb::AccessGuard<'_, _>, _), _>| {
+        let (key, _) = entry.map_err(store_error)?;
+        found_of(key.value()).ok_or_else(|| StoreError::Corrupt("an index leads to no object".to_owned()))
+    };
+    match direction {
+        Direction::Ascending => range.take(limit).map(found).collect(),
+        Direction::Descending => range.rev().take(limit).map(found).collect(),
     }
 }
 

@@ -15,8 +15,10 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::certificate::RevocationReason;
+use crate::id::EabId;
 use crate::machine::{Machine, Step};
-use crate::profile::Endpoint;
+use crate::profile::{Endpoint, ProfileName};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 
@@ -41,6 +43,26 @@ pub struct Account {
     /// Where it stands.
     #[n(5)]
     pub state: AccountState,
+    /// Since when an operator lets it do nothing.
+    #[n(6)]
+    pub disabled: Option<Timestamp>,
+    /// Under `/acme/raProfile/…`: the ACME Profile that was activated when it registered. It counts with no other.
+    #[n(7)]
+    pub acme_profile: Option<ProfileName>,
+    /// The external account that it is bound to (RFC 8555 section 7.3.4).
+    #[n(8)]
+    pub binding: Option<AccountBinding>,
+}
+
+/// How an account is bound to an external one (RFC 8555 section 7.3.4).
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AccountBinding {
+    /// The credential that was used.
+    #[n(0)]
+    pub credential: EabId,
+    /// The `externalAccountBinding` as the client sent it, JSON, verified.
+    #[n(1)]
+    pub object: String,
 }
 
 /// The public key of an account, in the forms in which it is looked for.
@@ -79,9 +101,12 @@ pub enum AccountState {
         /// When.
         #[n(0)]
         at: Timestamp,
-        /// Whether its open orders and authorizations were ended.
+        /// Whether its open orders and authorizations were ended, and its certificates revoked if that was asked for.
         #[n(1)]
         settled: bool,
+        /// Whether the certificates that it was issued are revoked too, and why.
+        #[n(2)]
+        certificates: Option<RevocationReason>,
     },
 }
 
@@ -95,7 +120,16 @@ pub enum AccountEvent {
     /// The client closed the account (RFC 8555 section 7.3.6).
     Deactivated,
     /// The server closed the account.
-    Revoked,
+    Revoked {
+        /// Whether the certificates that it was issued are revoked too, and why.
+        certificates: Option<RevocationReason>,
+    },
+    /// An operator lets it do nothing for now.
+    Disabled,
+    /// An operator lets it go on.
+    Enabled,
+    /// Its holder agreed to the terms of service as they are now.
+    TermsAgreed,
     /// Every open order and authorization was ended.
     WorkEnded,
 }
@@ -105,6 +139,8 @@ pub enum AccountEvent {
 pub enum AccountEffect {
     /// End every open order and authorization, and come back with [`AccountEvent::WorkEnded`].
     EndWork,
+    /// The same, and revoke every certificate that it was issued.
+    EndWorkAndRevoke(RevocationReason),
 }
 
 /// The `status` of an account on the wire.
@@ -145,14 +181,31 @@ impl Account {
 
     fn apply_valid(&self, event: AccountEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
         match event {
+            AccountEvent::ContactsUpdated(_) | AccountEvent::KeyChanged(_) | AccountEvent::Deactivated
+                if self.disabled.is_some() =>
+            {
+                Err(Rejection::AccountDisabled)
+            }
             AccountEvent::ContactsUpdated(contacts) if contacts == self.contacts => Err(Rejection::Stale),
             AccountEvent::ContactsUpdated(contacts) => Ok(Step::between(self, Self { contacts, ..self.clone() })),
             AccountEvent::KeyChanged(key) if key == self.key => Err(Rejection::Stale),
             AccountEvent::KeyChanged(key) => Ok(Step::between(self, Self { key, ..self.clone() })),
             AccountEvent::Deactivated => Ok(self.to(AccountState::Deactivated { at: now, settled: false })),
-            AccountEvent::Revoked => Ok(self.to(AccountState::Revoked { at: now, settled: false })),
+            AccountEvent::Revoked { certificates } => {
+                Ok(self.to(AccountState::Revoked { at: now, settled: false, certificates }))
+            }
+            AccountEvent::Disabled => self.disable(Some(now)),
+            AccountEvent::Enabled => self.disable(None),
+            AccountEvent::TermsAgreed => Ok(Step::between(self, Self { terms_agreed: Some(now), ..self.clone() })),
             AccountEvent::WorkEnded => Err(Rejection::Stale),
         }
+    }
+
+    fn disable(&self, since: Option<Timestamp>) -> Result<Step<Self>, Rejection> {
+        if self.disabled.is_some() == since.is_some() {
+            return Err(Rejection::Stale);
+        }
+        Ok(Step::between(self, Self { disabled: since, ..self.clone() }))
     }
 
     /// `settle` makes the same state with `settled: true`, if it is not so already.
@@ -160,10 +213,14 @@ impl Account {
         match event {
             AccountEvent::WorkEnded => settled.map(|state| self.to(state)).ok_or(Rejection::Stale),
             // The server's word is final also over a repeated or crossing request.
-            AccountEvent::Revoked => Err(Rejection::Stale),
-            AccountEvent::ContactsUpdated(_) | AccountEvent::KeyChanged(_) | AccountEvent::Deactivated => {
-                Err(Rejection::AccountClosed(self.status()))
-            }
+            AccountEvent::Revoked { .. } => Err(Rejection::Stale),
+            // Nothing revives it.
+            AccountEvent::ContactsUpdated(_)
+            | AccountEvent::KeyChanged(_)
+            | AccountEvent::Deactivated
+            | AccountEvent::Disabled
+            | AccountEvent::Enabled
+            | AccountEvent::TermsAgreed => Err(Rejection::AccountClosed(self.status())),
         }
     }
 }
@@ -178,14 +235,18 @@ impl Machine for Account {
             AccountState::Deactivated { at, settled } => {
                 self.apply_closed(&event, (!settled).then_some(AccountState::Deactivated { at, settled: true }))
             }
-            AccountState::Revoked { at, settled } => {
-                self.apply_closed(&event, (!settled).then_some(AccountState::Revoked { at, settled: true }))
+            AccountState::Revoked { at, settled, certificates } => {
+                let revoked = AccountState::Revoked { at, settled: true, certificates };
+                self.apply_closed(&event, (!settled).then_some(revoked))
             }
         }
     }
 
     fn owed(&self) -> Vec<AccountEffect> {
         match self.state {
+            AccountState::Revoked { settled: false, certificates: Some(reason), .. } => {
+                vec![AccountEffect::EndWorkAndRevoke(reason)]
+            }
             AccountState::Deactivated { settled: false, .. } | AccountState::Revoked { settled: false, .. } => {
                 vec![AccountEffect::EndWork]
             }

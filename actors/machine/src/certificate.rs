@@ -13,6 +13,7 @@ use minicbor::{Decode, Encode};
 use crate::id::{AccountId, AuthorityId, OrderId};
 use crate::identifier::Subject;
 use crate::machine::{Machine, Step};
+use crate::order::ProfileRef;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 
@@ -57,6 +58,9 @@ pub struct CertificateRecord {
     /// The certificate, DER.
     #[cbor(n(8), with = "minicbor::bytes")]
     pub der: Vec<u8>,
+    /// The ACME Profile and the RA Profile by whose rules it was issued.
+    #[n(9)]
+    pub profiles: Option<(ProfileRef, ProfileRef)>,
 }
 
 /// Where a certificate stands.

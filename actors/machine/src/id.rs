@@ -121,6 +121,8 @@ kinds! {
     CertificateId,
     /// Names an authority: an issuer key with its certificate chain.
     AuthorityId,
+    /// Names an [`EabCredential`](crate::eab::EabCredential); it is the credential's key identifier.
+    EabId,
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! event, and the same state with the same event always gives the same step. [`machine::Machine`] is the whole idea.
 
 pub mod account;
+pub mod audit;
 pub mod authorization;
 pub mod certificate;
 pub mod challenge;
 pub mod crl;
 pub mod diagram;
+pub mod eab;
 pub mod id;
 pub mod identifier;
 pub mod machine;

@@ -73,11 +73,14 @@ pub struct NetworkRules {
     /// The port of tls-alpn-01: 443 unless a test says otherwise (RFC 8737 section 3).
     #[n(3)]
     pub tls_port: u16,
+    /// If there are any, the only blocks that may be contacted.
+    #[cbor(n(4), default)]
+    pub only: Vec<Network>,
 }
 
 impl Default for NetworkRules {
     fn default() -> Self {
-        Self { resolvers: Vec::new(), allowed: Vec::new(), http_port: 80, tls_port: 443 }
+        Self { resolvers: Vec::new(), allowed: Vec::new(), http_port: 80, tls_port: 443, only: Vec::new() }
     }
 }
 
@@ -87,6 +90,9 @@ impl NetworkRules {
     /// # Errors
     /// The name of the rule that refuses it.
     pub fn check(&self, address: IpAddr) -> Result<(), &'static str> {
+        if !self.only.is_empty() && !self.only.iter().any(|network| network.contains(address)) {
+            return Err("outside of the networks that the profile names");
+        }
         match refused(address) {
             Some(rule) if !self.allowed.iter().any(|network| network.contains(address)) => Err(rule),
             Some(_) | None => Ok(()),
@@ -196,6 +202,14 @@ mod tests {
         for (address, allowed) in
             [("127.0.0.1", true), ("::ffff:127.0.0.1", true), ("::1", false), ("169.254.0.1", false)]
         {
+            assert_eq!(rules.check(address.parse().expect("an address")).is_ok(), allowed, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_profile_can_name_the_only_networks() {
+        let rules = NetworkRules { only: vec!["10.0.0.0/8".parse().expect("a network")], ..NetworkRules::default() };
+        for (address, allowed) in [("10.1.2.3", true), ("192.168.1.1", false), ("::1", false), ("127.0.0.1", false)] {
             assert_eq!(rules.check(address.parse().expect("an address")).is_ok(), allowed, "{address}");
         }
     }

@@ -186,6 +186,8 @@ pub enum OrderEvent {
     IssuanceFailed(Problem),
     /// The account was deactivated or revoked.
     AccountClosed,
+    /// An operator ended it.
+    Cancelled,
     /// The clock passed `expires`.
     Expired,
 }
@@ -298,6 +300,7 @@ impl Order {
                 Ok(self.fail(now, error))
             }
             OrderEvent::AccountClosed => Ok(self.fail(now, account_closed())),
+            OrderEvent::Cancelled => Ok(self.fail(now, cancelled())),
             OrderEvent::Finalized(_) => Err(Rejection::OrderNotReady(self.status(now))),
             OrderEvent::AuthorizationValid(_)
             | OrderEvent::AuthorizationLost { .. }
@@ -310,6 +313,7 @@ impl Order {
     fn apply_lapsed(&self, event: &OrderEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
         match event {
             OrderEvent::Finalized(_) => Err(Rejection::OrderNotReady(OrderStatus::Invalid)),
+            OrderEvent::Cancelled => Err(Rejection::OrderPastCancelling(OrderStatus::Invalid)),
             OrderEvent::AuthorizationValid(_)
             | OrderEvent::AuthorizationLost { .. }
             | OrderEvent::Issued(_)
@@ -340,6 +344,7 @@ impl Order {
             | OrderEvent::Issued(_)
             | OrderEvent::IssuanceFailed(_)
             | OrderEvent::AccountClosed
+            | OrderEvent::Cancelled
             | OrderEvent::Expired) => self.end_open(event, now),
         }
     }
@@ -352,6 +357,7 @@ impl Order {
             | OrderEvent::Issued(_)
             | OrderEvent::IssuanceFailed(_)
             | OrderEvent::AccountClosed
+            | OrderEvent::Cancelled
             | OrderEvent::Expired) => self.end_open(event, now),
         }
     }
@@ -365,6 +371,7 @@ impl Order {
             }
             OrderEvent::IssuanceFailed(error) => Ok(self.fail(now, error)),
             OrderEvent::Finalized(_) => Err(Rejection::OrderNotReady(OrderStatus::Processing)),
+            OrderEvent::Cancelled => Err(Rejection::OrderPastCancelling(OrderStatus::Processing)),
             OrderEvent::Issued(_)
             | OrderEvent::AuthorizationValid(_)
             | OrderEvent::AuthorizationLost { .. }
@@ -376,6 +383,7 @@ impl Order {
     fn apply_final(event: &OrderEvent, status: OrderStatus) -> Rejection {
         match event {
             OrderEvent::Finalized(_) => Rejection::OrderNotReady(status),
+            OrderEvent::Cancelled => Rejection::OrderPastCancelling(status),
             OrderEvent::AuthorizationValid(_)
             | OrderEvent::AuthorizationLost { .. }
             | OrderEvent::Issued(_)
@@ -413,6 +421,10 @@ impl Machine for Order {
 
 fn expired() -> Problem {
     Problem::new(ProblemType::Malformed, "the order expired before it was finalized; place a new one")
+}
+
+fn cancelled() -> Problem {
+    Problem::new(ProblemType::Unauthorized, "the server's operator cancelled the order")
 }
 
 fn account_closed() -> Problem {

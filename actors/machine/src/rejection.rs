@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::account::AccountStatus;
 use crate::authorization::AuthorizationStatus;
+use crate::eab::BindingRefused;
 use crate::order::OrderStatus;
 
 /// Why an event is refused. Every case but [`Rejection::Stale`] is the client's doing.
@@ -28,6 +29,15 @@ pub enum Rejection {
     /// RFC 8555 section 7.3.6: nothing can be changed any more.
     #[error("the account is {status}", status = .0.token())]
     AccountClosed(AccountStatus),
+    /// An operator has disabled it.
+    #[error("the account is disabled by the server's operator")]
+    AccountDisabled,
+    /// An operator wants to end an order that is past that.
+    #[error("the order is {status}; it can be cancelled only while it is pending or ready", status = .0.token())]
+    OrderPastCancelling(OrderStatus),
+    /// The credential of an external account takes no more accounts, or no more orders (RFC 8555 section 7.3.4).
+    #[error(transparent)]
+    Binding(#[from] BindingRefused),
     /// RFC 8555 section 7.6.
     #[error("the certificate was revoked before")]
     AlreadyRevoked,

@@ -7,10 +7,13 @@ use minicbor::{Decode, Encode};
 use thiserror::Error;
 
 use crate::account::Account;
+use crate::audit::{AuditEntry, AuditHead};
 use crate::authorization::Authorization;
 use crate::certificate::Certificate;
 use crate::crl::Crl;
+use crate::eab::EabCredential;
 use crate::order::Order;
+use crate::profile::{AcmeProfile, RaProfile};
 
 /// What can be kept as a snapshot.
 pub trait Snapshot: Encode<()> + for<'bytes> Decode<'bytes, ()> {
@@ -23,6 +26,11 @@ impl Snapshot for Order {}
 impl Snapshot for Authorization {}
 impl Snapshot for Certificate {}
 impl Snapshot for Crl {}
+impl Snapshot for EabCredential {}
+impl Snapshot for AcmeProfile {}
+impl Snapshot for AuditEntry {}
+impl Snapshot for AuditHead {}
+impl Snapshot for RaProfile {}
 
 /// Why a snapshot cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

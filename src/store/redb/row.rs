@@ -19,7 +19,7 @@
 
 use std::collections::BTreeSet;
 
-use chancery_actors::ports::{Body, ObjectId, Revision, Term};
+use chancery_actors::ports::{Body, Found, ObjectId, Revision, Term};
 use chancery_machine::time::Timestamp;
 use thiserror::Error;
 
@@ -147,6 +147,13 @@ pub(super) fn forget_end(now: Timestamp) -> [u8; 8 + OBJECT_LENGTH] {
 /// The object at the end of an index key.
 pub(super) fn object_of(key: &[u8]) -> Option<ObjectId> {
     key.last_chunk::<OBJECT_LENGTH>().and_then(|object| ObjectId::from_bytes(object))
+}
+
+/// The place that a key of the objects or of the terms stands for.
+pub(super) fn found_of(key: &[u8]) -> Option<Found> {
+    let (before, object) = key.split_at_checked(key.len().checked_sub(OBJECT_LENGTH)?)?;
+    let term = before.get(1..).unwrap_or_default().to_vec();
+    Some(Found { term, object: ObjectId::from_bytes(object)? })
 }
 
 const VERSION: u8 = 1;

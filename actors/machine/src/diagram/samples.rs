@@ -46,7 +46,9 @@ pub(super) fn accounts() -> Vec<Account> {
         AccountState::Deactivated { .. } => "deactivated":
             AccountState::Deactivated { at: NOW, settled: false }, AccountState::Deactivated { at: NOW, settled: true };
         AccountState::Revoked { .. } => "revoked":
-            AccountState::Revoked { at: NOW, settled: false }, AccountState::Revoked { at: NOW, settled: true };
+            AccountState::Revoked { at: NOW, settled: false, certificates: None },
+            AccountState::Revoked { at: NOW, settled: false, certificates: Some(RevocationReason::Superseded) },
+            AccountState::Revoked { at: NOW, settled: true, certificates: None };
     );
     states.into_iter().map(|(_, state)| account(state)).collect()
 }
@@ -57,7 +59,10 @@ pub(super) fn account_events() -> Vec<(&'static str, AccountEvent)> {
             AccountEvent::ContactsUpdated(vec!["mailto:admin@example.org".to_owned()]);
         AccountEvent::KeyChanged(_) => "key changed": AccountEvent::KeyChanged(key(2));
         AccountEvent::Deactivated => "client deactivates": AccountEvent::Deactivated;
-        AccountEvent::Revoked => "server revokes": AccountEvent::Revoked;
+        AccountEvent::Revoked { .. } => "server revokes": AccountEvent::Revoked { certificates: None };
+        AccountEvent::Disabled => "operator disables": AccountEvent::Disabled;
+        AccountEvent::Enabled => "operator enables": AccountEvent::Enabled;
+        AccountEvent::TermsAgreed => "changed terms agreed": AccountEvent::TermsAgreed;
         AccountEvent::WorkEnded => "open work ended": AccountEvent::WorkEnded;
     )
 }
@@ -90,6 +95,7 @@ pub(super) fn order_events() -> Vec<(&'static str, OrderEvent)> {
         OrderEvent::Issued(_) => "certificate issued": OrderEvent::Issued(intent().certificate);
         OrderEvent::IssuanceFailed(_) => "issuance failed": OrderEvent::IssuanceFailed(problem());
         OrderEvent::AccountClosed => "account closed": OrderEvent::AccountClosed;
+        OrderEvent::Cancelled => "operator cancels": OrderEvent::Cancelled;
         OrderEvent::Expired => "clock noticed": OrderEvent::Expired;
     )
 }
@@ -177,7 +183,17 @@ pub(super) fn certificate_events() -> Vec<(&'static str, CertificateEvent)> {
 }
 
 fn account(state: AccountState) -> Account {
-    Account { endpoint: endpoint(), key: key(1), contacts: Vec::new(), terms_agreed: None, created: NOW, state }
+    Account {
+        endpoint: endpoint(),
+        key: key(1),
+        contacts: Vec::new(),
+        terms_agreed: None,
+        created: NOW,
+        state,
+        disabled: None,
+        acme_profile: None,
+        binding: None,
+    }
 }
 
 fn key(byte: u8) -> AccountKey {
@@ -221,7 +237,8 @@ fn authorization_terms() -> AuthorizationTerms {
         created: NOW,
         expires: EXPIRES,
         valid_for: Seconds(1_000),
-        retry: RetryRules { pauses: vec![Seconds(10)] },
+        retry: RetryRules { pauses: vec![Seconds(10)], interval: None },
+        exemption: None,
     }
 }
 
@@ -240,6 +257,7 @@ fn record() -> CertificateRecord {
         issued: NOW,
         spki_sha256: [0; 32],
         der: Vec::new(),
+        profiles: None,
     }
 }
 

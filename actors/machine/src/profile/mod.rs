@@ -1,14 +1,26 @@
 //! Profiles: how an endpoint behaves, and how certificates are issued.
 
+mod acme;
+mod contents;
+mod exemption;
+mod identifiers;
+mod pattern;
+mod ra;
+
 use std::fmt;
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 use thiserror::Error;
 
-use crate::challenge::ChallengeType;
-use crate::id::AuthorityId;
-use crate::network::NetworkRules;
+pub use self::acme::{AcmeProfile, Limits, RetryRules, TermsOfService};
+pub use self::contents::{
+    BadOid, BadSubject, CertificateContents, KeyUsage, Oid, SubjectAttribute, SubjectPart, SubjectTemplate,
+};
+pub use self::exemption::{Exemption, ExemptionMode, ExemptionScope, Exemptions};
+pub use self::identifiers::{IdentifierRules, IdentifierType, NameRefused};
+pub use self::pattern::{BadPattern, IdentifierPattern, NamePattern};
+pub use self::ra::{KeyRules, RaProfile, ValidityRules};
 
 /// The name of a profile, which stands in URLs: 1 to 64 letters, digits and `-._~`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -70,107 +82,6 @@ impl fmt::Display for Endpoint {
             Self::AcmeProfile(name) => write!(f, "{name}"),
             Self::RaProfile(name) => write!(f, "raProfile/{name}"),
         }
-    }
-}
-
-/// How one ACME endpoint behaves.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct AcmeProfile {
-    /// The segment of the URL.
-    #[n(0)]
-    pub name: ProfileName,
-    /// Counts changes.
-    #[n(1)]
-    pub revision: ProfileRevision,
-    /// The RA Profile that issues for this endpoint.
-    #[n(2)]
-    pub ra_profile: ProfileName,
-    /// `termsOfService` of the directory; where it stands, new accounts have to agree.
-    #[n(3)]
-    pub terms_of_service: Option<String>,
-    /// `website` of the directory.
-    #[n(4)]
-    pub website: Option<String>,
-    /// `caaIdentities` of the directory.
-    #[n(5)]
-    pub caa_identities: Vec<String>,
-    /// The challenge types that are offered.
-    #[n(6)]
-    pub challenges: Vec<ChallengeType>,
-    /// How long an order may be worked on.
-    #[n(7)]
-    pub order_validity: Seconds,
-    /// How long control, once proven, counts.
-    #[n(8)]
-    pub authorization_validity: Seconds,
-    /// How often a validation is tried, and how long after each failure but the last.
-    #[n(9)]
-    pub retry: RetryRules,
-    /// What validation may contact, and how.
-    #[n(10)]
-    pub network: NetworkRules,
-    /// How many identifiers an order may have.
-    #[n(11)]
-    pub identifiers_per_order: u32,
-}
-
-/// How often a validation is tried (RFC 8555 section 8.2).
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct RetryRules {
-    /// The pauses between attempts: one attempt more than there are pauses.
-    #[n(0)]
-    pub pauses: Vec<Seconds>,
-}
-
-/// How certificates are issued.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct RaProfile {
-    /// Its name.
-    #[n(0)]
-    pub name: ProfileName,
-    /// Counts changes.
-    #[n(1)]
-    pub revision: ProfileRevision,
-    /// What signs.
-    #[n(2)]
-    pub authority: AuthorityId,
-    /// How long a certificate is valid when the order does not say.
-    #[n(3)]
-    pub validity: Seconds,
-    /// How long before the moment of issuance a certificate begins to be valid, for clocks that are behind.
-    #[n(4)]
-    pub backdate: Seconds,
-    /// Whether orders may have wildcards.
-    #[n(5)]
-    pub wildcards: bool,
-    /// Which keys are accepted.
-    #[n(6)]
-    pub keys: KeyRules,
-}
-
-/// Which public keys a certificate may carry.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct KeyRules {
-    /// P-256.
-    #[n(0)]
-    pub p256: bool,
-    /// P-384.
-    #[n(1)]
-    pub p384: bool,
-    /// P-521.
-    #[n(2)]
-    pub p521: bool,
-    /// Ed25519.
-    #[n(3)]
-    pub ed25519: bool,
-    /// The shortest and longest RSA modulus in bits, if RSA is accepted.
-    #[n(4)]
-    pub rsa: Option<(u32, u32)>,
-}
-
-impl Default for KeyRules {
-    fn default() -> Self {
-        Self { p256: true, p384: true, p521: true, ed25519: true, rsa: Some((2048, 8192)) }
     }
 }
 
