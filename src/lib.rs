@@ -4,10 +4,12 @@
 //! calls the engine; `pki`, `store` and `validate` implement its ports and know neither each other nor HTTP; `cli` wires.
 
 pub mod acme;
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod passphrase;
 pub mod pki;
+pub mod span;
 pub mod store;
 pub mod system;
 pub mod validate;

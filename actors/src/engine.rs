@@ -92,8 +92,7 @@ impl Engine {
         // A fresh lock can be set.
         let _ = world.actors.set(actors);
         let for_registry = Arc::clone(&world);
-        let registry =
-            ProfileRegistry::start_in_arbiter(&service, |_| ProfileRegistry::new(for_registry, published));
+        let registry = ProfileRegistry::start_in_arbiter(&service, |_| ProfileRegistry::new(for_registry, published));
         let for_sweep = Arc::clone(&world);
         service.spawn(async move { sweep::run(for_sweep).await });
         Ok((Self { world, registry }, Running { arbiters, journal: thread }))

@@ -73,7 +73,7 @@ pub(super) async fn new_account(asked: KeyRequest) -> Result<HttpResponse, Probl
     let payload: NewAccountPayload = asked.payload.json()?;
     let key = account_key(&asked.key);
     let engine = &site.acme.engine;
-    match engine.account_of(&site.endpoint, &key).await {
+    match engine.account_of(&site.endpoint, site.activated(), &key).await {
         Ok(account) => return existing(site, &account),
         Err(LoadError::Absent) => {}
         Err(error) => return Err(error.into()),
@@ -83,7 +83,8 @@ pub(super) async fn new_account(asked: KeyRequest) -> Result<HttpResponse, Probl
         return Err(ProblemDocument::new(ProblemType::AccountDoesNotExist, detail));
     }
     let contacts = contact::accept(payload.contact.unwrap_or_default())?;
-    if let Some(terms) = &site.pair.acme.terms_of_service
+    if let Some(terms) = &site.pair.acme.terms.url
+        && site.pair.acme.terms.agreement_required
         && !payload.terms_of_service_agreed
     {
         let detail = format!(
@@ -92,8 +93,13 @@ pub(super) async fn new_account(asked: KeyRequest) -> Result<HttpResponse, Probl
         );
         return Err(ProblemDocument::new(ProblemType::UserActionRequired, detail).link(terms, "terms-of-service"));
     }
-    let new =
-        NewAccount { endpoint: site.endpoint.clone(), key, contacts, terms_agreed: payload.terms_of_service_agreed };
+    let new = NewAccount {
+        endpoint: site.endpoint.clone(),
+        acme_profile: site.activated().cloned(),
+        key,
+        contacts,
+        terms_agreed: payload.terms_of_service_agreed,
+    };
     let (account, made) = engine.create_account(new).await?;
     if !made {
         return existing(site, &account);

@@ -45,10 +45,10 @@ pub(super) async fn directory(site: Site) -> HttpResponse {
         revoke_cert: url(Resource::RevokeCert),
         key_change: url(Resource::KeyChange),
         meta: Meta {
-            terms_of_service: profile.terms_of_service.clone(),
+            terms_of_service: profile.terms.url.clone(),
             website: profile.website.clone(),
             caa_identities: profile.caa_identities.clone(),
-            external_account_required: false,
+            external_account_required: profile.binding_required,
         },
     })
 }

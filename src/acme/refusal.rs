@@ -63,11 +63,13 @@ impl From<Rejection> for ProblemDocument {
             Rejection::OrderNotReady(_) => Self::new(ProblemType::OrderNotReady, detail),
             Rejection::AlreadyRevoked => Self::new(ProblemType::AlreadyRevoked, detail),
             Rejection::AccountClosed(_) => Self::account_closed(detail),
+            Rejection::AccountDisabled | Rejection::Binding(_) => Self::new(ProblemType::Unauthorized, detail),
             Rejection::NoSuchChallenge => Self::not_found(detail),
             Rejection::TooManyOrders => Self::new(ProblemType::RateLimited, detail),
-            Rejection::AuthorizationClosed(_) | Rejection::CertificateExpired | Rejection::Stale => {
-                Self::new(ProblemType::Malformed, detail)
-            }
+            Rejection::AuthorizationClosed(_)
+            | Rejection::CertificateExpired
+            | Rejection::OrderPastCancelling(_)
+            | Rejection::Stale => Self::new(ProblemType::Malformed, detail),
         }
     }
 }

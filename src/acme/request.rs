@@ -175,7 +175,8 @@ impl Site {
             Err(LoadError::Absent) => return Err(unknown()),
             Err(error) => return Err(error.into()),
         };
-        if account.state.endpoint != self.endpoint {
+        // An account counts only with the pair of profiles that it registered with.
+        if account.state.endpoint != self.endpoint || account.state.acme_profile.as_ref() != self.activated() {
             return Err(unknown());
         }
         let key = PublicKey::from_jwk(account.state.key.jwk.as_bytes()).map_err(|bad| {

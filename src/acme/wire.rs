@@ -54,6 +54,14 @@ impl Site {
         let urls = Urls::new(&acme.origin, &endpoint);
         Ok(Self { acme, endpoint, pair, urls })
     }
+
+    /// Under `/acme/raProfile/…`: the ACME Profile that is activated. Accounts belong to both.
+    pub(super) fn activated(&self) -> Option<&ProfileName> {
+        match self.endpoint {
+            Endpoint::AcmeProfile(_) => None,
+            Endpoint::RaProfile(_) => Some(&self.pair.acme.name),
+        }
+    }
 }
 
 impl FromRequest for Site {

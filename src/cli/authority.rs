@@ -1,6 +1,7 @@
 //! The authority that the server issues from: made at the first start, opened at every other.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use chancery_actors::ports::{
@@ -10,6 +11,7 @@ use chancery_machine::id::AuthorityId;
 use secrecy::SecretString;
 use tracing::info;
 
+use crate::admin;
 use crate::config::{AuthorityPlan, Config};
 use crate::passphrase;
 use crate::pki::authorities::Authorities;
@@ -183,5 +185,21 @@ async fn make(store: &dyn Store, plan: &HierarchyPlan, secret: &SecretString) ->
         // Another server was faster.
         Err(CommitError::Taken { .. }) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The authorities as RA Profiles name them.
+pub(super) struct SigningAuthorities {
+    pub(super) opened: Arc<Authorities>,
+    /// The one to take where nothing is said.
+    pub(super) first: AuthorityId,
+}
+
+impl admin::authorities::Authorities for SigningAuthorities {
+    fn resolve(&self, asked: Option<&str>) -> Result<AuthorityId, String> {
+        let Some(asked) = asked else { return Ok(self.first) };
+        let missing = || format!("there is no authority {asked:?}");
+        let id = AuthorityId::parse(asked).ok_or_else(missing)?;
+        if self.opened.find(id).is_some() { Ok(id) } else { Err(missing()) }
     }
 }

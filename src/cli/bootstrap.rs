@@ -1,20 +1,25 @@
 //! What stands before the server runs: configuration, data directory, profiles, logs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use anyhow::{Context, bail};
-use chancery_actors::profiles::ProfileSet;
-use chancery_machine::id::{AuthorityId, Id};
+use anyhow::Context;
+use chancery_actors::ports::Clock;
+use chancery_machine::network::Network;
+use serde_json::{Map, Value};
 use tracing_subscriber::EnvFilter;
 
-use super::dev::LOOPBACK;
 use super::{ServeArgs, authority, dev};
+use crate::admin::apply::{ApplyError, Declared};
+use crate::admin::settings::{Fault, snake_case};
 use crate::config::{Config, ConfigError};
+use crate::system::SystemClock;
 
 /// The configuration of a run, and the directory to remove at its end.
 pub(super) struct Prepared {
     pub(super) config: Config,
+    /// The profiles that are made so at this start.
+    pub(super) declared: Declared,
     pub(super) temporary: Option<Temporary>,
 }
 
@@ -42,18 +47,18 @@ pub(super) fn prepare(args: &ServeArgs) -> anyhow::Result<Prepared> {
         temporary = Some(directory);
     }
     config.data = std::path::absolute(&config.data)?;
+    let mut declared = config.declared();
     if args.dev {
-        dev::adapt(&mut config, args);
-    } else if local(&config) {
-        for profile in config.acme_profiles.values_mut() {
-            profile.allowed_networks.extend(LOOPBACK.map(str::to_owned));
+        if declared.is_empty() {
+            declared = first();
         }
+        dev::adapt(&mut declared, args);
     }
     // Before anything is made: a first start that fails must not leave an authority that the corrected setting comes too
     // late for.
-    profiles(&config, AuthorityId(Id::from_bytes([0; 16])))?;
+    declared.check(SystemClock.now()).map_err(in_file)?;
     authority::plan(&config.authority, None)?;
-    Ok(Prepared { config, temporary })
+    Ok(Prepared { config, declared, temporary })
 }
 
 /// Whether only this machine can reach the server, and nothing stands before it. Then loopback may be validated: whoever
@@ -62,26 +67,35 @@ pub(super) fn local(config: &Config) -> bool {
     config.server.listen.ip().is_loopback() && config.server.external_url.is_none()
 }
 
-/// The profiles of the configuration, which issue from `authority`.
-pub(super) fn profiles(config: &Config, authority: AuthorityId) -> anyhow::Result<ProfileSet> {
-    let mut set = ProfileSet::default();
-    for (name, profile) in &config.ra_profiles {
-        let profile = profile.profile(name, authority)?;
-        set.ra.insert(profile.name.clone(), Arc::new(profile));
+/// What reaches this machine alone.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
+
+/// The special networks that validation may contact whatever a profile says.
+pub(super) fn also_allowed(config: &Config, dev: bool) -> Vec<Network> {
+    if dev || local(config) { LOOPBACK.iter().filter_map(|text| text.parse().ok()).collect() } else { Vec::new() }
+}
+
+/// What a server begins with that was told nothing else: an ACME Profile and an RA Profile, both named `default`.
+pub(super) fn first() -> Declared {
+    let name = "default".to_owned();
+    let acme = Map::from_iter([("defaultRaProfile".to_owned(), Value::String(name.clone()))]);
+    Declared {
+        acme_profiles: BTreeMap::from([(name.clone(), acme)]),
+        ra_profiles: BTreeMap::from([(name, Map::new())]),
     }
-    for (name, profile) in &config.acme_profiles {
-        let profile = profile.profile(name)?;
-        if !set.ra.contains_key(&profile.ra_profile) {
-            let setting = format!("acme_profiles.{name}.ra_profile");
-            let reason = format!("there is no RA Profile {:?}", profile.ra_profile.as_str());
-            return Err(ConfigError::Value { setting, reason }.into());
+}
+
+/// A fault in the words of the file that declares the profiles.
+pub(super) fn in_file(error: ApplyError) -> anyhow::Error {
+    match error {
+        ApplyError::Fault { object, fault: Fault { field, detail } } => {
+            let (kind, name) = object.split_once('/').unwrap_or((&object, ""));
+            let section = format!("{}s.{name}", snake_case(kind));
+            let setting = if field.is_empty() { section } else { format!("{section}.{}", snake_case(&field)) };
+            ConfigError::Value { setting, reason: detail }.into()
         }
-        set.acme.insert(profile.name.clone(), Arc::new(profile));
+        other @ ApplyError::Store(_) => other.into(),
     }
-    if set.acme.is_empty() {
-        bail!("acme_profiles: there is none, so there would be nothing to serve");
-    }
-    Ok(set)
 }
 
 /// Logs to standard error, as much as CHANCERY_LOG says.

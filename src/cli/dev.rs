@@ -1,28 +1,24 @@
 //! `serve --dev`: settings for people who test ACME clients.
 
+use serde_json::json;
+
 use super::ServeArgs;
-use crate::config::{AcmeProfileConfig, Config};
+use crate::admin::apply::Declared;
 
 /// The ports of Pebble, which test setups of clients expect.
 const HTTP_PORT: u16 = 5002;
 const TLS_PORT: u16 = 5001;
 
-/// What reaches this machine alone.
-pub(super) const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
-
-/// Makes every ACME Profile one for tests: loopback may be validated, at ports that need no privilege, with one attempt so
-/// that a failure is seen at once, and without limits.
-pub(super) fn adapt(config: &mut Config, args: &ServeArgs) {
-    for profile in config.acme_profiles.values_mut() {
-        profile.allowed_networks.extend(LOOPBACK.map(str::to_owned));
-        profile.http_port = args.http_port.unwrap_or(HTTP_PORT);
-        profile.tls_port = args.tls_port.unwrap_or(TLS_PORT);
-        profile.identifiers_per_order = u32::MAX;
-        if profile.retry_pauses == AcmeProfileConfig::default().retry_pauses {
-            profile.retry_pauses.clear();
-        }
+/// Makes every declared ACME Profile one for tests: at ports that need no privilege, with one attempt so that a failure is
+/// seen at once, and as many identifiers in an order as there can be.
+pub(super) fn adapt(declared: &mut Declared, args: &ServeArgs) {
+    for profile in declared.acme_profiles.values_mut() {
+        profile.insert("httpPort".into(), json!(args.http_port.unwrap_or(HTTP_PORT)));
+        profile.insert("tlsPort".into(), json!(args.tls_port.unwrap_or(TLS_PORT)));
+        profile.insert("identifiersPerOrder".into(), json!(1000));
+        profile.entry("retryPauses").or_insert_with(|| json!([]));
         if let Some(resolver) = args.resolver {
-            profile.resolvers = vec![resolver];
+            profile.insert("resolvers".into(), json!([resolver]));
         }
     }
 }

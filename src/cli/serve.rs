@@ -6,20 +6,24 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context;
+use chancery_actors::audit::ActError;
 use chancery_actors::engine::Running;
 use chancery_actors::ports::{Issue, Store};
 use chancery_actors::{Engine, Ports, Settings};
+use chancery_machine::network::Network;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use super::authority::{self, Opened};
+use super::authority::{self, Opened, SigningAuthorities};
+use super::bootstrap::Prepared;
 use super::origin::Origin;
 use super::repository::{self, Repository};
 use super::tls::{OwnCertificate, Owner};
 use super::{ServeArgs, bootstrap, print};
 use crate::acme::nonce::{NonceSettings, Nonces};
 use crate::acme::{self, Acme};
+use crate::admin::apply::{self, Declared, Options};
 use crate::config::Config;
 use crate::passphrase::Source;
 use crate::pki::authorities::Authorities;
@@ -34,26 +38,27 @@ const SHUTDOWN: Duration = Duration::from_secs(15);
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     bootstrap::log()?;
     let prepared = bootstrap::prepare(args)?;
-    let running = actix_rt::System::new().block_on(serve(&prepared.config, args.dev))?;
+    let running = actix_rt::System::new().block_on(serve(&prepared, args.dev))?;
     running.stop(SHUTDOWN).context("stopping")?;
     drop(prepared.temporary);
     info!("stopped");
     Ok(())
 }
 
-async fn serve(config: &Config, dev: bool) -> anyhow::Result<Running> {
+async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyhow::Result<Running> {
     // First of all, so that a signal during the start leads to a clean end too.
     let mut stop = Stop::listen()?;
     let origin = Origin::bind(&config.server)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
     let Opened { authorities, intermediate, root, passphrase } =
         authority::open(&*store, config, &origin.publication, origin.lasting).await?;
-    let profiles = bootstrap::profiles(config, intermediate)?;
     authority::export_root(&root, &config.data.join("root.pem"))?;
     let authorities = Arc::new(authorities);
 
-    let (engine, running) = start_engine(config, store, Arc::clone(&authorities))?;
-    engine.declare(profiles).await?;
+    let (engine, running) =
+        start_engine(config, store, Arc::clone(&authorities), bootstrap::also_allowed(config, dev))?;
+    let signing = SigningAuthorities { opened: Arc::clone(&authorities), first: intermediate };
+    declare(&engine, &signing, declared).await?;
     let Origin { https, http, external, publication, names, .. } = origin;
     let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), authority: intermediate, names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
@@ -106,10 +111,27 @@ async fn serve(config: &Config, dev: bool) -> anyhow::Result<Running> {
     Ok(running)
 }
 
+/// Makes the declared profiles so; a server that has none at all and was told of none begins with one of each kind.
+async fn declare(engine: &Engine, signing: &SigningAuthorities, declared: &Declared) -> anyhow::Result<()> {
+    engine.refresh_profiles().await?;
+    let none = engine.profiles().acme.is_empty() && engine.profiles().ra.is_empty();
+    let first = bootstrap::first();
+    let declared = if declared.is_empty() && none { &first } else { declared };
+    let changes = apply::apply(engine, signing, "system", declared, Options::default()).await;
+    for change in changes.map_err(|error| match error {
+        ActError::Refused(error) => bootstrap::in_file(error),
+        ActError::Turn(error) => error.into(),
+    })? {
+        info!(object = change.object, action = change.action, "declared profile");
+    }
+    Ok(())
+}
+
 fn start_engine(
     config: &Config,
     store: Arc<dyn Store>,
     authorities: Arc<Authorities>,
+    also_allowed: Vec<Network>,
 ) -> anyhow::Result<(Engine, Running)> {
     let clock = Arc::new(SystemClock);
     let issue: Arc<dyn Issue> = authorities;
@@ -123,6 +145,7 @@ fn start_engine(
     let settings = Settings {
         retention: config.store.retention.into(),
         crl_validity: config.authority.crl_validity.into(),
+        also_allowed,
         ..Settings::default()
     };
     Ok(Engine::start(ports, settings)?)

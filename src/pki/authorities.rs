@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use chancery_actors::ports::{CrlRequest, Draft, DraftError, DraftRequest, Issue, SignError};
 use chancery_machine::id::AuthorityId;
-use chancery_machine::profile::{KeyRules, Seconds};
+use chancery_machine::profile::{KeyRules, Seconds, ValidityRules};
 use chancery_machine::time::Timestamp;
 use der::Encode;
 use secrecy::SecretString;
@@ -127,8 +127,9 @@ impl Authorities {
         let key = IssuerKey::generate(KeyAlgorithm::P256)?;
         let names: Vec<_> = names.iter().map(ServerName::general).collect::<Result<_, _>>().map_err(refused)?;
         let longest = Seconds(validity.0.saturating_add(BACKDATE.0));
+        let rules_of_time = ValidityRules { default: longest, longest, backdate: BACKDATE };
         let (not_before, not_after) =
-            Asked { not_before: None, not_after: None, now }.within(opened.issuer(), BACKDATE, longest)?;
+            Asked { not_before: None, not_after: None, now }.within(opened.issuer(), &rules_of_time)?;
         let rules = KeyRules::default();
         let wish = Wish {
             names,
@@ -164,7 +165,7 @@ impl Issue for Authorities {
             .and_then(|csr| csr.names_exactly(&request.subjects).map(|()| csr))
             .map_err(|bad| DraftError::BadCsr(bad.to_string()))?;
         let asked = Asked { not_before: request.not_before, not_after: request.not_after, now: request.now };
-        let (not_before, not_after) = asked.within(opened.issuer(), profile.backdate, profile.validity)?;
+        let (not_before, not_after) = asked.within(opened.issuer(), &profile.validity)?;
         let mut seen = BTreeSet::new();
         let wish = Wish {
             names: request
@@ -174,12 +175,12 @@ impl Issue for Authorities {
                 .map(general)
                 .collect::<Result<_, _>>()
                 .map_err(refused)?,
-            wildcards: profile.wildcards,
+            wildcards: profile.identifiers.wildcards,
             spki: csr.spki(),
             serial: serial(request.serial_entropy),
             not_before,
             not_after,
-            longest: profile.validity,
+            longest: profile.validity.longest,
             keys: &profile.keys,
         };
         wish.draft(&opened)
@@ -228,23 +229,19 @@ struct Asked {
 
 impl Asked {
     /// notBefore and notAfter in whole seconds, within the profile's and the issuer's validity.
-    fn within(
-        &self,
-        issuer: &Issuer,
-        backdate: Seconds,
-        validity: Seconds,
-    ) -> Result<(Timestamp, Timestamp), DraftError> {
+    fn within(&self, issuer: &Issuer, rules: &ValidityRules) -> Result<(Timestamp, Timestamp), DraftError> {
         let refused = |sentence: &str| Err(DraftError::Refused(sentence.to_owned()));
         // An order may state the moment at which it was made and be finalized days later, so that the profile's
         // backdating is no bound for what it states; newOrder is where that is judged.
-        let backdated = || whole(self.now.minus(backdate.into())).max(issuer.not_before);
+        let backdated = || whole(self.now.minus(rules.backdate.into())).max(issuer.not_before);
         let not_before = self.not_before.map_or_else(backdated, whole);
         if not_before < issuer.not_before {
             return refused("the order's notBefore is earlier than the authority's");
         }
         // Both ends count (RFC 5280 section 4.1.2.5).
-        let latest = not_before.plus(Seconds(validity.0.saturating_sub(1)).into()).min(issuer.not_after);
-        let not_after = self.not_after.map_or(latest, whole);
+        let last = |span: Seconds| not_before.plus(Seconds(span.0.saturating_sub(1)).into()).min(issuer.not_after);
+        let latest = last(rules.longest);
+        let not_after = self.not_after.map_or_else(|| last(rules.default), whole);
         if not_after > latest {
             return refused("the order's notAfter is later than the profile or the authority allow");
         }

@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chancery_actors::ports::{
-    Body, Commit, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, StoreError, Stored, Term, Write,
+    Body, Commit, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, StoreError, Stored, Term,
+    Write,
 };
 use chancery_machine::id::Id;
 use chancery_machine::time::Timestamp;

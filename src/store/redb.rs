@@ -242,7 +242,9 @@ impl Store for RedbStore {
         limit: usize,
     ) -> Result<Vec<Found>, StoreError> {
         let (low, high) = match range {
-            Range::Kind(kind) => (vec![*kind as u8], [&[*kind as u8], [u8::MAX; OBJECT_LENGTH - 1].as_slice()].concat()),
+            Range::Kind(kind) => {
+                (vec![*kind as u8], [&[*kind as u8], [u8::MAX; OBJECT_LENGTH - 1].as_slice()].concat())
+            }
             Range::Terms { low, high } if low.0.len() == high.0.len() && low <= high => {
                 let (Some(first), Some(last)) = (term_prefix(&low.0), term_prefix(&high.0)) else {
                     return Ok(Vec::new());
@@ -253,7 +255,9 @@ impl Store for RedbStore {
         };
         let key = |found: &Found| match range {
             Range::Kind(_) => Some(found.object.bytes().to_vec()),
-            Range::Terms { .. } => term_prefix(&found.term).map(|prefix| [prefix.as_slice(), &found.object.bytes()].concat()),
+            Range::Terms { .. } => {
+                term_prefix(&found.term).map(|prefix| [prefix.as_slice(), &found.object.bytes()].concat())
+            }
         };
         let after = after.and_then(key);
         self.read(|snapshot| {
@@ -376,7 +380,8 @@ fn stretch(
         // All of it is past that.
         (Direction::Ascending | Direction::Descending, Some(_)) => {}
     }
-    if let (Bound::Excluded(first) | Bound::Included(first), Bound::Excluded(last) | Bound::Included(last)) = (start, end)
+    if let (Bound::Excluded(first) | Bound::Included(first), Bound::Excluded(last) | Bound::Included(last)) =
+        (start, end)
         && first > last
     {
         return Ok(Vec::new());

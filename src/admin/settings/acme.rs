@@ -1,0 +1,345 @@
+//! The settings of an ACME Profile.
+
+use std::net::SocketAddr;
+
+use chancery_machine::challenge::ChallengeType;
+use chancery_machine::identifier::DnsName;
+use chancery_machine::network::NetworkRules;
+use chancery_machine::profile::{
+    AcmeProfile, Limits, ProfileName, ProfileRevision, RetryRules, Seconds, TermsOfService,
+};
+use chancery_machine::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Fault, bounded, description, networks, profile_name, url, words};
+use crate::span::Span;
+
+/// How an ACME endpoint behaves. Everything may be left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct AcmeProfileSettings {
+    /// For people.
+    pub description: String,
+    /// Whether its endpoints answer.
+    pub enabled: bool,
+    /// The RA Profile that issues for `/acme/{name}/…`; without one, only RA Profiles on which this profile is activated
+    /// serve it.
+    pub default_ra_profile: Option<String>,
+    /// Where the terms of service are (RFC 8555 section 7.1.1).
+    pub terms_of_service: Option<String>,
+    /// Whether new accounts have to agree to the terms of service, where there are any.
+    pub terms_of_service_required: bool,
+    /// Where a person agrees to changed terms: the `instance` of RFC 8555 section 7.3.3.
+    pub terms_change_url: Option<String>,
+    /// Whether accounts that have not agreed since the terms changed may place no orders (RFC 8555 section 7.3.3).
+    pub no_new_orders_until_agreed: bool,
+    /// A page about this endpoint (RFC 8555 section 7.1.1).
+    pub website: Option<String>,
+    /// The names that CAA records may give to this authority (RFC 8555 section 7.1.1).
+    pub caa_identities: Vec<String>,
+    /// Whether accounts need a contact.
+    pub contact_required: bool,
+    /// Whether new accounts need an external account binding (RFC 8555 section 7.3.4).
+    pub external_account_required: bool,
+    /// The challenges that are offered.
+    pub challenges: Vec<String>,
+    /// Resolvers, address and port; the system's if empty.
+    #[schema(value_type = Vec<String>)]
+    pub resolvers: Vec<SocketAddr>,
+    /// Special networks (loopback, link-local) that validation may contact all the same.
+    pub allowed_networks: Vec<String>,
+    /// If there are any, the only networks that validation may contact.
+    pub only_networks: Vec<String>,
+    /// The port of http-01; RFC 8555 section 8.3 fixes 80.
+    pub http_port: u16,
+    /// The port of tls-alpn-01, and of HTTPS after a redirect; RFC 8737 section 3 fixes 443.
+    pub tls_port: u16,
+    /// The pauses between attempts of a validation: one attempt more than there are pauses.
+    pub retry_pauses: Vec<Span>,
+    /// The `Retry-After` where nothing better is known.
+    pub retry_interval: Span,
+    /// How long an order may be worked on.
+    pub order_validity: Span,
+    /// How long control, once proven, counts.
+    pub authorization_validity: Span,
+    /// For how long after it was proven new orders of the same account rely on it; not at all if left out.
+    pub authorization_reuse: Option<Span>,
+    /// How many identifiers an order may have.
+    pub identifiers_per_order: u32,
+    /// How many orders of one account may be pending or ready at a time; any number if left out.
+    pub open_orders_per_account: Option<u32>,
+    /// How many orders one account may place in an hour; any number if left out.
+    pub orders_per_hour: Option<u32>,
+    /// How many accounts one address (IPv4), or one /64 (IPv6), may make in an hour; any number if left out.
+    pub accounts_per_hour: Option<u32>,
+}
+
+impl Default for AcmeProfileSettings {
+    fn default() -> Self {
+        let network = NetworkRules::default();
+        Self {
+            description: String::new(),
+            enabled: true,
+            default_ra_profile: None,
+            terms_of_service: None,
+            terms_of_service_required: true,
+            terms_change_url: None,
+            no_new_orders_until_agreed: false,
+            website: None,
+            caa_identities: Vec::new(),
+            contact_required: false,
+            external_account_required: false,
+            challenges: ChallengeType::ALL.iter().map(ToString::to_string).collect(),
+            resolvers: network.resolvers,
+            allowed_networks: Vec::new(),
+            only_networks: Vec::new(),
+            http_port: network.http_port,
+            tls_port: network.tls_port,
+            retry_pauses: vec![Span(Seconds(2)), Span(Seconds(5))],
+            retry_interval: Span(Seconds(30)),
+            order_validity: Span(Seconds(36_000)),
+            authorization_validity: Span::days(30),
+            authorization_reuse: None,
+            identifiers_per_order: 100,
+            open_orders_per_account: None,
+            orders_per_hour: None,
+            accounts_per_hour: None,
+        }
+    }
+}
+
+impl AcmeProfileSettings {
+    /// The settings of a profile.
+    #[must_use]
+    pub fn of(profile: &AcmeProfile) -> Self {
+        let AcmeProfile { terms, network, limits, retry, .. } = profile;
+        let texts =
+            |networks: &[chancery_machine::network::Network]| networks.iter().map(ToString::to_string).collect();
+        Self {
+            description: profile.description.clone(),
+            enabled: profile.enabled,
+            default_ra_profile: profile.default_ra_profile.as_ref().map(ToString::to_string),
+            terms_of_service: terms.url.clone(),
+            terms_of_service_required: terms.agreement_required,
+            terms_change_url: terms.change_url.clone(),
+            no_new_orders_until_agreed: terms.no_new_orders,
+            website: profile.website.clone(),
+            caa_identities: profile.caa_identities.clone(),
+            contact_required: profile.contact_required,
+            external_account_required: profile.binding_required,
+            challenges: profile.challenges.iter().map(ToString::to_string).collect(),
+            resolvers: network.resolvers.clone(),
+            allowed_networks: texts(&network.allowed),
+            only_networks: texts(&network.only),
+            http_port: network.http_port,
+            tls_port: network.tls_port,
+            retry_pauses: retry.pauses.iter().copied().map(Span).collect(),
+            retry_interval: Span(retry.interval()),
+            order_validity: Span(profile.order_validity),
+            authorization_validity: Span(profile.authorization_validity),
+            authorization_reuse: profile.authorization_reuse.map(Span),
+            identifiers_per_order: limits.identifiers_per_order,
+            open_orders_per_account: limits.open_orders_per_account,
+            orders_per_hour: limits.orders_per_hour,
+            accounts_per_hour: limits.accounts_per_hour,
+        }
+    }
+
+    /// The profile that these settings make of what it was `before`. Its revision is settled when it is stored.
+    ///
+    /// # Errors
+    /// [`Fault`] names the field at fault.
+    pub fn profile(
+        &self,
+        name: ProfileName,
+        before: Option<&AcmeProfile>,
+        now: Timestamp,
+    ) -> Result<AcmeProfile, Fault> {
+        let known: Vec<_> = ChallengeType::ALL.iter().map(|kind| kind.token()).collect();
+        let challenges = words("challenges", &self.challenges, ChallengeType::parse, &known)?;
+        if challenges.is_empty() {
+            return Err(Fault::new("challenges", "at least one challenge has to be offered"));
+        }
+        let default = self.default_ra_profile.as_deref();
+        Ok(AcmeProfile {
+            name,
+            revision: before.map_or(ProfileRevision(1), |before| before.revision),
+            description: description(&self.description)?,
+            enabled: self.enabled,
+            default_ra_profile: default.map(|name| profile_name("defaultRaProfile", name)).transpose()?,
+            terms: self.terms(before.map(|before| &before.terms), now)?,
+            website: url("website", self.website.as_ref())?,
+            caa_identities: self.caa_identities()?,
+            contact_required: self.contact_required,
+            binding_required: self.external_account_required,
+            challenges,
+            order_validity: within("orderValidity", self.order_validity, 60, 90 * 86_400)?,
+            authorization_validity: within("authorizationValidity", self.authorization_validity, 60, 398 * 86_400)?,
+            authorization_reuse: self
+                .authorization_reuse
+                .map(|reuse| within("authorizationReuse", reuse, 1, self.authorization_validity.0.0))
+                .transpose()?,
+            retry: self.retry()?,
+            network: self.network()?,
+            limits: self.limits()?,
+        })
+    }
+
+    fn terms(&self, before: Option<&TermsOfService>, now: Timestamp) -> Result<TermsOfService, Fault> {
+        let terms = TermsOfService {
+            url: url("termsOfService", self.terms_of_service.as_ref())?,
+            agreement_required: self.terms_of_service_required,
+            change_url: url("termsChangeUrl", self.terms_change_url.as_ref())?,
+            no_new_orders: self.no_new_orders_until_agreed,
+            changed: None,
+        };
+        if terms.no_new_orders && terms.url.is_none() {
+            let detail = "it needs termsOfService: there has to be something to agree to";
+            return Err(Fault::new("noNewOrdersUntilAgreed", detail));
+        }
+        // Terms are changed where others stand in their place, or where an operator begins to insist on agreement.
+        let changed = match before {
+            None => None,
+            Some(before) if before.url.is_some() && before.url != terms.url => Some(now),
+            Some(before) if terms.no_new_orders && !before.no_new_orders && before.changed.is_none() => Some(now),
+            Some(before) => before.changed,
+        };
+        Ok(TermsOfService { changed, ..terms })
+    }
+
+    fn caa_identities(&self) -> Result<Vec<String>, Fault> {
+        bounded("caaIdentities", self.caa_identities.len(), 100)?;
+        match self.caa_identities.iter().position(|text| DnsName::parse(text).is_err()) {
+            Some(place) => {
+                let detail = format!("{:?} is no domain name", self.caa_identities[place]);
+                Err(Fault::new(format!("caaIdentities[{place}]"), detail))
+            }
+            None => Ok(self.caa_identities.clone()),
+        }
+    }
+
+    fn retry(&self) -> Result<RetryRules, Fault> {
+        if self.retry_pauses.len() > 10 || self.retry_pauses.iter().any(|pause| pause.0.0 > 86_400) {
+            return Err(Fault::new("retryPauses", "at most ten pauses, of at most a day each"));
+        }
+        let interval = within("retryInterval", self.retry_interval, 1, 86_400)?;
+        Ok(RetryRules { pauses: self.retry_pauses.iter().map(|span| span.0).collect(), interval: Some(interval) })
+    }
+
+    fn network(&self) -> Result<NetworkRules, Fault> {
+        bounded("resolvers", self.resolvers.len(), 16)?;
+        for (field, port) in [("httpPort", self.http_port), ("tlsPort", self.tls_port)] {
+            if port == 0 {
+                return Err(Fault::new(field, "0 is no port that can be connected to"));
+            }
+        }
+        Ok(NetworkRules {
+            resolvers: self.resolvers.clone(),
+            allowed: networks("allowedNetworks", &self.allowed_networks)?,
+            http_port: self.http_port,
+            tls_port: self.tls_port,
+            only: networks("onlyNetworks", &self.only_networks)?,
+        })
+    }
+
+    fn limits(&self) -> Result<Limits, Fault> {
+        if !(1..=1000).contains(&self.identifiers_per_order) {
+            return Err(Fault::new("identifiersPerOrder", "it has to be between 1 and 1000"));
+        }
+        for (field, limit) in [
+            ("openOrdersPerAccount", self.open_orders_per_account),
+            ("ordersPerHour", self.orders_per_hour),
+            ("accountsPerHour", self.accounts_per_hour),
+        ] {
+            if limit.is_some_and(|limit| !(1..=100_000).contains(&limit)) {
+                return Err(Fault::new(field, "it has to be between 1 and 100000; leave it out for no limit"));
+            }
+        }
+        Ok(Limits {
+            identifiers_per_order: self.identifiers_per_order,
+            open_orders_per_account: self.open_orders_per_account,
+            orders_per_hour: self.orders_per_hour,
+            accounts_per_hour: self.accounts_per_hour,
+        })
+    }
+}
+
+fn within(field: &str, span: Span, least: u64, most: u64) -> Result<Seconds, Fault> {
+    if (least..=most).contains(&span.0.0) {
+        return Ok(span.0);
+    }
+    Err(Fault::new(field, format!("it is {} seconds, and has to be between {least} and {most}", span.0.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> ProfileName {
+        ProfileName::parse("default").expect("a name")
+    }
+
+    #[test]
+    fn settings_and_profile_say_the_same() {
+        let settings = AcmeProfileSettings {
+            description: "for web servers".into(),
+            enabled: false,
+            default_ra_profile: Some("web".into()),
+            terms_of_service: Some("https://ca.example/terms".into()),
+            terms_change_url: Some("https://ca.example/agree".into()),
+            no_new_orders_until_agreed: true,
+            caa_identities: vec!["ca.example".into()],
+            contact_required: true,
+            challenges: vec!["dns-01".into()],
+            resolvers: vec!["192.0.2.53:53".parse().expect("an address")],
+            only_networks: vec!["10.0.0.0/8".into()],
+            authorization_reuse: Some(Span::days(1)),
+            orders_per_hour: Some(300),
+            ..AcmeProfileSettings::default()
+        };
+        let profile = settings.profile(name(), None, Timestamp::from_seconds(1)).expect("it is sound");
+        assert_eq!(AcmeProfileSettings::of(&profile), settings);
+    }
+
+    #[test]
+    fn terms_that_change_are_dated() {
+        let at = Timestamp::from_seconds;
+        let mut settings = AcmeProfileSettings {
+            terms_of_service: Some("https://ca.example/1".into()),
+            ..AcmeProfileSettings::default()
+        };
+        let first = settings.profile(name(), None, at(1)).expect("it is sound");
+        assert_eq!(first.terms.changed, None);
+        let same = settings.profile(name(), Some(&first), at(2)).expect("it is sound");
+        assert_eq!(same.terms.changed, None);
+        settings.terms_of_service = Some("https://ca.example/2".into());
+        settings.no_new_orders_until_agreed = true;
+        let second = settings.profile(name(), Some(&same), at(3)).expect("it is sound");
+        assert_eq!(second.terms.changed, Some(at(3)));
+        assert!(second.terms.bars(None) && second.terms.bars(Some(at(2))) && !second.terms.bars(Some(at(3))));
+        let later = settings.profile(name(), Some(&second), at(4)).expect("it is sound");
+        assert_eq!(later.terms.changed, Some(at(3)));
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        let with = |change: fn(&mut AcmeProfileSettings)| {
+            let mut settings = AcmeProfileSettings::default();
+            change(&mut settings);
+            settings.profile(name(), None, Timestamp::from_seconds(1)).expect_err("must be refused").field
+        };
+        assert_eq!(with(|settings| settings.challenges = vec!["http-02".into()]), "challenges[0]");
+        assert_eq!(with(|settings| settings.challenges.clear()), "challenges");
+        assert_eq!(with(|settings| settings.website = Some("ca.example".into())), "website");
+        assert_eq!(with(|settings| settings.website = Some("https://ca.example/>".into())), "website");
+        assert_eq!(with(|settings| settings.caa_identities = vec!["a b".into()]), "caaIdentities[0]");
+        assert_eq!(with(|settings| settings.default_ra_profile = Some("a/b".into())), "defaultRaProfile");
+        assert_eq!(with(|settings| settings.order_validity = Span(Seconds(1))), "orderValidity");
+        assert_eq!(with(|settings| settings.authorization_reuse = Some(Span::days(31))), "authorizationReuse");
+        assert_eq!(with(|settings| settings.allowed_networks = vec!["x".into()]), "allowedNetworks[0]");
+        assert_eq!(with(|settings| settings.http_port = 0), "httpPort");
+        assert_eq!(with(|settings| settings.identifiers_per_order = 0), "identifiersPerOrder");
+        assert_eq!(with(|settings| settings.no_new_orders_until_agreed = true), "noNewOrdersUntilAgreed");
+    }
+}
