@@ -4,6 +4,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use chancery::admin::settings::RaProfileSettings;
 use chancery::pki::authorities::Authorities;
 use chancery::pki::authority::{HierarchyPlan, make_hierarchy};
 use chancery::pki::key::KeyAlgorithm;
@@ -11,7 +12,7 @@ use chancery::pki::name::{AuthorityName, Publication};
 use chancery::pki::sealed::SealCost;
 use chancery_actors::ports::{DraftRequest, Issue};
 use chancery_machine::identifier::Subject;
-use chancery_machine::profile::{KeyRules, ProfileName, ProfileRevision, RaProfile, Seconds};
+use chancery_machine::profile::ProfileName;
 use chancery_machine::time::Timestamp;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
@@ -55,15 +56,8 @@ fn prepared(algorithm: KeyAlgorithm) -> (Authorities, DraftRequest) {
     let hierarchy = make_hierarchy(&plan, NOW, &passphrase, SealCost::WEAK).expect("a hierarchy");
     let authorities = Authorities::new(publication);
     authorities.open(&hierarchy.intermediate, &passphrase).expect("opens");
-    let profile = RaProfile {
-        name: ProfileName::parse("servers").expect("a name"),
-        revision: ProfileRevision(1),
-        authority: hierarchy.intermediate.id,
-        validity: Seconds(90 * 86_400),
-        backdate: Seconds(3600),
-        wildcards: true,
-        keys: KeyRules::default(),
-    };
+    let servers = ProfileName::parse("servers").expect("a name");
+    let profile = RaProfileSettings::default().profile(servers, |_| Ok(hierarchy.intermediate.id)).expect("sound");
     let request = DraftRequest {
         profile: Arc::new(profile),
         csr: csr(),

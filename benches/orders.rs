@@ -9,27 +9,26 @@ use std::time::{Duration, Instant};
 
 use actix_rt::SystemRunner;
 use async_trait::async_trait;
+use chancery::admin::settings::{AcmeProfileSettings, RaProfileSettings};
 use chancery::pki::authorities::Authorities;
 use chancery::pki::authority::{HierarchyPlan, make_hierarchy};
 use chancery::pki::name::AuthorityName;
 use chancery::pki::sealed::SealCost;
+use chancery::span::Span;
 use chancery::store::RedbStore;
 use chancery::store::redb::DEFAULT_CACHE_BYTES;
 use chancery::system::{SystemClock, SystemEntropy};
+use chancery_actors::audit::Act;
 use chancery_actors::engine::{NewAccount, Running};
 use chancery_actors::place::NewOrder;
-use chancery_actors::ports::{Attempt, Clock, Validate, Verdict};
+use chancery_actors::ports::{Attempt, Clock, StoreError, Validate, Verdict};
 use chancery_actors::profiles::{Pair, ProfileSet};
 use chancery_actors::{Engine, Ports, Settings, Versioned};
 use chancery_machine::account::{Account, AccountKey};
-use chancery_machine::challenge::ChallengeType;
 use chancery_machine::id::{AuthorityId, OrderId};
 use chancery_machine::identifier::Subject;
-use chancery_machine::network::NetworkRules;
 use chancery_machine::order::OrderStatus;
-use chancery_machine::profile::{
-    AcmeProfile, Endpoint, KeyRules, ProfileName, ProfileRevision, RaProfile, RetryRules, Seconds,
-};
+use chancery_machine::profile::{Endpoint, ProfileName};
 use chancery_machine::time::Timestamp;
 use chancery_machine::transcript::Transcript;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -81,9 +80,15 @@ impl Bench {
         let endpoint = Endpoint::AcmeProfile(name("default"));
         let (engine, running, account) = system.block_on(async {
             let (engine, running) = Engine::start(ports, Settings::default()).expect("starts");
-            engine.declare(profiles(authority)).await.expect("declares");
+            declare(&engine, profiles(authority)).await;
             let key = AccountKey { jwk: "{}".into(), thumbprint: [1; 32], spki_sha256: [1; 32] };
-            let new = NewAccount { endpoint: endpoint.clone(), key, contacts: Vec::new(), terms_agreed: true };
+            let new = NewAccount {
+                endpoint: endpoint.clone(),
+                acme_profile: None,
+                key,
+                contacts: Vec::new(),
+                terms_agreed: true,
+            };
             let (account, _) = engine.create_account(new).await.expect("registers");
             (engine, running, account)
         });
@@ -156,31 +161,30 @@ fn name(text: &str) -> ProfileName {
 }
 
 fn profiles(authority: AuthorityId) -> ProfileSet {
-    let acme = AcmeProfile {
-        name: name("default"),
-        revision: ProfileRevision(0),
-        ra_profile: name("servers"),
-        terms_of_service: None,
-        website: None,
-        caa_identities: Vec::new(),
-        challenges: vec![ChallengeType::Http01, ChallengeType::Dns01],
-        order_validity: Seconds(7 * 86_400),
-        authorization_validity: Seconds(30 * 86_400),
-        retry: RetryRules { pauses: Vec::new() },
-        network: NetworkRules::default(),
-        identifiers_per_order: 100,
+    let acme = AcmeProfileSettings {
+        default_ra_profile: Some("servers".into()),
+        order_validity: Span::days(7),
+        retry_pauses: Vec::new(),
+        ..AcmeProfileSettings::default()
     };
-    let ra = RaProfile {
-        name: name("servers"),
-        revision: ProfileRevision(0),
-        authority,
-        validity: Seconds(90 * 86_400),
-        backdate: Seconds(3600),
-        wildcards: true,
-        keys: KeyRules::default(),
-    };
+    let acme = acme.profile(name("default"), None, Timestamp::EPOCH).expect("a sound profile");
+    let ra = RaProfileSettings::default().profile(name("servers"), |_| Ok(authority)).expect("a sound profile");
     let mut profiles = ProfileSet::default();
     profiles.acme.insert(acme.name.clone(), Arc::new(acme));
     profiles.ra.insert(ra.name.clone(), Arc::new(ra));
     profiles
+}
+
+async fn declare(engine: &Engine, set: ProfileSet) {
+    let declared = engine.administer::<(), StoreError>("bench", async || {
+        let mut act = Act::nothing(());
+        for profile in set.acme.values() {
+            act.writes.extend(engine.profile_writes(None, (**profile).clone()).await?.0);
+        }
+        for profile in set.ra.values() {
+            act.writes.extend(engine.profile_writes(None, (**profile).clone()).await?.0);
+        }
+        Ok(act)
+    });
+    declared.await.expect("declares");
 }

@@ -98,7 +98,8 @@ fn authorization_states() -> [Authorization; 3] {
         created: NOW,
         expires: EXPIRES,
         valid_for: Seconds(3_600),
-        retry: RetryRules { pauses: vec![Seconds(5); 3] },
+        retry: RetryRules { pauses: vec![Seconds(5); 3], interval: None },
+        exemption: None,
     };
     let challenges = ChallengeType::ALL.iter().map(|kind| Challenge::new(*kind, Token::new(&[0; TOKEN_ENTROPY])));
     let pending = Authorization::new(terms, challenges.collect(), Some((OrderId(ID), EXPIRES)));

@@ -52,14 +52,15 @@ pub(crate) fn name(label: &str) -> String {
 /// The configuration of such a server.
 pub(crate) fn configuration(http_port: u16, resolver: &str) -> String {
     let network = format!(
-        "allowed_networks = [\"127.0.0.0/8\"]\nhttp_port = {http_port}\nresolvers = [\"{resolver}\"]\nretry_pauses = "
+        "default_ra_profile = \"default\"\nallowed_networks = [\"127.0.0.0/8\"]\nhttp_port = {http_port}\nresolvers = [\"{resolver}\"]\nretry_pauses = "
     );
+    let plain = network.replace("\"default\"", "\"plain\"");
     format!(
         "[acme_profiles.default]\n{network}[]\n\
          [acme_profiles.terms]\nterms_of_service = \"https://acme.test/terms/1\"\nwebsite = \"https://acme.test/\"\n\
          caa_identities = [\"acme.test\"]\nidentifiers_per_order = 3\n{network}[]\n\
          [acme_profiles.patient]\n{network}[\"10m\"]\n\
-         [acme_profiles.plain]\nra_profile = \"plain\"\n{network}[]\n\
+         [acme_profiles.plain]\n{plain}[]\n\
          [ra_profiles.default]\n\
          [ra_profiles.plain]\nwildcards = false\n"
     )

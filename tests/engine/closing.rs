@@ -13,7 +13,7 @@ use super::lab::{Lab, account_id, finalize, new_order, pair, register, run, unti
 
 #[test]
 fn nothing_stays_open_behind_an_account_that_closes_in_the_middle_of_its_work() {
-    for event in [AccountEvent::Deactivated, AccountEvent::Revoked] {
+    for event in [AccountEvent::Deactivated, AccountEvent::Revoked { certificates: None }] {
         run(closed_by(event));
     }
 }

@@ -97,7 +97,7 @@ fn two_accounts_cannot_change_to_one_key() {
         assert!(
             changes.iter().any(|change| { matches!(change, Err(TurnError::Taken(holder)) if holder.id == winner.id) })
         );
-        assert_eq!(engine.account_of(&super::lab::endpoint(), &key(3)).await.expect("found").id, winner.id);
+        assert_eq!(engine.account_of(&super::lab::endpoint(), None, &key(3)).await.expect("found").id, winner.id);
         started.stop();
     });
 }

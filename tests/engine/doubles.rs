@@ -197,7 +197,7 @@ impl Issue for ScriptedIssuer {
             authority: request.profile.authority,
             serial: request.serial_entropy.to_vec(),
             not_before: request.now,
-            not_after: request.now.plus(request.profile.validity.into()),
+            not_after: request.now.plus(request.profile.validity.default.into()),
             public_key: request.csr.clone(),
             tbs: [&request.serial_entropy[..], names.join(",").as_bytes()].concat(),
         })

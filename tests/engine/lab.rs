@@ -3,25 +3,25 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chancery::admin::settings::{AcmeProfileSettings, RaProfileSettings};
+use chancery::span::Span;
 use chancery::store::MemoryStore;
+use chancery_actors::audit::Act;
 use chancery_actors::engine::{NewAccount, Running};
 use chancery_actors::finalize::FinalizeError;
 use chancery_actors::place::{NewOrder, PlaceError};
-use chancery_actors::ports::{Kind, ObjectId, Store};
+use chancery_actors::ports::{Kind, ObjectId, Store, StoreError};
 use chancery_actors::profiles::{Pair, ProfileSet};
 use chancery_actors::{Engine, Ports, Settings, Versioned};
 use chancery_machine::account::{Account, AccountKey};
 use chancery_machine::authorization::Authorization;
 use chancery_machine::certificate::Certificate;
-use chancery_machine::challenge::ChallengeType;
 use chancery_machine::id::{AccountId, AuthorizationId, CertificateId, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::machine::Machine;
-use chancery_machine::network::NetworkRules;
 use chancery_machine::order::{Order, OrderStatus};
-use chancery_machine::profile::{
-    AcmeProfile, Endpoint, KeyRules, ProfileName, ProfileRevision, RaProfile, RetryRules, Seconds,
-};
+use chancery_machine::profile::{Endpoint, ProfileName, Seconds};
+use chancery_machine::time::Timestamp;
 
 use super::doubles::{AUTHORITY, CountingEntropy, ScriptedIssuer, ScriptedValidator, StandingClock};
 use super::store::FaultyStore;
@@ -104,7 +104,7 @@ impl Lab {
             issue: self.issuer.clone(),
         };
         let (engine, running) = Engine::start(ports, self.settings.clone()).expect("starts");
-        engine.declare(profiles()).await.expect("declares");
+        declare(&engine, profiles()).await;
         Started { engine, running }
     }
 
@@ -227,7 +227,7 @@ pub(crate) fn csr(order: &Versioned<Order>) -> Vec<u8> {
 }
 
 pub(crate) fn new_account(number: u32) -> NewAccount {
-    NewAccount { endpoint: endpoint(), key: key(number), contacts: Vec::new(), terms_agreed: true }
+    NewAccount { endpoint: endpoint(), acme_profile: None, key: key(number), contacts: Vec::new(), terms_agreed: true }
 }
 
 pub(crate) fn key(number: u32) -> AccountKey {
@@ -267,33 +267,35 @@ pub(crate) fn account_id(account: &Versioned<Account>) -> AccountId {
 
 /// An endpoint that offers both challenges and retries once at once.
 pub(crate) fn profiles() -> ProfileSet {
-    let acme = AcmeProfile {
-        name: name("default"),
-        revision: ProfileRevision(0),
-        ra_profile: name("servers"),
-        terms_of_service: None,
-        website: None,
-        caa_identities: Vec::new(),
-        challenges: vec![ChallengeType::Http01, ChallengeType::Dns01],
-        order_validity: Seconds(7 * DAY),
-        authorization_validity: Seconds(30 * DAY),
-        retry: RetryRules { pauses: vec![Seconds(0)] },
-        network: NetworkRules::default(),
-        identifiers_per_order: 100,
+    let acme = AcmeProfileSettings {
+        default_ra_profile: Some("servers".into()),
+        order_validity: Span::days(7),
+        retry_pauses: vec![Span(Seconds(0))],
+        ..AcmeProfileSettings::default()
     };
-    let ra = RaProfile {
-        name: name("servers"),
-        revision: ProfileRevision(0),
-        authority: AUTHORITY,
-        validity: Seconds(90 * DAY),
-        backdate: Seconds(0),
-        wildcards: true,
-        keys: KeyRules::default(),
-    };
+    let acme = acme.profile(name("default"), None, Timestamp::EPOCH).expect("a sound profile");
+    let ra = RaProfileSettings { backdate: Span(Seconds(0)), ..RaProfileSettings::default() };
+    let ra = ra.profile(name("servers"), |_| Ok(AUTHORITY)).expect("a sound profile");
     let mut profiles = ProfileSet::default();
     profiles.acme.insert(acme.name.clone(), Arc::new(acme));
     profiles.ra.insert(ra.name.clone(), Arc::new(ra));
     profiles
+}
+
+/// Makes these profiles so.
+pub(crate) async fn declare(engine: &Engine, set: ProfileSet) {
+    let declared = engine.administer::<(), StoreError>("system", async || {
+        let catalog = engine.catalog().await?;
+        let mut act = Act::nothing(());
+        for (name, profile) in &set.acme {
+            act.writes.extend(engine.profile_writes(catalog.acme.get(name), (**profile).clone()).await?.0);
+        }
+        for (name, profile) in &set.ra {
+            act.writes.extend(engine.profile_writes(catalog.ra.get(name), (**profile).clone()).await?.0);
+        }
+        Ok(act)
+    });
+    declared.await.expect("declares");
 }
 
 /// Whether an operation met a fault that a client meets with another try.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chancery_machine::id::OrderId;
 use chancery_machine::profile::{ProfileRevision, Seconds};
 
-use super::lab::{Lab, name, pair, place, profiles, register, run};
+use super::lab::{Lab, declare, name, pair, place, profiles, register, run};
 
 #[test]
 fn a_revision_grows_with_a_change_and_only_then_and_an_order_keeps_its_own() {
@@ -19,12 +19,12 @@ fn a_revision_grows_with_a_change_and_only_then_and_an_order_keeps_its_own() {
         let account = register(engine, 1).await;
         let order = place(engine, &account, &["a.example.org"]).await;
 
-        engine.declare(profiles()).await.expect("declares");
+        declare(engine, profiles()).await;
         assert_eq!(revisions(), (first, first), "nothing changed");
 
         let mut changed = profiles();
         Arc::make_mut(changed.acme.get_mut(&name("default")).expect("there")).order_validity = Seconds(60);
-        engine.declare(changed).await.expect("declares");
+        declare(engine, changed).await;
         assert_eq!(revisions(), (ProfileRevision(2), first));
 
         let later = place(engine, &account, &["b.example.org"]).await;
@@ -33,7 +33,7 @@ fn a_revision_grows_with_a_change_and_only_then_and_an_order_keeps_its_own() {
         assert_eq!(later.state.terms.acme_profile.revision, ProfileRevision(2));
         assert_eq!(later.state.terms.expires.since(engine.now()).as_secs(), 60);
 
-        engine.declare(profiles()).await.expect("declares");
+        declare(engine, profiles()).await;
         assert_eq!(revisions(), (ProfileRevision(3), first), "back is a change as well");
         started.stop();
     });

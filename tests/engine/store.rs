@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use chancery_actors::ports::{Commit, CommitError, Kind, ObjectId, Revision, Store, StoreError, Stored, Term};
+use chancery_actors::ports::{
+    Commit, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, StoreError, Stored, Term,
+};
 use chancery_machine::time::Timestamp;
 use tokio::sync::Semaphore;
 
@@ -173,6 +175,17 @@ impl Store for FaultyStore {
 
     async fn scan(&self, kind: Kind, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
         self.inner.scan(kind, after, limit).await
+    }
+
+    async fn walk(
+        &self,
+        range: &Range,
+        direction: Direction,
+        after: Option<&Found>,
+        limit: usize,
+    ) -> Result<Vec<Found>, StoreError> {
+        self.alive()?;
+        self.inner.walk(range, direction, after, limit).await
     }
 
     async fn owing(&self, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {

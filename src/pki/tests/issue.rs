@@ -246,7 +246,10 @@ fn names_stand_once_and_in_the_orders_order() {
     assert_eq!(listed, ["DNSName(b.example)", "DNSName(a.example)"]);
     assert!(certificate.subject().iter().next().is_none());
 
-    let profile = Arc::new(RaProfile { wildcards: false, ..lab.profile() });
+    let profile = Arc::new(RaProfile {
+        identifiers: IdentifierRules { wildcards: false, ..IdentifierRules::default() },
+        ..lab.profile()
+    });
     let request = lab.request(csr(client_key(), &["*.example"]), &["*.example"]);
     let refused = lab.authorities.draft(&DraftRequest { profile, ..request });
     assert!(matches!(refused, Err(DraftError::Refused(why)) if why.starts_with("wildcard ")));

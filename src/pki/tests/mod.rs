@@ -13,7 +13,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 use chancery_actors::ports::DraftRequest;
 use chancery_machine::id::AuthorityId;
 use chancery_machine::identifier::Subject;
-use chancery_machine::profile::{KeyRules, ProfileName, ProfileRevision, RaProfile, Seconds};
+use chancery_machine::profile::{
+    CertificateContents, Exemptions, IdentifierRules, KeyRules, ProfileName, ProfileRevision, RaProfile, Seconds,
+    ValidityRules,
+};
 use chancery_machine::time::Timestamp;
 use const_oid::db::{rfc4519, rfc5912};
 use der::asn1::{BitString, Ia5String, SetOfVec, Utf8StringRef};
@@ -81,11 +84,15 @@ impl Lab {
         RaProfile {
             name: ProfileName::parse("tests").expect("a name"),
             revision: ProfileRevision(1),
+            description: String::new(),
+            enabled: true,
             authority: self.hierarchy.intermediate.id,
-            validity: Seconds(90 * DAY),
-            backdate: Seconds(3600),
-            wildcards: true,
+            acme_profile: None,
+            identifiers: IdentifierRules::default(),
+            exemptions: Exemptions::default(),
             keys: KeyRules::default(),
+            validity: ValidityRules { default: Seconds(90 * DAY), longest: Seconds(90 * DAY), backdate: Seconds(3600) },
+            contents: CertificateContents::default(),
         }
     }
 
