@@ -104,6 +104,12 @@ impl Engine {
         self.world.ports.clock.now()
     }
 
+    /// A fresh name for an object.
+    #[must_use]
+    pub fn new_id(&self) -> Id {
+        self.world.new_id()
+    }
+
     /// The profiles as they are now.
     #[must_use]
     pub fn profiles(&self) -> Arc<ProfileSet> {
