@@ -55,9 +55,9 @@ fn scripts_reach_every_status() {
         reached.extend(simulation::run(&script).unwrap_or_else(|violation| panic!("script {seed}: {violation}")));
     }
     let expected = [
-        ("account", &["valid", "deactivated", "revoked"][..]),
-        ("order", &["pending", "ready", "processing", "valid", "invalid"]),
-        ("authorization", &["pending", "valid", "invalid", "deactivated", "expired", "revoked"]),
+        ("account", &["valid", "disabled", "deactivated", "revoked"][..]),
+        ("order", &["pending", "ready", "processing", "valid", "invalid", "cancelled"]),
+        ("authorization", &["pending", "valid", "exempt", "invalid", "deactivated", "expired", "revoked"]),
         ("challenge", &["pending", "processing", "valid", "invalid"]),
         ("certificate", &["valid", "revoked", "expired"]),
     ];
