@@ -122,7 +122,7 @@ impl Oid {
         // The first two arcs share an octet, and every other takes one for seven bits (X.690 section 8.19).
         let octets = |arc: &u32| (u32::BITS - arc.leading_zeros()).max(1).div_ceil(7) as usize;
         match arcs.as_slice() {
-            [0..=2, 0..40, rest @ ..] if 1 + rest.iter().map(octets).sum::<usize>() <= Self::OCTETS => {
+            [0..=2, 0..40, rest @ ..] if rest.iter().map(octets).sum::<usize>() < Self::OCTETS => {
                 Ok(Self(text.to_owned()))
             }
             _ => Err(bad()),

@@ -136,6 +136,7 @@ fn network_rules() -> impl Strategy<Value = NetworkRules> {
 
 fn network() -> impl Strategy<Value = Network> {
     (any::<IpAddr>(), any::<u8>()).prop_map(|(address, prefix)| {
+        let address = address.to_canonical();
         let longest = if address.is_ipv4() { 33 } else { 129 };
         format!("{address}/{}", prefix % longest).parse().expect("a network")
     })
