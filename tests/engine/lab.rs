@@ -167,7 +167,7 @@ impl Started {
 
 /// What one client does, without a fault in sight.
 pub(crate) async fn register(engine: &Engine, number: u32) -> Versioned<Account> {
-    let (account, made) = engine.create_account(new_account(number)).await.expect("registers");
+    let (account, made) = engine.create_account(new_account(number), &pair(engine)).await.expect("registers");
     assert!(made);
     account
 }
@@ -231,7 +231,14 @@ pub(crate) fn csr(order: &Versioned<Order>) -> Vec<u8> {
 }
 
 pub(crate) fn new_account(number: u32) -> NewAccount {
-    NewAccount { endpoint: endpoint(), acme_profile: None, key: key(number), contacts: Vec::new(), terms_agreed: true }
+    NewAccount {
+        endpoint: endpoint(),
+        acme_profile: None,
+        key: key(number),
+        contacts: Vec::new(),
+        terms_agreed: true,
+        binding: None,
+    }
 }
 
 pub(crate) fn key(number: u32) -> AccountKey {
