@@ -1,20 +1,25 @@
 //! How many orders an account may have.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use chancery::store::{MemoryStore, RedbStore};
 use chancery_actors::place::PlaceError;
-use chancery_actors::ports::Kind;
+use chancery_actors::ports::{Kind, Store};
 use chancery_actors::{Engine, Versioned};
 use chancery_machine::account::Account;
 use chancery_machine::id::OrderId;
 use chancery_machine::order::{Order, OrderEvent, OrderState};
-use chancery_machine::profile::{AcmeProfile, Limits};
+use chancery_machine::profile::{AcmeProfile, Limits, RaProfile};
 use futures::future::join_all;
+use tempfile::TempDir;
 
 use super::audit::deed;
-use super::lab::{DAY, Lab, declare, new_order, obtain, pair, place, profiles_with, register, run};
+use super::faults::for_each_commit;
+use super::lab::{DAY, Lab, declare, new_order, obtain, pair, passing, place, profiles_with, register, run, until};
+use super::store::Fault;
 
-fn limited(limits: Limits) -> impl FnOnce(&mut AcmeProfile, &mut chancery_machine::profile::RaProfile) {
+fn limited(limits: Limits) -> impl FnOnce(&mut AcmeProfile, &mut RaProfile) {
     move |acme, _| acme.limits = limits
 }
 
@@ -108,9 +113,9 @@ fn so_many_open_orders_and_no_more() {
     });
 }
 
-async fn last_place(limits: Limits) {
+async fn last_place(store: Arc<dyn Store>, limits: Limits) {
     const MOST: usize = 5;
-    let lab = &Lab::new();
+    let lab = &Lab::on(store);
     let twins = [lab.start().await, lab.start().await];
     declare(&twins[0].engine, profiles_with(limited(limits))).await;
     twins[1].engine.refresh_profiles().await.expect("reads");
@@ -131,8 +136,44 @@ async fn last_place(limits: Limits) {
 
 #[test]
 fn of_many_that_come_at_once_to_two_nodes_none_takes_a_place_too_many() {
-    run(last_place(per_hour(5)));
-    run(last_place(open(5)));
+    for limits in [per_hour(5), open(5)] {
+        run(last_place(Arc::new(MemoryStore::new()), limits.clone()));
+        let directory = TempDir::new().expect("a directory");
+        run(last_place(Arc::new(RedbStore::open(directory.path(), 1 << 20).expect("opens")), limits));
+    }
+}
+
+/// A client that places orders until it is told to stop.
+fn with_fault(commit: usize, fault: Fault) -> bool {
+    run(async {
+        let lab = Lab::new();
+        let started = lab.start().await;
+        let engine = &started.engine;
+        declare(engine, profiles_with(limited(per_hour(3)))).await;
+        let account = register(engine, 1).await;
+        lab.store.fail(lab.store.commits() + commit, fault);
+        until("the last place is taken", async || match attempt(engine, &account).await {
+            Ok(_) => None,
+            Err(PlaceError::RateLimited { .. }) => Some(()),
+            Err(error) => {
+                assert!(passing(&error), "{error:?}");
+                None
+            }
+        })
+        .await;
+        assert_eq!(lab.all(Kind::Order).await.len(), 3);
+        lab.settled().await;
+        started.stop();
+        lab.store.failed()
+    })
+}
+
+#[test]
+fn an_order_that_landed_unheard_is_counted_and_one_that_was_lost_is_not() {
+    for fault in [Fault::Lost, Fault::Landed, Fault::Panicked] {
+        let commits = for_each_commit(move |commit| with_fault(commit, fault));
+        assert!(commits >= 3, "only {commits} commits were tried");
+    }
 }
 
 #[test]
