@@ -10,6 +10,7 @@ use chancery_machine::order::{Order, OrderEvent};
 use chancery_machine::snapshot;
 
 use crate::error::TurnError;
+use crate::listing::AccountQuery;
 use crate::ports::{Body, Kind, ObjectId};
 use crate::resident::{Performance, Performed, Role};
 use crate::terms;
@@ -22,10 +23,12 @@ impl Role for Account {
     const KIND: Kind = Kind::Account;
 
     fn body(&self, _: &World) -> Body {
+        let mut terms = vec![terms::key(&self.key.spki_sha256)];
+        terms.extend(AccountQuery::terms_of(self));
         Body {
             bytes: snapshot::encode(self),
             owes: !self.owed().is_empty(),
-            terms: vec![terms::key(&self.key.spki_sha256)],
+            terms,
             unique: vec![terms::account_key(&self.endpoint, self.acme_profile.as_ref(), &self.key.thumbprint)],
             // A closed account stays, so that its key cannot quietly begin anew.
             forget_at: None,
