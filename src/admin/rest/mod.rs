@@ -5,7 +5,15 @@
 
 #![allow(unused_qualifications, reason = "utoipa's macros write out paths")]
 
+mod acme_accounts;
 mod acme_profiles;
+mod audit;
+mod authorizations;
+mod bulk;
+mod certificates;
+mod eab_credentials;
+mod filter;
+mod orders;
 pub mod problem;
 mod reply;
 pub mod request;

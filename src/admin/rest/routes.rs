@@ -6,8 +6,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::acme_profiles;
 use super::problem::{FieldError, Problem};
+use super::{acme_accounts, acme_profiles, audit, authorizations, certificates, eab_credentials, orders};
 use crate::admin::error::AdminError;
 
 /// The API as OpenAPI 3.1 has it.
@@ -33,7 +33,15 @@ impl utoipa::Modify for Security {
 #[must_use]
 pub fn description() -> utoipa::openapi::OpenApi {
     let mut api = Api::openapi();
-    let rooms = vec![acme_profiles::Description::openapi()];
+    let rooms = vec![
+        acme_profiles::Description::openapi(),
+        acme_accounts::Description::openapi(),
+        eab_credentials::Description::openapi(),
+        orders::Description::openapi(),
+        authorizations::Description::openapi(),
+        certificates::Description::openapi(),
+        audit::Description::openapi(),
+    ];
     for room in rooms {
         api.merge(room);
     }
@@ -43,7 +51,17 @@ pub fn description() -> utoipa::openapi::OpenApi {
 /// Adds the API, its description at `/api/v1/openapi.json`, and a page to try it at `/api/v1/docs/`.
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(SwaggerUi::new("/api/v1/docs/{_:.*}").url("/api/v1/openapi.json", description()));
-    config.service(web::scope("/api/v1").configure(acme_profiles::configure).default_service(web::to(nothing)));
+    config.service(
+        web::scope("/api/v1")
+            .configure(acme_profiles::configure)
+            .configure(acme_accounts::configure)
+            .configure(eab_credentials::configure)
+            .configure(orders::configure)
+            .configure(authorizations::configure)
+            .configure(certificates::configure)
+            .configure(audit::configure)
+            .default_service(web::to(nothing)),
+    );
 }
 
 async fn nothing(request: HttpRequest) -> Result<HttpResponse, AdminError> {
