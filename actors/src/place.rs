@@ -1,5 +1,7 @@
 //! Placing an order: the order and its authorizations come into being in one commit.
 
+use std::time::Duration;
+
 use chancery_machine::account::{Account, AccountStatus};
 use chancery_machine::authorization::{Authorization, AuthorizationTerms};
 use chancery_machine::challenge::{Challenge, TOKEN_ENTROPY, Token};
@@ -49,6 +51,17 @@ pub enum PlaceError {
     /// The validity that was asked for cannot be had (RFC 8555 section 7.4).
     #[error("{0}")]
     Validity(String),
+    /// The account has to agree to the terms of service as they are now (RFC 8555 section 7.3.3).
+    #[error("the terms of service have changed since the account agreed to them")]
+    TermsChanged,
+    /// The account has asked for too much (RFC 8555 section 6.6).
+    #[error("{detail}")]
+    RateLimited {
+        /// What it has too many of, and how many are allowed.
+        detail: String,
+        /// When another try may be worth it.
+        retry_after: Duration,
+    },
     /// The account or the server is at fault.
     #[error(transparent)]
     Turn(#[from] TurnError),

@@ -74,7 +74,8 @@ fn one_key_makes_one_account() {
         let lab = Lab::new();
         let started = lab.start().await;
         let engine = &started.engine;
-        let answers = join_all((0..50).map(|_| engine.create_account(new_account(1)))).await;
+        let pair = &pair(engine);
+        let answers = join_all((0..50).map(|_| engine.create_account(new_account(1), pair))).await;
         let answers: Vec<_> = answers.into_iter().map(|answer| answer.expect("answers")).collect();
         assert_eq!(answers.iter().filter(|(_, made)| *made).count(), 1);
         assert!(answers.iter().all(|(account, _)| account.id == answers[0].0.id));
