@@ -23,6 +23,7 @@ use super::repository::{self, Repository};
 use super::tls::{OwnCertificate, Owner};
 use super::{ServeArgs, bootstrap, print};
 use crate::acme::nonce::{NonceSettings, Nonces};
+use crate::acme::registrations::Registrations;
 use crate::acme::{self, Acme};
 use crate::admin::apply::{self, Declared, Options};
 use crate::admin::{self, Admin};
@@ -71,12 +72,19 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let renewal = actix_rt::spawn(own.keep(owner, renew_at));
 
     let repository = web::Data::new(Repository { engine: engine.clone(), authorities, root });
-    let admin =
-        web::Data::new(Admin { engine: engine.clone(), store, vault, authorities: signing, origin: external.clone() });
+    let admin = web::Data::new(Admin {
+        engine: engine.clone(),
+        store,
+        vault: Arc::clone(&vault),
+        authorities: signing,
+        origin: external.clone(),
+    });
     let first_token = admin.first_token().await?;
     let acme = web::Data::new(Acme {
         nonces: Nonces::new(NonceSettings::default(), &SystemEntropy),
+        registrations: Registrations::default(),
         engine,
+        vault,
         origin: external.clone(),
         finalize_patience: config.server.finalize_patience.into(),
     });
