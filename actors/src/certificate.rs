@@ -19,10 +19,11 @@ impl Role for Certificate {
 
     fn body(&self, world: &World) -> Body {
         let record = &self.record;
-        let terms = match self.state {
+        let mut terms = match self.state {
             CertificateState::Valid => Vec::new(),
             CertificateState::Revoked { .. } => vec![terms::revoked(record.authority)],
         };
+        terms.extend(record.order.map(|(account, _)| terms::certificates_of(account)));
         Body {
             bytes: snapshot::encode(self),
             owes: !self.owed().is_empty(),

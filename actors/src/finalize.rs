@@ -16,8 +16,9 @@ use crate::profiles::EndpointError;
 use crate::resident::{Versioned, load};
 use crate::terms::{self, sha256};
 
-/// How often the authorizations are looked at again that changed meanwhile.
-const ATTEMPTS: usize = 5;
+/// How often the authorizations are looked at again that changed meanwhile: many orders may share one, and each of them
+/// changes it when it joins.
+const ATTEMPTS: usize = 16;
 
 /// Why an order was not finalized. It stands as it stood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -38,7 +39,7 @@ pub enum FinalizeError {
 
 impl Engine {
     /// Finalizes an order, and waits at most `patience` for the certificate. The order is then processing, valid or
-    /// invalid.
+    /// invalid. An account among the guards may change, as long as it may go on working.
     ///
     /// # Errors
     /// [`FinalizeError`].
@@ -54,13 +55,14 @@ impl Engine {
             return Err(TurnError::Rejected(Rejection::OrderNotReady(status)).into());
         }
         let intent = Box::new(self.intend(&order.state, csr).await?);
+        let mut guards = guards.to_vec();
         for _ in 0..ATTEMPTS {
-            let mut guards = guards.to_vec();
-            guards.extend(self.proofs(order).await?);
-            match self.world.send::<Order>(order.id, OrderEvent::Finalized(intent.clone()), &guards).await {
+            let all = [guards.clone(), self.proofs(order).await?].concat();
+            match self.world.send::<Order>(order.id, OrderEvent::Finalized(intent.clone()), &all).await {
                 Ok(finalized) => return Ok(self.settled(finalized, patience).await),
                 // An authorization was written meanwhile, most often to note that the order has been told: look again.
                 Err(TurnError::GuardChanged(object)) if object.kind == Kind::Authorization => {}
+                Err(TurnError::GuardChanged(changed)) => self.guard_anew(&mut guards, changed).await?,
                 Err(error) => return Err(error.into()),
             }
         }

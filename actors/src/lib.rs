@@ -23,6 +23,7 @@ pub mod ports;
 pub mod profiles;
 mod resident;
 mod shard;
+mod sightings;
 mod sweep;
 mod terms;
 mod validator;

@@ -19,7 +19,7 @@ impl Role for Order {
 
     fn body(&self, world: &World) -> Body {
         let account = self.terms.account;
-        let (terms, over) = match &self.state {
+        let (mut terms, over) = match &self.state {
             OrderState::Pending { .. } | OrderState::Ready => {
                 (vec![terms::orders_of(account), terms::open_of(account)], Some(self.terms.expires))
             }
@@ -27,6 +27,7 @@ impl Role for Order {
             OrderState::Valid { not_after, .. } => (vec![terms::orders_of(account)], Some(*not_after)),
             OrderState::Invalid { at, .. } => (Vec::new(), Some(*at)),
         };
+        terms.push(terms::account_orders(account, self.stored_status()));
         Body {
             bytes: snapshot::encode(self),
             owes: matches!(self.state, OrderState::Processing { .. }),

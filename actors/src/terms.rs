@@ -2,6 +2,7 @@
 
 use chancery_machine::id::{AccountId, AuthorityId};
 use chancery_machine::identifier::Subject;
+use chancery_machine::order::OrderStatus;
 use chancery_machine::profile::{Endpoint, ProfileName, ProfileRevision};
 use chancery_machine::time::Timestamp;
 
@@ -36,6 +37,23 @@ pub(crate) fn key(spki_sha256: &[u8; 32]) -> Term {
 /// The orders in an account's list (RFC 8555 section 7.1.2.1).
 pub(crate) fn orders_of(account: AccountId) -> Term {
     term(&[b"orders-of/", &account.0.bytes()])
+}
+
+/// An account's orders in this state, whatever the clock says of them.
+pub(crate) fn account_orders(account: AccountId, state: OrderStatus) -> Term {
+    let state = match state {
+        OrderStatus::Pending => 0,
+        OrderStatus::Ready => 1,
+        OrderStatus::Processing => 2,
+        OrderStatus::Valid => 3,
+        OrderStatus::Invalid => 4,
+    };
+    term(&[b"account-orders/", &account.0.bytes(), &[state]])
+}
+
+/// The certificates that an account was issued.
+pub(crate) fn certificates_of(account: AccountId) -> Term {
+    term(&[b"certificates-of/", &account.0.bytes()])
 }
 
 /// An account's orders and authorizations that end with it.
