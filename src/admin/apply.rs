@@ -161,7 +161,7 @@ impl Admin {
         force: bool,
     ) -> Result<(), ApplyError> {
         for (name, kept) in P::in_catalog(catalog).iter().filter(|(name, _)| !target.contains_key(*name)) {
-            let dependents = if force { Vec::new() } else { dependents::<P>(&*self.store, name).await? };
+            let dependents = if force { Vec::new() } else { dependents::<P>(&self.engine, name).await? };
             if !dependents.is_empty() {
                 return Err(ApplyError::InUse { object: object::<P>(name.as_str()), dependents });
             }

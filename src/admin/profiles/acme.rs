@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chancery_actors::catalog::{Catalog, Kept};
+use chancery_actors::listing::AccountQuery;
 use chancery_actors::profiles::ProfileSet;
 use chancery_machine::eab::EabScope;
-use chancery_machine::profile::{AcmeProfile, Endpoint, ProfileName, RaProfile};
+use chancery_machine::profile::{AcmeProfile, ProfileName, RaProfile};
 use chancery_machine::time::Timestamp;
 
 use super::managed::Managed;
@@ -57,11 +58,8 @@ impl Managed for AcmeProfile {
         scope.acme_profiles.contains(name)
     }
 
-    fn serves(name: &ProfileName, endpoint: &Endpoint, activated: Option<&ProfileName>) -> bool {
-        match endpoint {
-            Endpoint::AcmeProfile(own) => own == name,
-            Endpoint::RaProfile(_) => activated == Some(name),
-        }
+    fn accounts(name: ProfileName) -> AccountQuery {
+        AccountQuery { acme_profile: Some(name), ..AccountQuery::default() }
     }
 
     fn view(&self, origin: &str) -> AcmeProfileView {

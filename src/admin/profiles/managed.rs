@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chancery_actors::catalog::{Catalog, Kept, Profile};
+use chancery_actors::listing::AccountQuery;
 use chancery_actors::profiles::ProfileSet;
 use chancery_machine::eab::EabScope;
-use chancery_machine::profile::{Endpoint, ProfileName};
+use chancery_machine::profile::ProfileName;
 use chancery_machine::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -62,8 +63,8 @@ pub trait Managed: Profile {
     /// Whether a credential is for profiles of this name, among others.
     fn scopes(scope: &EabScope, name: &ProfileName) -> bool;
 
-    /// Whether an account is registered at a profile of this name.
-    fn serves(name: &ProfileName, endpoint: &Endpoint, activated: Option<&ProfileName>) -> bool;
+    /// Which accounts are registered at a profile of this name.
+    fn accounts(name: ProfileName) -> AccountQuery;
 
     /// How the API shows it; `origin` is where clients reach the server.
     fn view(&self, origin: &str) -> Self::View;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chancery_actors::catalog::{Catalog, Kept};
+use chancery_actors::listing::AccountQuery;
 use chancery_actors::profiles::ProfileSet;
 use chancery_machine::eab::EabScope;
-use chancery_machine::profile::{AcmeProfile, Endpoint, ProfileName, RaProfile};
+use chancery_machine::profile::{AcmeProfile, ProfileName, RaProfile};
 use chancery_machine::time::Timestamp;
 use serde_json::{Map, Value};
 
@@ -110,8 +111,8 @@ impl Managed for RaProfile {
         scope.ra_profiles.contains(name)
     }
 
-    fn serves(name: &ProfileName, endpoint: &Endpoint, _: Option<&ProfileName>) -> bool {
-        *endpoint == Endpoint::RaProfile(name.clone())
+    fn accounts(name: ProfileName) -> AccountQuery {
+        AccountQuery { ra_profile: Some(name), ..AccountQuery::default() }
     }
 
     fn view(&self, origin: &str) -> RaProfileView {

@@ -3,12 +3,10 @@
 use chancery_actors::Engine;
 use chancery_actors::audit::Act;
 use chancery_actors::catalog::Catalog;
-use chancery_actors::ports::{Direction, Kind, Range, Store, StoreError};
-use chancery_machine::account::Account;
-use chancery_machine::eab::EabCredential;
+use chancery_actors::listing::{Count, EabQuery, ListError};
+use chancery_actors::ports::StoreError;
 use chancery_machine::id::EabId;
 use chancery_machine::profile::ProfileName;
-use chancery_machine::snapshot::{self, Snapshot};
 
 use super::{Managed, absent, deed, object, path_name};
 use crate::admin::Admin;
@@ -19,7 +17,10 @@ use crate::admin::precondition::Precondition;
 /// How many dependents of each kind an error names.
 const NAMED: usize = 100;
 
-/// How many objects are looked up at a time.
+/// How far accounts are counted.
+const COUNTED: usize = 5000;
+
+/// How many credentials are looked up at a time.
 const PAGE: usize = 256;
 
 impl Admin {
@@ -43,7 +44,7 @@ impl Admin {
             let kept = P::in_catalog(&catalog).get(&name).ok_or_else(|| absent::<P>(name.as_str()))?;
             precondition.check(kept.state.revision().0)?;
             if !force {
-                let dependents = [users::<P>(&catalog, &name), dependents::<P>(&*self.store, &name).await?].concat();
+                let dependents = [users::<P>(&catalog, &name), dependents::<P>(&self.engine, &name).await?].concat();
                 if !dependents.is_empty() {
                     return Err(AdminError::InUse { object: object::<P>(name.as_str()), dependents });
                 }
@@ -59,28 +60,39 @@ impl Admin {
 
 /// What depends on a profile apart from other profiles: credentials that are for it, and accounts that are registered at it.
 pub(in crate::admin) async fn dependents<P: Managed>(
-    store: &dyn Store,
+    engine: &Engine,
     name: &ProfileName,
 ) -> Result<Vec<String>, StoreError> {
-    let mut found = Vec::new();
-    let scoped = |credential: &EabCredential| credential.revoked.is_none() && P::scopes(&credential.scope, name);
-    each(store, Kind::EabCredential, |id, credential| {
-        if scoped(&credential) {
-            found.push(format!("eabCredential/{}", EabId(id)));
-        }
-        found.len() < NAMED
-    })
-    .await?;
-    let mut accounts = 0_u64;
-    each(store, Kind::Account, |_, account: Account| {
-        accounts += u64::from(P::serves(name, &account.endpoint, account.acme_profile.as_ref()));
-        true
-    })
-    .await?;
-    if accounts > 0 {
-        found.push(format!("acmeAccounts: {accounts}"));
+    let mut found = scoped::<P>(engine, name).await?;
+    let Count { number, capped } = engine.count_accounts(&P::accounts(name.clone()), COUNTED).await?;
+    if number > 0 {
+        found.push(if capped { format!("acmeAccounts: {number} or more") } else { format!("acmeAccounts: {number}") });
     }
     Ok(found)
+}
+
+/// The credentials that are for it, among others.
+async fn scoped<P: Managed>(engine: &Engine, name: &ProfileName) -> Result<Vec<String>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = engine.list_eab_credentials(&EabQuery::default(), after.as_ref(), PAGE).await.map_err(unlisted)?;
+        let alive = page.items.iter().filter(|credential| credential.state.revoked.is_none());
+        let named = alive.filter(|credential| P::scopes(&credential.state.scope, name));
+        found.extend(named.map(|credential| format!("eabCredential/{}", EabId(credential.id))));
+        after = page.next;
+        if after.is_none() || found.len() >= NAMED {
+            found.truncate(NAMED);
+            return Ok(found);
+        }
+    }
+}
+
+fn unlisted(error: ListError) -> StoreError {
+    match error {
+        // The cursor is the list's own.
+        ListError::Cursor(error) => StoreError::Corrupt(error.to_string()),
+        ListError::Store(error) => error,
+    }
 }
 
 /// The profiles of the other kind that name it.
@@ -107,29 +119,4 @@ async fn release<P: Managed>(
         act.writes.extend(writes);
     }
     Ok(act)
-}
-
-/// Every object of a kind, one page at a time, until `look` has seen enough.
-async fn each<T: Snapshot>(
-    store: &dyn Store,
-    kind: Kind,
-    mut look: impl FnMut(chancery_machine::id::Id, T) -> bool,
-) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = store.walk(&Range::Kind(kind), Direction::Ascending, after.as_ref(), PAGE).await?;
-        for found in &page {
-            let Some(stored) = store.load(found.object).await? else { continue };
-            let state = snapshot::decode(&stored.bytes)
-                .map_err(|bad| StoreError::Corrupt(format!("{}: {bad}", found.object)))?;
-            if !look(found.object.id, state) {
-                return Ok(());
-            }
-        }
-        let last = page.len() < PAGE;
-        after = page.into_iter().next_back();
-        if last {
-            return Ok(());
-        }
-    }
 }
