@@ -6,9 +6,18 @@
 #![allow(unused_qualifications, reason = "utoipa's macros write out paths")]
 
 mod acme_profiles;
+mod apply;
+mod bulk;
+mod docs;
+mod guard;
 pub mod problem;
+mod profiles;
+mod ra_profiles;
 mod reply;
 pub mod request;
 mod routes;
+mod schemas;
+mod tokens;
+mod whoami;
 
 pub use routes::{configure, description};
