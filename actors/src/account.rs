@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery_machine::account::{Account, AccountEffect, AccountEvent, AccountState};
+use chancery_machine::account::{Account, AccountEffect, AccountEvent, AccountState, AccountStatus};
 use chancery_machine::authorization::{Authorization, AuthorizationEvent};
 use chancery_machine::certificate::{Certificate, CertificateEvent, RevocationReason};
 use chancery_machine::eab::{BindingRefused, EabCredential, EabEvent};
@@ -73,6 +73,24 @@ impl Engine {
         }
     }
 
+    /// Takes note that an account has changed that a commit guards. Most changes do no harm to its work: a contact, a key.
+    /// What changed is an error again if it is no such account.
+    ///
+    /// # Errors
+    /// [`TurnError::Rejected`] if the account may work no more.
+    pub(crate) async fn guard_anew(
+        &self,
+        guards: &mut [(ObjectId, Revision)],
+        changed: ObjectId,
+    ) -> Result<(), TurnError> {
+        let guard = guards.iter_mut().find(|(object, _)| object.kind == Kind::Account && *object == changed);
+        let (_, revision) = guard.ok_or(TurnError::GuardChanged(changed))?;
+        let account = self.account(AccountId(changed.id)).await?;
+        standing(&account.state)?;
+        *revision = account.revision;
+        Ok(())
+    }
+
     async fn create_bound(
         &self,
         id: Id,
@@ -123,6 +141,17 @@ impl Role for Account {
                 Err(error) => Performed::Again(error.to_string()),
             }
         })
+    }
+}
+
+/// Whether an account may do anything.
+pub(crate) fn standing(account: &Account) -> Result<(), TurnError> {
+    match account.status() {
+        AccountStatus::Valid if account.disabled.is_some() => Err(TurnError::Rejected(Rejection::AccountDisabled)),
+        AccountStatus::Valid => Ok(()),
+        closed @ (AccountStatus::Deactivated | AccountStatus::Revoked) => {
+            Err(TurnError::Rejected(Rejection::AccountClosed(closed)))
+        }
     }
 }
 

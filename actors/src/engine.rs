@@ -21,6 +21,7 @@ use crate::error::{LoadError, TurnError};
 use crate::issuer::Issuer;
 use crate::journal::{Journal, JournalThread};
 use crate::news::informed;
+use crate::place::Turns;
 use crate::ports::{Commit, Kind, ObjectId, Revision, SignError, StoreError};
 use crate::profiles::{ProfileRegistry, ProfileSet};
 use crate::resident::{Versioned, creation, load};
@@ -30,6 +31,9 @@ use crate::sweep;
 use crate::terms;
 use crate::validator::Validator;
 use crate::world::{Actors, Ports, Routed, Settings, World};
+
+/// How often something is sent again whose account changed meanwhile.
+const ATTEMPTS: usize = 5;
 
 /// How long the end waits until it is written down when accounts were seen last.
 const SIGHTINGS_PATIENCE: Duration = Duration::from_secs(2);
@@ -87,7 +91,16 @@ impl Engine {
             })
             .collect();
         let issuer = Issuer::start(&ports.issue, settings.issuers.max(1));
-        let world = Arc::new(World { ports, settings, journal, issuer, profiles, validators, actors: OnceLock::new() });
+        let world = Arc::new(World {
+            ports,
+            settings,
+            journal,
+            issuer,
+            profiles,
+            validators,
+            turns: Turns::default(),
+            actors: OnceLock::new(),
+        });
         let for_publisher = Arc::clone(&world);
         let actors = Actors {
             accounts: spread(&world, loops)?,
@@ -211,7 +224,8 @@ impl Engine {
         self.world.send(seen.id, event, &[seen.guard()]).await
     }
 
-    /// Has a challenge tried (RFC 8555 section 7.5.1).
+    /// Has a challenge tried (RFC 8555 section 7.5.1). An account among the guards may change, as long as it may go on
+    /// working.
     ///
     /// # Errors
     /// [`TurnError`].
@@ -221,7 +235,14 @@ impl Engine {
         challenge: u32,
         guards: &[(ObjectId, Revision)],
     ) -> Result<Versioned<Authorization>, TurnError> {
-        self.world.send(id.0, AuthorizationEvent::Responded { challenge }, guards).await
+        let mut guards = guards.to_vec();
+        for _ in 0..ATTEMPTS {
+            match self.world.send(id.0, AuthorizationEvent::Responded { challenge }, &guards).await {
+                Err(TurnError::GuardChanged(changed)) => self.guard_anew(&mut guards, changed).await?,
+                outcome => return outcome,
+            }
+        }
+        Err(TurnError::Conflict)
     }
 
     /// Gives an authorization up (RFC 8555 section 7.5.2).
