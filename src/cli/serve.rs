@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use super::authority::{self, Opened, SigningAuthorities};
+use super::authority::{self, Opened, StoredAuthorities};
 use super::bootstrap::Prepared;
 use super::origin::Origin;
 use super::repository::{self, Repository};
@@ -50,17 +50,15 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let mut stop = Stop::listen()?;
     let origin = Origin::bind(&config.server)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
-    let Opened { authorities, intermediate, root, passphrase } =
-        authority::open(&*store, config, &origin.publication, origin.lasting).await?;
+    let Opened { authorities, kept, intermediate, root, passphrase } =
+        authority::open(&store, config, &origin.publication, origin.lasting).await?;
     authority::export_root(&root, &config.data.join("root.pem"))?;
-    let authorities = Arc::new(authorities);
 
     let (engine, running) =
         start_engine(config, store, Arc::clone(&authorities), bootstrap::also_allowed(config, dev))?;
-    let signing = SigningAuthorities { opened: Arc::clone(&authorities), first: intermediate };
-    declare(&engine, &signing, declared).await?;
+    declare(&engine, &kept, declared).await?;
     let Origin { https, http, external, publication, names, .. } = origin;
-    let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), authority: intermediate, names };
+    let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
     let tls = Arc::clone(&own).server_config()?;
     let renewal = actix_rt::spawn(own.keep(owner, renew_at));
@@ -112,7 +110,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
 }
 
 /// Makes the declared profiles so; a server that has none at all and was told of none begins with one of each kind.
-async fn declare(engine: &Engine, signing: &SigningAuthorities, declared: &Declared) -> anyhow::Result<()> {
+async fn declare(engine: &Engine, signing: &StoredAuthorities, declared: &Declared) -> anyhow::Result<()> {
     engine.refresh_profiles().await?;
     let none = engine.profiles().acme.is_empty() && engine.profiles().ra.is_empty();
     let first = bootstrap::first();

@@ -17,8 +17,9 @@ use x509_cert::time::Validity;
 use super::*;
 use crate::pki::authority::Opened;
 use crate::pki::certificate::{Plan, Role, Tbs, time};
+use crate::pki::contents::Contents;
 use crate::pki::lint::{Rule, Wanted, lint};
-use crate::pki::public_key::PublicKey;
+use crate::pki::public_key::{KeyKind, PublicKey};
 
 const SERIAL: [u8; 16] = [0x41; 16];
 
@@ -31,6 +32,7 @@ struct Bench {
     not_before: Timestamp,
     not_after: Timestamp,
     role: Role,
+    profile: CertificateContents,
 }
 
 impl Bench {
@@ -45,6 +47,7 @@ impl Bench {
             not_before: NOW,
             not_after: NOW.plus(Seconds(90 * DAY - 1).into()),
             role: Role::EndEntity,
+            profile: CertificateContents::default(),
         }
     }
 
@@ -55,29 +58,48 @@ impl Bench {
     }
 
     fn tbs(&self) -> Tbs {
-        let subject = match self.role {
-            Role::EndEntity => Name::default(),
-            Role::Root | Role::Intermediate => {
-                AuthorityName::new(None, "Another").expect("a name").distinguished().expect("encodes")
-            }
-        };
         let key = PublicKey::parse(&self.spki).expect("sound");
+        let contents = self.contents();
         let plan = Plan {
             role: self.role,
             issuer: self.opened.issuer(),
             serial: SERIAL.to_vec(),
             not_before: self.not_before,
             not_after: self.not_after,
-            subject,
             key: &key,
             spki: &self.spki,
             names: self.names.clone(),
+            contents: &contents,
         };
         plan.tbs().expect("encodes")
     }
 
+    fn contents(&self) -> Contents {
+        let issuer = self.opened.issuer();
+        match self.role {
+            Role::EndEntity => {
+                // A key that a rule makes unsound has no kind; it was a P-256 key.
+                let kind = PublicKey::parse(&self.spki).map_or(KeyKind::P256, |key| key.kind());
+                Contents::settle(&self.profile, issuer, kind, "a.example").expect("settles")
+            }
+            Role::Root | Role::Intermediate => {
+                let name = AuthorityName::new(None, "Another").expect("a name");
+                Contents::authority(name.distinguished().expect("encodes"), self.role, issuer)
+            }
+        }
+    }
+
     fn trips(&self, tbs: &[u8]) -> BTreeSet<Rule> {
-        let server = self.role == Role::EndEntity;
+        self.trips_with(tbs, self.role == Role::EndEntity)
+    }
+
+    /// As when a stored draft is taken up again.
+    fn trips_later(&self, tbs: &[u8]) -> BTreeSet<Rule> {
+        self.trips_with(tbs, false)
+    }
+
+    fn trips_with(&self, tbs: &[u8], server: bool) -> BTreeSet<Rule> {
+        let contents = self.contents();
         let wanted = Wanted {
             issuer: self.opened.issuer(),
             role: self.role,
@@ -89,6 +111,7 @@ impl Bench {
             wildcards: self.wildcards,
             longest: server.then_some(Seconds(90 * DAY)),
             keys: server.then_some(&self.keys),
+            contents: server.then_some(&contents),
         };
         lint(tbs, &wanted).into_iter().map(|finding| finding.rule).collect()
     }
@@ -363,7 +386,8 @@ fn what_is_not_der_or_does_not_decode_trips() {
 
     let mut tbs = bench.tbs();
     find(&mut tbs, CrlDistributionPoints::OID).extn_value = OctetString::new([0x04, 0x00]).expect("octets");
-    assert_eq!(bench.trips(&tbs.to_der().expect("encodes")), BTreeSet::from([Rule::ExtensionEncoding]));
+    let tripped = bench.trips(&tbs.to_der().expect("encodes"));
+    assert_eq!(tripped, BTreeSet::from([Rule::ExtensionEncoding, Rule::CrlDistributionPoints]));
 }
 
 #[test]

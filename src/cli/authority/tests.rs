@@ -1,0 +1,1 @@
+//! Authorities while the server runs.
