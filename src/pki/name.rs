@@ -120,8 +120,9 @@ impl Publication {
     }
 }
 
-/// Whether it is an absolute plain HTTP URL with a host and nothing that a URL must escape.
-pub(super) fn is_http_url(text: &str) -> bool {
+/// Whether it is an absolute plain HTTP URL with a host and nothing that a URL must escape: what may stand in a certificate.
+#[must_use]
+pub fn is_http_url(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"{}|\\^`".contains(&byte))
         && url::Url::parse(text)
             .is_ok_and(|url| url.scheme() == "http" && url.host().is_some() && url.fragment().is_none())
