@@ -190,10 +190,8 @@ fn trusted(root: &[u8], issuing: &[u8], certificate: &[u8]) -> Result<(), webpki
 }
 
 fn field(error: AuthorityError) -> String {
-    match error {
-        AuthorityError::Fault(fault) => fault.field,
-        other => panic!("{other}"),
-    }
+    let AuthorityError::Fault(fault) = error else { panic!("{error}") };
+    fault.field
 }
 
 #[test]
@@ -411,9 +409,9 @@ fn the_log_says_what_was_made_and_no_secret() {
 #[test]
 fn what_something_depends_on_is_not_deleted() {
     test(async |lab| {
-        let used_by = |outcome: Result<(), AuthorityError>| match outcome {
-            Err(AuthorityError::InUse(by)) => by,
-            other => panic!("{other:?}"),
+        let used_by = |outcome: Result<(), AuthorityError>| {
+            let Err(AuthorityError::InUse(by)) = outcome else { panic!("{outcome:?}") };
+            by
         };
         let first = lab.id("First");
         assert_eq!(used_by(lab.delete("Root", true).await), [format!("authority/{first}")]);

@@ -3,6 +3,7 @@
 use chancery_actors::ports::{DraftError, Issue};
 use chancery_machine::profile::{KeyUsage, Oid, SubjectTemplate};
 use proptest::prelude::*;
+use x509_parser::asn1_rs::Oid as ParsedOid;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{
     AccessDescription, CRLDistributionPoint, DistributionPointName, GeneralName, ParsedExtension,
@@ -66,39 +67,35 @@ fn usages(certificate: &X509Certificate<'_>) -> Vec<&'static str> {
 }
 
 fn policies(certificate: &X509Certificate<'_>) -> Option<Vec<String>> {
-    certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::CertificatePolicies(policies) => {
-            assert!(!extension.critical && policies.iter().all(|policy| policy.policy_qualifiers.is_none()));
-            Some(policies.iter().map(|policy| policy.policy_id.to_id_string()).collect())
-        }
-        _ => None,
+    certificate.extensions().iter().find_map(|extension| {
+        let ParsedExtension::CertificatePolicies(policies) = extension.parsed_extension() else { return None };
+        assert!(!extension.critical && policies.iter().all(|policy| policy.policy_qualifiers.is_none()));
+        Some(policies.iter().map(|policy| policy.policy_id.to_id_string()).collect())
     })
 }
 
 fn uri(name: &GeneralName<'_>) -> String {
-    match name {
-        GeneralName::URI(uri) => (*uri).to_owned(),
-        other => panic!("{other}"),
-    }
+    let GeneralName::URI(uri) = name else { panic!("{name} is no URI") };
+    (*uri).to_owned()
 }
 
 fn crl_urls(certificate: &X509Certificate<'_>) -> Vec<String> {
-    let points = certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::CRLDistributionPoints(points) => Some(points),
-        _ => None,
+    let points = certificate.extensions().iter().find_map(|extension| {
+        let ParsedExtension::CRLDistributionPoints(points) = extension.parsed_extension() else { return None };
+        Some(points)
     });
-    let names = |point: &CRLDistributionPoint<'_>| match &point.distribution_point {
-        Some(DistributionPointName::FullName(names)) => names.iter().map(uri).collect(),
-        other => panic!("{other:?}"),
+    let names = |point: &CRLDistributionPoint<'_>| {
+        let Some(DistributionPointName::FullName(names)) = &point.distribution_point else { panic!("{point:?}") };
+        names.iter().map(uri).collect()
     };
     points.map(|points| points.iter().map(names).collect::<Vec<Vec<_>>>().concat()).unwrap_or_default()
 }
 
 /// The method and the URL of each place.
 fn places(certificate: &X509Certificate<'_>) -> Vec<(String, String)> {
-    let places = certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::AuthorityInfoAccess(access) => Some(&access.accessdescs),
-        _ => None,
+    let places = certificate.extensions().iter().find_map(|extension| {
+        let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() else { return None };
+        Some(&access.accessdescs)
     });
     let place = |place: &AccessDescription<'_>| (place.access_method.to_id_string(), uri(&place.access_location));
     places.map(|places| places.iter().map(place).collect()).unwrap_or_default()
@@ -222,7 +219,7 @@ fn extensions_are_the_profiles() {
     let certificate = read(&der);
     let extended = certificate.extended_key_usage().expect("readable").expect("there").value;
     assert!(extended.server_auth && extended.client_auth && !extended.code_signing);
-    let others: Vec<_> = extended.other.iter().map(|oid| oid.to_id_string()).collect();
+    let others: Vec<_> = extended.other.iter().map(ParsedOid::to_id_string).collect();
     assert_eq!(others, ["1.3.6.1.4.1.32473.7"]);
     assert_eq!(policies(&certificate), Some(vec!["1.3.6.1.4.1.32473.1".into(), "2.5.29.32.0".into()]));
     assert_eq!(crl_urls(&certificate), ["http://pki.example/issuing.crl?partition=1"]);
