@@ -346,7 +346,7 @@ pub async fn delete(
                 Issued::Over(last) => dependents
                     .push(format!("certificates that are over since {}: use force to delete it", rfc3339(last))),
                 Issued::Alive(until) => {
-                    dependents.push(format!("a certificate that is valid until {}", rfc3339(until)))
+                    dependents.push(format!("a certificate that is valid until {}", rfc3339(until)));
                 }
             }
             if !dependents.is_empty() {
