@@ -67,9 +67,9 @@ pub(super) async fn open(
             republish(&**store, &authorities, kept, &secret).await?;
         }
     }
-    let intermediate = authorities.first(SystemClock.now()).context("the store has no intermediate authority")?;
-    let signing = all.iter().find(|kept| kept.authority.id == intermediate);
-    let root = signing.map(|kept| kept.authority.root_certificate().to_vec()).unwrap_or_default();
+    let first = authorities.first(SystemClock.now()).and_then(|first| authorities.find(first));
+    let first = first.context("the store has no intermediate authority")?;
+    let (intermediate, root) = (first.id(), first.root_certificate().to_vec());
     let seal = Seal { passphrase: secret, cost: SealCost::STRONG };
     let kept = StoredAuthorities::new(
         Arc::clone(store),

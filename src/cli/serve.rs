@@ -63,7 +63,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let tls = Arc::clone(&own).server_config()?;
     let renewal = actix_rt::spawn(own.keep(owner, renew_at));
 
-    let repository = web::Data::new(Repository { engine: engine.clone(), authorities, root });
+    let repository = web::Data::new(Repository { engine: engine.clone(), authorities });
     let acme = web::Data::new(Acme {
         nonces: Nonces::new(NonceSettings::default(), &SystemEntropy),
         engine,

@@ -231,6 +231,7 @@ pub struct Opened {
     issuer: Issuer,
     certificate: Vec<u8>,
     chain: Vec<Vec<u8>>,
+    root: Vec<u8>,
 }
 
 impl Opened {
@@ -276,6 +277,12 @@ impl Opened {
         &self.chain
     }
 
+    /// The certificate of the root above it, or its own if it is one, DER.
+    #[must_use]
+    pub fn root_certificate(&self) -> &[u8] {
+        &self.root
+    }
+
     /// What is public of it.
     #[must_use]
     pub const fn issuer(&self) -> &Issuer {
@@ -319,6 +326,7 @@ impl Opened {
             issuer,
             certificate: record.certificate.to_vec(),
             chain,
+            root: record.root_certificate().to_vec(),
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use actix_web::{App, web};
 use chancery_actors::engine::Running;
 use chancery_actors::ports::{Draft, DraftError, DraftRequest, Issue};
 use chancery_actors::{Engine, Ports, Settings};
@@ -19,6 +20,7 @@ use crate::admin::authorities::{
     self as admin, Authorities as _, AuthorityError, AuthorityView, KeptAuthorities as _, NewAuthority,
 };
 use crate::admin::settings::RaProfileSettings;
+use crate::cli::repository::{self, Repository};
 use crate::pki::name::ServerName;
 use crate::span::Span;
 use crate::store::MemoryStore;
@@ -231,6 +233,38 @@ fn one_that_is_made_issues_at_once_and_after_a_restart() {
         assert!(opened.named("Second").is_none());
         kept.refresh().await.expect("it opens");
         assert_eq!(opened.sign(&draft), Ok(certificate));
+    });
+}
+
+#[test]
+fn the_repository_shows_what_there_is_now() {
+    test(async |lab| {
+        let repository =
+            web::Data::new(Repository { engine: lab.engine.clone(), authorities: Arc::clone(&lab.opened) });
+        let app = App::new().app_data(repository).configure(repository::configure);
+        let app = actix_web::test::init_service(app).await;
+        let get = async |path: &str| {
+            let request = actix_web::test::TestRequest::get().uri(path).to_request();
+            let answer = actix_web::test::call_service(&app, request).await;
+            (answer.status().as_u16(), actix_web::test::read_body(answer).await.to_vec())
+        };
+        let made = lab.create(&below("Second")).await.expect("it is made");
+        let (crl, certificate) = (format!("/crl/{}.crl", made.id), format!("/ca/{}.crt", made.id));
+        let mut answer = get(&crl).await;
+        while answer.0 == 503 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            answer = get(&crl).await;
+        }
+        let (rest, list) = x509_parser::parse_x509_crl(&answer.1).expect("it parses");
+        assert_eq!((answer.0, rest, list.issuer().to_string()), (200, &[][..], "CN=Second".to_owned()));
+        let (status, der) = get(&certificate).await;
+        assert_eq!((status, certificate_pem(&der)), (200, made.certificate));
+        let root = certificate_pem(lab.opened.named("Root").expect("it is open").certificate());
+        assert_eq!(get("/root.pem").await, (200, root.into_bytes()));
+        lab.set_enabled("Second", false).await.expect("it is disabled");
+        assert_eq!((get(&crl).await.0, get(&certificate).await.0), (200, 200));
+        lab.delete("Second", false).await.expect("it is deleted");
+        assert_eq!((get(&crl).await.0, get(&certificate).await.0), (404, 404));
     });
 }
 
