@@ -16,6 +16,7 @@ use tracing::debug;
 
 use crate::engine::{Engine, NewAccount};
 use crate::error::{LoadError, TurnError};
+use crate::listing::AccountQuery;
 use crate::ports::{Body, Kind, ObjectId, Revision};
 use crate::profiles::Pair;
 use crate::resident::{Companions, Performance, Performed, Role, Versioned, creation, load};
@@ -115,10 +116,12 @@ impl Role for Account {
     const KIND: Kind = Kind::Account;
 
     fn body(&self, _: &World) -> Body {
+        let mut terms = vec![terms::key(&self.key.spki_sha256)];
+        terms.extend(AccountQuery::terms_of(self));
         Body {
             bytes: snapshot::encode(self),
             owes: !self.owed().is_empty(),
-            terms: vec![terms::key(&self.key.spki_sha256)],
+            terms,
             unique: vec![terms::account_key(&self.endpoint, self.acme_profile.as_ref(), &self.key.thumbprint)],
             // A closed account stays, so that its key cannot quietly begin anew.
             forget_at: None,

@@ -16,6 +16,7 @@ pub mod finalize;
 mod holder;
 mod issuer;
 mod journal;
+pub mod listing;
 mod news;
 mod order;
 pub mod place;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_actors::audit::{Act, Deed};
 use chancery_actors::ports::{Body, Direction, Found, Kind, ObjectId, Range, Revision, StoreError, Term, Write};
-use chancery_machine::id::Id;
+use chancery_machine::id::{AccountId, Id};
 use chancery_machine::time::Timestamp;
 use minicbor::{Decode, Encode};
 use secrecy::{ExposeSecret, SecretString};
@@ -30,6 +30,7 @@ const FORMAT: u8 = 1;
 /// A token that an operator asks for.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"name": "monitoring", "role": "auditor"}))]
 pub struct NewToken {
     /// For people: whose it is, or what for.
     pub name: String,
@@ -169,6 +170,7 @@ impl Admin {
             "valid" => {}
             status => return Err(AdminError::Unauthenticated(format!("the token is {status}"))),
         }
+        self.engine.saw(sighted(kept.id));
         Ok(Operator { who: format!("token:{} {}", kept.id, kept.token.name), role: role(kept.token.role) })
     }
 
@@ -245,7 +247,8 @@ impl Admin {
     }
 
     async fn token_view(&self, kept: &Kept) -> Result<TokenView, AdminError> {
-        Ok(kept.view_at(kept.revision, self.engine.now(), None))
+        let last_used = self.engine.last_seen(sighted(kept.id)).await?;
+        Ok(kept.view_at(kept.revision, self.engine.now(), last_used))
     }
 
     async fn token(&self, id: Id) -> Result<Option<Kept>, StoreError> {
@@ -302,6 +305,11 @@ fn secret() -> SecretString {
     let mut random = Zeroizing::new([0_u8; 32]);
     aws_lc_rs::rand::fill(&mut *random).expect("the operating system gives randomness, or nothing here is safe");
     SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(*random)))
+}
+
+/// Sightings are kept by id alone, and no two objects of any kind share one.
+const fn sighted(token: Id) -> AccountId {
+    AccountId(token)
 }
 
 /// A digest of the digest: an index is compared byte by byte, and must not tell how much of a guess was right.

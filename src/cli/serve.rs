@@ -16,15 +16,16 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use super::authority::{self, Opened, SigningAuthorities};
+use super::authority::{self, Opened};
 use super::bootstrap::Prepared;
 use super::origin::Origin;
 use super::repository::{self, Repository};
 use super::tls::{OwnCertificate, Owner};
 use super::{ServeArgs, bootstrap, print};
 use crate::acme::nonce::{NonceSettings, Nonces};
+use crate::acme::registrations::Registrations;
 use crate::acme::{self, Acme};
-use crate::admin::apply::{self, Declared, Options};
+use crate::admin::apply::{Declared, Options};
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::passphrase::Source;
@@ -53,30 +54,34 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let mut stop = Stop::listen()?;
     let origin = Origin::bind(&config.server)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
-    let Opened { authorities, intermediate, root, passphrase, secret } =
-        authority::open(&*store, config, &origin.publication, origin.lasting).await?;
+    let Opened { authorities, kept, intermediate, root, passphrase, secret } =
+        authority::open(&store, config, &origin.publication, origin.lasting).await?;
     authority::export_root(&root, &config.data.join("root.pem"))?;
-    let authorities = Arc::new(authorities);
 
     let vault = Arc::new(Vault::open(&*store, &secret).await?);
     let (engine, running) =
         start_engine(config, Arc::clone(&store), Arc::clone(&authorities), bootstrap::also_allowed(config, dev))?;
-    let signing = SigningAuthorities { opened: Arc::clone(&authorities), first: intermediate };
-    declare(&engine, &signing, declared).await?;
-    let signing = Arc::new(signing);
     let Origin { https, http, external, publication, names, .. } = origin;
-    let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), authority: intermediate, names };
+    let admin = web::Data::new(Admin {
+        engine: engine.clone(),
+        store,
+        vault: Arc::clone(&vault),
+        authorities: kept,
+        origin: external.clone(),
+    });
+    declare(&admin, declared).await?;
+    let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
     let tls = Arc::clone(&own).server_config()?;
     let renewal = actix_rt::spawn(own.keep(owner, renew_at));
 
-    let repository = web::Data::new(Repository { engine: engine.clone(), authorities, root });
-    let admin =
-        web::Data::new(Admin { engine: engine.clone(), store, vault, authorities: signing, origin: external.clone() });
+    let repository = web::Data::new(Repository { engine: engine.clone(), authorities });
     let first_token = admin.first_token().await?;
     let acme = web::Data::new(Acme {
         nonces: Nonces::new(NonceSettings::default(), &SystemEntropy),
+        registrations: Registrations::default(),
         engine,
+        vault,
         origin: external.clone(),
         finalize_patience: config.server.finalize_patience.into(),
     });
@@ -122,12 +127,13 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
 }
 
 /// Makes the declared profiles so; a server that has none at all and was told of none begins with one of each kind.
-async fn declare(engine: &Engine, signing: &SigningAuthorities, declared: &Declared) -> anyhow::Result<()> {
-    engine.refresh_profiles().await?;
-    let none = engine.profiles().acme.is_empty() && engine.profiles().ra.is_empty();
+async fn declare(admin: &Admin, declared: &Declared) -> anyhow::Result<()> {
+    admin.engine.refresh_profiles().await?;
+    let profiles = admin.engine.profiles();
+    let none = profiles.acme.is_empty() && profiles.ra.is_empty();
     let first = bootstrap::first();
     let declared = if declared.is_empty() && none { &first } else { declared };
-    let changes = apply::apply(engine, signing, "system", declared, Options::default()).await;
+    let changes = admin.apply("system", declared, Options::default()).await;
     for change in changes.map_err(|error| match error {
         ActError::Refused(error) => bootstrap::in_file(error),
         ActError::Turn(error) => error.into(),
