@@ -387,6 +387,8 @@ fn samples_for_other_judges() {
             let draft = lab.authorities.draft(&lab.request(csr(&key, &names), &names)).expect("drafts");
             let certificate = lab.authorities.sign(&draft).expect("signs");
             write(&format!("leaf-{kind}"), certificate_pem(&certificate));
+            let certificate = contents::issued(&contents::everything(), &key, &names).expect("issued");
+            write(&format!("everything-{kind}"), certificate_pem(&certificate));
         }
         write("issuing", certificate_pem(lab.hierarchy.intermediate.certificate()));
         std::fs::write(Path::new(&directory).join(format!("{algorithm}.cbor")), lab.hierarchy.intermediate.to_bytes())
