@@ -66,7 +66,7 @@ impl<'s> Merge<'s> {
         let by_id = matches!(candidates, Candidates::ById(_));
         let runs = match candidates {
             Candidates::Only(objects) => {
-                vec![Run { rest: None, after: None, waiting: course.in_order(objects, after) }]
+                vec![Run { rest: None, after: None, waiting: course.in_order(objects, after.as_ref()) }]
             }
             Candidates::ById(ranges) => {
                 let after = course.begin(after);
@@ -110,12 +110,12 @@ impl Course {
         }
     }
 
-    fn in_order(&self, mut objects: Vec<ObjectId>, after: Option<Found>) -> VecDeque<Found> {
+    fn in_order(&self, mut objects: Vec<ObjectId>, after: Option<&Found>) -> VecDeque<Found> {
         objects.sort();
         if self.direction == Direction::Descending {
             objects.reverse();
         }
-        let past = |object: &ObjectId| match (&after, self.direction) {
+        let past = |object: &ObjectId| match (after, self.direction) {
             (None, _) => true,
             (Some(after), Direction::Ascending) => *object > after.object,
             (Some(after), Direction::Descending) => *object < after.object,
