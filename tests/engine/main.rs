@@ -8,6 +8,7 @@ mod crl;
 mod doubles;
 mod faults;
 mod lab;
+mod listing;
 mod news;
 mod panics;
 mod path;
