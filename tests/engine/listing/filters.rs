@@ -79,20 +79,22 @@ struct Filter<Q: Asked> {
     passes: Box<dyn Fn(&Q::State, Timestamp) -> bool>,
 }
 
-fn filter<Q: Asked>(
-    field: &'static str,
-    set: impl Fn(&mut Q) + 'static,
-    passes: impl Fn(&Q::State, Timestamp) -> bool + 'static,
-) -> Filter<Q> {
-    Filter { field, set: Box::new(set), passes: Box::new(passes) }
+impl<Q: Asked> Filter<Q> {
+    fn new(
+        field: &'static str,
+        set: impl Fn(&mut Q) + 'static,
+        passes: impl Fn(&Q::State, Timestamp) -> bool + 'static,
+    ) -> Self {
+        Self { field, set: Box::new(set), passes: Box::new(passes) }
+    }
 }
 
 /// The filter on a field, once for each of its values.
 macro_rules! filters {
-    ($into:ident, $field:ident in $values:expr, |$wanted:ident, $state:ident, $now:ident| $passes:expr) => {
+    ($into:ident: $query:ident, $field:ident in $values:expr, |$wanted:ident, $state:ident, $now:ident| $passes:expr) => {
         for value in $values {
             let $wanted = value.clone();
-            $into.push(filter(
+            $into.push(Filter::<$query>::new(
                 stringify!($field),
                 move |query| query.$field = Some(value.clone().into()),
                 move |$state, $now| $passes,
@@ -102,48 +104,48 @@ macro_rules! filters {
 }
 
 fn account_filters(of: &Population, now: Timestamp) -> Vec<Filter<AccountQuery>> {
-    let mut all: Vec<Filter<AccountQuery>> = Vec::new();
+    let mut all = Vec::new();
     let statuses = [AccountStatus::Valid, AccountStatus::Deactivated, AccountStatus::Revoked];
-    filters!(all, status in statuses, |wanted, account, _now| account.status() == wanted);
-    filters!(all, enabled in [true, false], |wanted, account, _now| account.disabled.is_none() == wanted);
-    filters!(all, acme_profile in names(), |wanted, account, _now| match &account.endpoint {
+    filters!(all: AccountQuery, status in statuses, |wanted, account, _now| account.status() == wanted);
+    filters!(all: AccountQuery, enabled in [true, false], |wanted, account, _now| account.disabled.is_none() == wanted);
+    filters!(all: AccountQuery, acme_profile in names(), |wanted, account, _now| match &account.endpoint {
         Endpoint::AcmeProfile(name) => *name == wanted,
         Endpoint::RaProfile(_) => account.acme_profile.as_ref() == Some(&wanted),
     });
-    filters!(all, ra_profile in [name("servers"), name("default")], |wanted, account, _now| {
+    filters!(all: AccountQuery, ra_profile in [name("servers"), name("default")], |wanted, account, _now| {
         account.endpoint == Endpoint::RaProfile(wanted.clone())
     });
-    filters!(all, credential in of.credentials[..4].to_vec(), |wanted, account, _now| {
+    filters!(all: AccountQuery, credential in of.credentials[..4].to_vec(), |wanted, account, _now| {
         account.binding.as_ref().is_some_and(|binding| binding.credential == wanted)
     });
-    filters!(all, contact in [CONTACTS[0], CONTACTS[1], "mailto:dev@example"], |wanted, account, _now| {
+    filters!(all: AccountQuery, contact in [CONTACTS[0], CONTACTS[1], "mailto:dev@example"], |wanted, account, _now| {
         account.contacts.iter().any(|contact| contact.eq_ignore_ascii_case(wanted))
     });
-    filters!(all, thumbprint in [key(3).thumbprint, key(99).thumbprint], |wanted, account, _now| {
+    filters!(all: AccountQuery, thumbprint in [key(3).thumbprint, key(99).thumbprint], |wanted, account, _now| {
         account.key.thumbprint == wanted
     });
-    filters!(all, created_from in [moment(now, 2), moment(now, 9)], |wanted, account, _now| account.created >= wanted);
-    filters!(all, created_to in [moment(now, 2), moment(now, 9)], |wanted, account, _now| account.created < wanted);
+    filters!(all: AccountQuery, created_from in [moment(now, 2), moment(now, 9)], |wanted, account, _now| account.created >= wanted);
+    filters!(all: AccountQuery, created_to in [moment(now, 2), moment(now, 9)], |wanted, account, _now| account.created < wanted);
     all
 }
 
 fn order_filters(of: &Population, now: Timestamp) -> Vec<Filter<OrderQuery>> {
-    let mut all: Vec<Filter<OrderQuery>> = Vec::new();
-    filters!(all, account in of.accounts[..4].to_vec(), |wanted, order, _now| order.terms.account == wanted);
+    let mut all = Vec::new();
+    filters!(all: OrderQuery, account in of.accounts[..4].to_vec(), |wanted, order, _now| order.terms.account == wanted);
     let statuses =
         [OrderStatus::Pending, OrderStatus::Ready, OrderStatus::Processing, OrderStatus::Valid, OrderStatus::Invalid];
-    filters!(all, status in statuses, |wanted, order, now| order.status(now) == wanted);
-    filters!(all, acme_profile in names(), |wanted, order, _now| order.terms.acme_profile.name == wanted);
-    filters!(all, ra_profile in names(), |wanted, order, _now| order.terms.ra_profile.name == wanted);
-    filters!(all, name in subjects(), |wanted, order, _now| order.terms.subjects.contains(&wanted));
-    filters!(all, created_from in [moment(now, 1), moment(now, 4)], |wanted, order, _now| order.terms.created >= wanted);
-    filters!(all, created_to in [moment(now, 1), moment(now, 4)], |wanted, order, _now| order.terms.created < wanted);
+    filters!(all: OrderQuery, status in statuses, |wanted, order, now| order.status(now) == wanted);
+    filters!(all: OrderQuery, acme_profile in names(), |wanted, order, _now| order.terms.acme_profile.name == wanted);
+    filters!(all: OrderQuery, ra_profile in names(), |wanted, order, _now| order.terms.ra_profile.name == wanted);
+    filters!(all: OrderQuery, name in subjects(), |wanted, order, _now| order.terms.subjects.contains(&wanted));
+    filters!(all: OrderQuery, created_from in [moment(now, 1), moment(now, 4)], |wanted, order, _now| order.terms.created >= wanted);
+    filters!(all: OrderQuery, created_to in [moment(now, 1), moment(now, 4)], |wanted, order, _now| order.terms.created < wanted);
     all
 }
 
 fn authorization_filters(of: &Population, now: Timestamp) -> Vec<Filter<AuthorizationQuery>> {
-    let mut all: Vec<Filter<AuthorizationQuery>> = Vec::new();
-    filters!(all, account in of.accounts[..4].to_vec(), |wanted, found, _now| found.terms.account == wanted);
+    let mut all = Vec::new();
+    filters!(all: AuthorizationQuery, account in of.accounts[..4].to_vec(), |wanted, found, _now| found.terms.account == wanted);
     let statuses = [
         AuthorizationStatus::Pending,
         AuthorizationStatus::Valid,
@@ -152,62 +154,62 @@ fn authorization_filters(of: &Population, now: Timestamp) -> Vec<Filter<Authoriz
         AuthorizationStatus::Expired,
         AuthorizationStatus::Revoked,
     ];
-    filters!(all, status in statuses, |wanted, found, now| found.status(now) == wanted);
-    filters!(all, name in subjects(), |wanted, found, _now| {
+    filters!(all: AuthorizationQuery, status in statuses, |wanted, found, now| found.status(now) == wanted);
+    filters!(all: AuthorizationQuery, name in subjects(), |wanted, found, _now| {
         found.terms.identifier == wanted.identifier && found.terms.wildcard == wanted.wildcard
     });
-    filters!(all, created_from in [moment(now, 1), moment(now, 4)], |wanted, found, _now| found.terms.created >= wanted);
-    filters!(all, created_to in [moment(now, 1), moment(now, 4)], |wanted, found, _now| found.terms.created < wanted);
+    filters!(all: AuthorizationQuery, created_from in [moment(now, 1), moment(now, 4)], |wanted, found, _now| found.terms.created >= wanted);
+    filters!(all: AuthorizationQuery, created_to in [moment(now, 1), moment(now, 4)], |wanted, found, _now| found.terms.created < wanted);
     all
 }
 
 fn certificate_filters(of: &Population, now: Timestamp) -> Vec<Filter<CertificateQuery>> {
-    let mut all: Vec<Filter<CertificateQuery>> = Vec::new();
-    filters!(all, account in of.accounts[..4].to_vec(), |wanted, found, _now| {
+    let mut all = Vec::new();
+    filters!(all: CertificateQuery, account in of.accounts[..4].to_vec(), |wanted, found, _now| {
         found.record.order.is_some_and(|(account, _)| account == wanted)
     });
-    filters!(all, order in of.orders[..12].to_vec(), |wanted, found, _now| {
+    filters!(all: CertificateQuery, order in of.orders[..12].to_vec(), |wanted, found, _now| {
         found.record.order.is_some_and(|(_, order)| order == wanted)
     });
     let statuses = [CertificateStatus::Valid, CertificateStatus::Expired, CertificateStatus::Revoked];
-    filters!(all, status in statuses, |wanted, found, now| found.status(now) == wanted);
-    filters!(all, name in subjects(), |wanted, found, _now| found.record.subjects.contains(&wanted));
-    filters!(all, serial in [vec![1, 40], vec![1, 41], vec![1; 200]], |wanted, found, _now| {
+    filters!(all: CertificateQuery, status in statuses, |wanted, found, now| found.status(now) == wanted);
+    filters!(all: CertificateQuery, name in subjects(), |wanted, found, _now| found.record.subjects.contains(&wanted));
+    filters!(all: CertificateQuery, serial in [vec![1, 40], vec![1, 41], vec![1; 200]], |wanted, found, _now| {
         found.record.serial == wanted
     });
     let digests = of.digests.iter().take(2).copied().chain([[9; 32]]).collect::<Vec<_>>();
-    filters!(all, fingerprint in digests, |wanted, found, _now| Engine::key_digest(&found.record.der) == wanted);
-    filters!(all, ra_profile in names(), |wanted, found, _now| {
+    filters!(all: CertificateQuery, fingerprint in digests, |wanted, found, _now| Engine::key_digest(&found.record.der) == wanted);
+    filters!(all: CertificateQuery, ra_profile in names(), |wanted, found, _now| {
         found.record.profiles.as_ref().is_some_and(|(_, ra_profile)| ra_profile.name == wanted)
     });
-    filters!(all, authority in [AUTHORITY, RETIRED], |wanted, found, _now| found.record.authority == wanted);
-    filters!(all, expires_from in [now, Timestamp::from_millis(now.millis() + 1000)], |wanted, found, _now| {
+    filters!(all: CertificateQuery, authority in [AUTHORITY, RETIRED], |wanted, found, _now| found.record.authority == wanted);
+    filters!(all: CertificateQuery, expires_from in [now, Timestamp::from_millis(now.millis() + 1000)], |wanted, found, _now| {
         found.record.not_after >= wanted
     });
-    filters!(all, expires_to in [now, Timestamp::from_millis(now.millis() + 1000)], |wanted, found, _now| {
+    filters!(all: CertificateQuery, expires_to in [now, Timestamp::from_millis(now.millis() + 1000)], |wanted, found, _now| {
         found.record.not_after < wanted
     });
-    all.push(filter("sort", |query| query.sort = CertificateSort::Expiry, |_, _| true));
+    all.push(Filter::<CertificateQuery>::new("sort", |query| query.sort = CertificateSort::Expiry, |_, _| true));
     all
 }
 
 fn eab_filters(_: &Population, _: Timestamp) -> Vec<Filter<EabQuery>> {
-    let mut all: Vec<Filter<EabQuery>> = Vec::new();
+    let mut all = Vec::new();
     let statuses = [EabStatus::Valid, EabStatus::Expired, EabStatus::Revoked];
-    filters!(all, status in statuses, |wanted, found, now| found.status(now) == wanted);
+    filters!(all: EabQuery, status in statuses, |wanted, found, now| found.status(now) == wanted);
     all
 }
 
 fn audit_filters(_: &Population, now: Timestamp) -> Vec<Filter<AuditQuery>> {
-    let mut all: Vec<Filter<AuditQuery>> = Vec::new();
-    filters!(all, object in ["acmeProfile/default", "raProfile/servers", "no"], |wanted, entry, _now| {
+    let mut all = Vec::new();
+    filters!(all: AuditQuery, object in ["acmeProfile/default", "raProfile/servers", "no"], |wanted, entry, _now| {
         entry.object == wanted
     });
-    filters!(all, who in ["token:one", "system"], |wanted, entry, _now| entry.who == wanted);
-    filters!(all, action in ["create", "update"], |wanted, entry, _now| entry.action == wanted);
+    filters!(all: AuditQuery, who in ["token:one", "system"], |wanted, entry, _now| entry.who == wanted);
+    filters!(all: AuditQuery, action in ["create", "update"], |wanted, entry, _now| entry.action == wanted);
     let later = Timestamp::from_millis(now.millis() + 4000);
-    filters!(all, from in [now, later], |wanted, entry, _now| entry.at >= wanted);
-    filters!(all, to in [now, later], |wanted, entry, _now| entry.at < wanted);
+    filters!(all: AuditQuery, from in [now, later], |wanted, entry, _now| entry.at >= wanted);
+    filters!(all: AuditQuery, to in [now, later], |wanted, entry, _now| entry.at < wanted);
     all
 }
 

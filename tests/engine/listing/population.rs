@@ -109,13 +109,13 @@ pub(crate) async fn populate(lab: &Lab, engine: &Engine, seed: u64) -> Populatio
         let (created, id) = dice.born(now);
         let account = found.accounts[dice.roll(3)];
         let order = order(dice, account, created, now);
-        if let Some(issued) = order.state.certificate() {
+        if let Some(issued) = order.certificate() {
             let certificate = certificate(dice, number, Some((account, OrderId(id))), Some(&order.terms), now);
             writes.push(certificate_write(issued.0, &certificate));
             found.digests.push(Engine::key_digest(&certificate.record.der));
         }
         // Some certificates outlive their orders.
-        if order.state.certificate().is_none() || dice.roll(4) > 0 {
+        if order.certificate().is_none() || dice.roll(4) > 0 {
             writes.push(order_write(id, &order));
         }
         found.orders.push(OrderId(id));
