@@ -96,7 +96,8 @@ pub(crate) async fn populate(lab: &Lab, engine: &Engine, seed: u64) -> Populatio
     }
     for _ in 0..36 {
         let (created, id) = dice.born(now);
-        let authorization = authorization(dice, found.accounts[dice.roll(3)], created, now);
+        let account = found.accounts[dice.roll(3)];
+        let authorization = authorization(dice, account, created, now);
         writes.push(state(
             Kind::Authorization,
             id,
