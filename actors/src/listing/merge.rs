@@ -95,7 +95,8 @@ impl<'s> Merge<'s> {
         for run in &mut self.runs {
             place = run.waiting.pop_front_if(|found| found.object == object).or(place);
         }
-        Ok(place)
+        // By id, the object says it all.
+        Ok(if self.by_id { Some(Found { term: Vec::new(), object }) } else { place })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every filter, alone and with others, against looking at everything.
 
+use std::time::Duration;
+
 use chancery_actors::Engine;
 use chancery_actors::listing::{
     AccountQuery, AuditQuery, AuthorizationQuery, CertificateQuery, CertificateSort, Cursor, Direction, EabQuery,
@@ -76,8 +78,10 @@ asked! {
 struct Filter<Q: Asked> {
     field: &'static str,
     set: Box<dyn Fn(&mut Q)>,
-    passes: Box<dyn Fn(&Q::State, Timestamp) -> bool>,
+    passes: Box<Passes<Q::State>>,
 }
+
+type Passes<T> = dyn Fn(&T, Timestamp) -> bool;
 
 impl<Q: Asked> Filter<Q> {
     fn new(
@@ -115,7 +119,7 @@ fn account_filters(of: &Population, now: Timestamp) -> Vec<Filter<AccountQuery>>
     filters!(all: AccountQuery, ra_profile in [name("servers"), name("default")], |wanted, account, _now| {
         account.endpoint == Endpoint::RaProfile(wanted.clone())
     });
-    filters!(all: AccountQuery, credential in of.credentials[..4].to_vec(), |wanted, account, _now| {
+    filters!(all: AccountQuery, credential in first(&of.credentials, 4), |wanted, account, _now| {
         account.binding.as_ref().is_some_and(|binding| binding.credential == wanted)
     });
     filters!(all: AccountQuery, contact in [CONTACTS[0], CONTACTS[1], "mailto:dev@example"], |wanted, account, _now| {
@@ -131,7 +135,7 @@ fn account_filters(of: &Population, now: Timestamp) -> Vec<Filter<AccountQuery>>
 
 fn order_filters(of: &Population, now: Timestamp) -> Vec<Filter<OrderQuery>> {
     let mut all = Vec::new();
-    filters!(all: OrderQuery, account in of.accounts[..4].to_vec(), |wanted, order, _now| order.terms.account == wanted);
+    filters!(all: OrderQuery, account in first(&of.accounts, 4), |wanted, order, _now| order.terms.account == wanted);
     let statuses =
         [OrderStatus::Pending, OrderStatus::Ready, OrderStatus::Processing, OrderStatus::Valid, OrderStatus::Invalid];
     filters!(all: OrderQuery, status in statuses, |wanted, order, now| order.status(now) == wanted);
@@ -145,7 +149,7 @@ fn order_filters(of: &Population, now: Timestamp) -> Vec<Filter<OrderQuery>> {
 
 fn authorization_filters(of: &Population, now: Timestamp) -> Vec<Filter<AuthorizationQuery>> {
     let mut all = Vec::new();
-    filters!(all: AuthorizationQuery, account in of.accounts[..4].to_vec(), |wanted, found, _now| found.terms.account == wanted);
+    filters!(all: AuthorizationQuery, account in first(&of.accounts, 4), |wanted, found, _now| found.terms.account == wanted);
     let statuses = [
         AuthorizationStatus::Pending,
         AuthorizationStatus::Valid,
@@ -165,10 +169,10 @@ fn authorization_filters(of: &Population, now: Timestamp) -> Vec<Filter<Authoriz
 
 fn certificate_filters(of: &Population, now: Timestamp) -> Vec<Filter<CertificateQuery>> {
     let mut all = Vec::new();
-    filters!(all: CertificateQuery, account in of.accounts[..4].to_vec(), |wanted, found, _now| {
+    filters!(all: CertificateQuery, account in first(&of.accounts, 4), |wanted, found, _now| {
         found.record.order.is_some_and(|(account, _)| account == wanted)
     });
-    filters!(all: CertificateQuery, order in of.orders[..12].to_vec(), |wanted, found, _now| {
+    filters!(all: CertificateQuery, order in first(&of.orders, 12), |wanted, found, _now| {
         found.record.order.is_some_and(|(_, order)| order == wanted)
     });
     let statuses = [CertificateStatus::Valid, CertificateStatus::Expired, CertificateStatus::Revoked];
@@ -177,7 +181,7 @@ fn certificate_filters(of: &Population, now: Timestamp) -> Vec<Filter<Certificat
     filters!(all: CertificateQuery, serial in [vec![1, 40], vec![1, 41], vec![1; 200]], |wanted, found, _now| {
         found.record.serial == wanted
     });
-    let digests = of.digests.iter().take(2).copied().chain([[9; 32]]).collect::<Vec<_>>();
+    let digests: Vec<_> = first(&of.digests, 2).into_iter().chain([[9; 32]]).collect();
     filters!(all: CertificateQuery, fingerprint in digests, |wanted, found, _now| Engine::key_digest(&found.record.der) == wanted);
     filters!(all: CertificateQuery, ra_profile in names(), |wanted, found, _now| {
         found.record.profiles.as_ref().is_some_and(|(_, ra_profile)| ra_profile.name == wanted)
@@ -207,10 +211,14 @@ fn audit_filters(_: &Population, now: Timestamp) -> Vec<Filter<AuditQuery>> {
     });
     filters!(all: AuditQuery, who in ["token:one", "system"], |wanted, entry, _now| entry.who == wanted);
     filters!(all: AuditQuery, action in ["create", "update"], |wanted, entry, _now| entry.action == wanted);
-    let later = Timestamp::from_millis(now.millis() + 4000);
-    filters!(all: AuditQuery, from in [now, later], |wanted, entry, _now| entry.at >= wanted);
-    filters!(all: AuditQuery, to in [now, later], |wanted, entry, _now| entry.at < wanted);
+    let (early, late) = (now.minus(Duration::from_secs(6)), now.minus(Duration::from_secs(2)));
+    filters!(all: AuditQuery, from in [early, late], |wanted, entry, _now| entry.at >= wanted);
+    filters!(all: AuditQuery, to in [early, late], |wanted, entry, _now| entry.at < wanted);
     all
+}
+
+fn first<T: Copy>(of: &[T], most: usize) -> Vec<T> {
+    of.iter().copied().take(most).collect()
 }
 
 fn names() -> Vec<ProfileName> {
@@ -294,8 +302,8 @@ macro_rules! pairs {
             run(async {
                 let lab = Lab::new();
                 let started = lab.start().await;
-                let now = started.engine.now();
                 let population = populate(&lab, &started.engine, 1).await;
+                let now = population.now;
                 let trial = Trial::new(&lab, $filters(&population, now)).await;
                 trial.alone_and_in_pairs(&started.engine).await;
                 started.stop();
@@ -321,8 +329,9 @@ proptest! {
         run(async {
             let lab = Lab::new();
             let started = lab.start().await;
-            let (engine, now) = (&started.engine, started.engine.now());
+            let engine = &started.engine;
             let population = populate(&lab, engine, seed).await;
+            let now = population.now;
             let dice = &mut Dice(!seed);
             let accounts = Trial::new(&lab, account_filters(&population, now)).await;
             let orders = Trial::new(&lab, order_filters(&population, now)).await;

@@ -139,7 +139,7 @@ fn account(number: u32, created: Timestamp) -> Account {
         contacts: vec![format!("mailto:ops-{number}@example.org")],
         terms_agreed: None,
         created,
-        state: if number % 100 == 0 { revoked } else { AccountState::Valid },
+        state: if number.is_multiple_of(100) { revoked } else { AccountState::Valid },
         disabled: None,
         acme_profile: None,
         binding: None,
@@ -158,7 +158,7 @@ fn order(account: AccountId, number: u32, nth: u32, created: Timestamp, now: Tim
         subjects: vec![subject(&format!("host-{}.example.org", (number + nth) % 1000))],
         authorizations: vec![authorization],
         created,
-        expires: if number % 2 == 0 { now.plus(hour) } else { now.minus(hour) },
+        expires: if number.is_multiple_of(2) { now.plus(hour) } else { now.minus(hour) },
         not_before: None,
         not_after: None,
     };

@@ -28,8 +28,9 @@ fn what_is_there_all_the_time_is_listed_once_while_others_come_change_and_go() {
     run(async {
         let lab = Lab::new();
         let started = lab.start().await;
-        let (engine, now) = (&started.engine, started.engine.now());
+        let engine = &started.engine;
         let population = populate(&lab, engine, 3).await;
+        let now = population.now;
         let account = population.accounts[0];
         let mut dice = Dice(5);
         for direction in [Direction::Ascending, Direction::Descending] {

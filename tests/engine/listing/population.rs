@@ -71,6 +71,8 @@ pub(crate) fn subject(text: &str) -> Subject {
 
 /// What the filters are given, so that they meet something.
 pub(crate) struct Population {
+    /// What ends, ends around this moment.
+    pub(crate) now: Timestamp,
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) orders: Vec<OrderId>,
     pub(crate) credentials: Vec<EabId>,
@@ -79,9 +81,11 @@ pub(crate) struct Population {
 
 /// Fills the lab's store, and the engine's audit log.
 pub(crate) async fn populate(lab: &Lab, engine: &Engine, seed: u64) -> Population {
-    let (now, dice) = (engine.now(), &mut Dice(seed));
+    let dice = &mut Dice(seed);
+    keep_books(lab, engine, dice).await;
+    let now = engine.now();
     let mut found =
-        Population { accounts: Vec::new(), orders: Vec::new(), credentials: Vec::new(), digests: Vec::new() };
+        Population { now, accounts: Vec::new(), orders: Vec::new(), credentials: Vec::new(), digests: Vec::new() };
     let mut writes = vec![creation(Kind::Authority, RETIRED.0, vec![1], Vec::new(), Vec::new())];
     for _ in 0..8 {
         let (created, id) = dice.born(now);
@@ -126,6 +130,11 @@ pub(crate) async fn populate(lab: &Lab, engine: &Engine, seed: u64) -> Populatio
         writes.push(certificate_write(id, &certificate(dice, number, None, None, now)));
     }
     write(&*lab.store, writes).await;
+    found
+}
+
+/// Does this and that in the course of some seconds.
+async fn keep_books(lab: &Lab, engine: &Engine, dice: &mut Dice) {
     for _ in 0..20 {
         let deed = Deed {
             action: dice.one(&["create", "update"]),
@@ -140,7 +149,6 @@ pub(crate) async fn populate(lab: &Lab, engine: &Engine, seed: u64) -> Populatio
             lab.clock.advance(1);
         }
     }
-    found
 }
 
 pub(crate) async fn write(store: &dyn Store, writes: Vec<Write>) {
