@@ -69,7 +69,7 @@ impl<'s> Merge<'s> {
                 vec![Run { rest: None, after: None, waiting: course.in_order(objects, after.as_ref()) }]
             }
             Candidates::ById(ranges) => {
-                let after = course.begin(after);
+                let after = course.begin(after.as_ref());
                 ranges.into_iter().map(|range| Run::new(after.map(|object| place(&range, object)), range)).collect()
             }
             Candidates::ByTerm(range) => vec![Run::new(after, range)],
@@ -101,14 +101,10 @@ impl<'s> Merge<'s> {
 }
 
 impl Course {
-    /// The object past which a walk by id begins.
-    fn begin(&self, after: Option<Found>) -> Option<ObjectId> {
-        let after = after.map(|after| after.object);
-        let born = self.period.begin(self.direction).map(|id| ObjectId { kind: self.kind, id });
-        match self.direction {
-            Direction::Ascending => after.max(born),
-            Direction::Descending => after.into_iter().chain(born).min(),
-        }
+    /// The object past which a walk by id begins: a place of this very walk lies within the period already.
+    fn begin(&self, after: Option<&Found>) -> Option<ObjectId> {
+        let born = || self.period.begin(self.direction).map(|id| ObjectId { kind: self.kind, id });
+        after.map(|after| after.object).or_else(born)
     }
 
     fn in_order(&self, mut objects: Vec<ObjectId>, after: Option<&Found>) -> VecDeque<Found> {
