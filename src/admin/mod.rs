@@ -4,11 +4,19 @@
 //! Every use case begins with what its caller may do, and ends with one commit that holds the change and its entry in the
 //! audit log.
 
+pub mod accounts;
 pub mod apply;
+pub mod audit;
 pub mod authorities;
+pub mod authorizations;
+pub mod certificates;
+pub mod eab;
 pub mod error;
 pub mod idempotency;
+mod issuers;
+mod objects;
 pub mod operator;
+pub mod orders;
 pub mod precondition;
 pub mod profiles;
 pub mod rest;
@@ -16,13 +24,14 @@ pub mod settings;
 pub mod time;
 pub mod tokens;
 pub mod view;
+pub mod words;
 
 use std::sync::Arc;
 
 use chancery_actors::Engine;
 use chancery_actors::ports::Store;
 
-use self::authorities::Authorities;
+use self::authorities::KeptAuthorities;
 use crate::vault::Vault;
 
 /// What every use case has at hand.
@@ -34,7 +43,7 @@ pub struct Admin {
     /// Seals secrets.
     pub vault: Arc<Vault>,
     /// What signs.
-    pub authorities: Arc<dyn Authorities>,
+    pub authorities: Arc<dyn KeptAuthorities>,
     /// Scheme, host and port under which clients reach the server.
     pub origin: String,
 }

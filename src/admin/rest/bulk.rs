@@ -1,12 +1,17 @@
 //! The same asked for many things at once: each is done by itself, and answered for by itself.
 
-use actix_web::ResponseError;
 use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError, web};
+use chancery_actors::error::TurnError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
+use super::reply::ok;
+use super::request::Caller;
+use crate::admin::Admin;
 use crate::admin::error::AdminError;
+use crate::admin::operator::{Operator, Role};
 use crate::admin::settings::Fault;
 
 /// How many things one request may name.
@@ -58,4 +63,29 @@ pub(super) async fn each(
         results.push(BulkResult { item, status: status.as_u16(), problem });
     }
     BulkResults { results }
+}
+
+/// Does it to one after the other, and to the end even if the client hangs up: for whoever asked it of a thousand, not to
+/// know how many were done would be the worst answer.
+///
+/// # Errors
+/// [`AdminError`] if none was begun: the role does not allow it, or there are too many.
+pub(super) async fn to_the_end<F>(
+    Caller { admin, operator }: Caller,
+    needed: Role,
+    items: Vec<String>,
+    act: impl Fn(web::Data<Admin>, Operator, String) -> F + 'static,
+) -> Result<HttpResponse, AdminError>
+where
+    F: Future<Output = Result<(), AdminError>> + 'static,
+{
+    operator.may(needed)?;
+    let batch = Batch::new(items)?;
+    let all = actix_rt::spawn(async move {
+        let one =
+            async |item: &str| act(admin.clone(), operator.clone(), item.to_owned()).await.map(|()| StatusCode::OK);
+        each(batch, one).await
+    });
+    let stopping = |_| AdminError::Turn(TurnError::Unavailable("the server is stopping".to_owned()));
+    Ok(ok(&all.await.map_err(stopping)?, None))
 }

@@ -5,11 +5,19 @@
 
 #![allow(unused_qualifications, reason = "utoipa's macros write out paths")]
 
+mod acme_accounts;
 mod acme_profiles;
 mod apply;
+mod audit;
+mod authorities;
+mod authorizations;
 mod bulk;
+mod certificates;
 mod docs;
+mod eab_credentials;
+mod filter;
 mod guard;
+mod orders;
 pub mod problem;
 mod profiles;
 mod ra_profiles;
@@ -18,6 +26,7 @@ pub mod request;
 mod routes;
 mod schemas;
 mod tokens;
+mod told;
 mod whoami;
 
 pub use routes::{configure, description};

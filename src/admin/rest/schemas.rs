@@ -8,8 +8,11 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{OpenApi, Ref, RefOr};
 
 /// Settings, and the schema of what changes them.
-const CHANGES: &[(&str, &str)] =
-    &[("AcmeProfileSettings", "AcmeProfileChange"), ("RaProfileSettings", "RaProfileChange")];
+const CHANGES: &[(&str, &str)] = &[
+    ("AcmeProfileSettings", "AcmeProfileChange"),
+    ("RaProfileSettings", "RaProfileChange"),
+    ("EabCredentialSettings", "EabCredentialChange"),
+];
 
 /// Makes every flattened object one object, and describes changes: settings of which each may be `null`.
 pub(super) fn adapt(api: &mut OpenApi) {
@@ -42,7 +45,16 @@ fn flattened(parts: &AllOf, schemas: &BTreeMap<String, RefOr<Schema>>) -> Option
                 RefOr::Ref(_) => return None,
             },
         };
-        let Schema::Object(part) = part else { return None };
+        let nested;
+        let part = match part {
+            Schema::Object(part) => part,
+            // What is flattened may have flattened something itself.
+            Schema::AllOf(parts) => {
+                nested = flattened(parts, schemas)?;
+                &nested
+            }
+            _ => return None,
+        };
         whole.properties.extend(part.properties.clone());
         whole.required.extend(part.required.iter().cloned());
         whole.example = part.example.clone().or(whole.example);
