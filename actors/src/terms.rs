@@ -40,6 +40,16 @@ pub(crate) fn orders_of(account: AccountId) -> Term {
     term(&[b"orders-of/", &account.0.bytes()])
 }
 
+/// An account's orders in this state, whatever the clock says of them.
+pub(crate) fn account_orders(account: AccountId, state: OrderStatus) -> Term {
+    term(&[b"account-orders/", &account.0.bytes(), &[order_status(state)]])
+}
+
+/// The certificates that an account was issued.
+pub(crate) fn certificates_of(account: AccountId) -> Term {
+    term(&[b"certificates-of/", &account.0.bytes()])
+}
+
 /// An account's orders and authorizations that end with it.
 pub(crate) fn open_of(account: AccountId) -> Term {
     term(&[b"open-of/", &account.0.bytes()])
