@@ -1,9 +1,9 @@
 //! Authorities while the server runs: over a real engine, with keys that cost little.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::{App, web};
+use chancery_actors::audit::Act;
 use chancery_actors::engine::Running;
 use chancery_actors::ports::{Draft, DraftError, DraftRequest, Issue};
 use chancery_actors::{Engine, Ports, Settings};
@@ -12,10 +12,9 @@ use chancery_machine::identifier::Subject;
 use chancery_machine::profile::{ProfileName, Seconds};
 use chancery_machine::time::Timestamp;
 use rustls_pki_types::{CertificateDer, UnixTime};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::*;
-use crate::admin::apply::{self, Declared, Options};
 use crate::admin::authorities::{
     self as admin, Authorities as _, AuthorityError, AuthorityView, KeptAuthorities as _, NewAuthority,
 };
@@ -141,9 +140,14 @@ impl Lab {
     }
 
     async fn declare(&self, profile: &str, authority: &str) {
-        let members = Map::from_iter([("authority".to_owned(), Value::String(authority.to_owned()))]);
-        let declared = Declared { ra_profiles: BTreeMap::from([(profile.to_owned(), members)]), ..Declared::default() };
-        apply::apply(&self.engine, &self.kept, "tests", &declared, Options::default()).await.expect("it is applied");
+        let name = ProfileName::parse(profile).expect("a name");
+        let settings = RaProfileSettings { authority: Some(authority.to_owned()), ..RaProfileSettings::default() };
+        let made = settings.profile(name, |asked| self.kept.resolve(asked)).expect("a sound profile");
+        let written = self.engine.administer::<(), StoreError>("tests", async || {
+            let (writes, _) = self.engine.profile_writes(None, made.clone()).await?;
+            Ok(Act { writes, ..Act::nothing(()) })
+        });
+        written.await.expect("it is written");
     }
 
     async fn log(&self) -> Vec<(String, String)> {
