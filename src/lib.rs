@@ -13,3 +13,4 @@ pub mod span;
 pub mod store;
 pub mod system;
 pub mod validate;
+pub mod vault;

@@ -24,6 +24,7 @@ pub mod ports;
 pub mod profiles;
 mod resident;
 mod shard;
+mod sightings;
 mod sweep;
 mod terms;
 mod validator;

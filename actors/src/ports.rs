@@ -62,6 +62,8 @@ pub enum Kind {
     Sighting = 16,
     /// The key under which other secrets are sealed: one object.
     Vault = 17,
+    /// What the orders of one account pass one after the other where there is a limit to them.
+    Quota = 18,
 }
 
 impl Kind {
@@ -84,6 +86,7 @@ impl Kind {
         Self::Idempotency,
         Self::Sighting,
         Self::Vault,
+        Self::Quota,
     ];
 
     /// The kind with this number.

@@ -99,8 +99,9 @@ pub(super) async fn new_account(asked: KeyRequest) -> Result<HttpResponse, Probl
         key,
         contacts,
         terms_agreed: payload.terms_of_service_agreed,
+        binding: None,
     };
-    let (account, made) = engine.create_account(new).await?;
+    let (account, made) = engine.create_account(new, &site.pair).await?;
     if !made {
         return existing(site, &account);
     }

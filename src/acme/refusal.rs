@@ -151,6 +151,10 @@ impl From<PlaceError> for ProblemDocument {
                 });
                 compound(parts.collect()).into()
             }
+            PlaceError::TermsChanged => Self::new(ProblemType::UserActionRequired, detail),
+            PlaceError::RateLimited { retry_after, .. } => {
+                Self::new(ProblemType::RateLimited, detail).retry_after(retry_after)
+            }
             PlaceError::Turn(error) => error.into(),
         }
     }

@@ -1,7 +1,40 @@
-//! What an operator does.
+//! What an operator does: use cases over the engine, and the REST API that offers them. The command line and the web
+//! interface call the same.
+//!
+//! Every use case begins with what its caller may do, and ends with one commit that holds the change and its entry in the
+//! audit log.
 
 pub mod apply;
 pub mod authorities;
+pub mod error;
+pub mod idempotency;
+pub mod operator;
+pub mod precondition;
+pub mod profiles;
+pub mod rest;
 pub mod settings;
 pub mod time;
+pub mod tokens;
 pub mod view;
+
+use std::sync::Arc;
+
+use chancery_actors::Engine;
+use chancery_actors::ports::Store;
+
+use self::authorities::Authorities;
+use crate::vault::Vault;
+
+/// What every use case has at hand.
+pub struct Admin {
+    /// The engine.
+    pub engine: Engine,
+    /// What the engine keeps, for reading; writes go through [`Engine::administer`].
+    pub store: Arc<dyn Store>,
+    /// Seals secrets.
+    pub vault: Arc<Vault>,
+    /// What signs.
+    pub authorities: Arc<dyn Authorities>,
+    /// Scheme, host and port under which clients reach the server.
+    pub origin: String,
+}

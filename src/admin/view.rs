@@ -23,6 +23,17 @@ pub struct AcmeProfileView {
     pub settings: AcmeProfileSettings,
 }
 
+/// A new ACME Profile.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct NewAcmeProfile {
+    /// The segment of the URL: 1 to 64 letters, digits and `-._~`; never changes.
+    #[schema(pattern = "^[A-Za-z0-9._~-]{1,64}$")]
+    pub name: String,
+    /// How it behaves.
+    #[serde(flatten)]
+    pub settings: AcmeProfileSettings,
+}
+
 /// An RA Profile.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -33,6 +33,8 @@ pub(super) struct Opened {
     pub(super) root: Vec<u8>,
     /// Where the passphrase came from.
     pub(super) passphrase: passphrase::Source,
+    /// The passphrase.
+    pub(super) secret: SecretString,
 }
 
 /// An authority of the store, and its revision there.
@@ -85,7 +87,7 @@ pub(super) async fn open(
     }
     let intermediate = newest.context("the store has no intermediate authority")?;
     let root = intermediate.root_certificate().to_vec();
-    Ok(Opened { intermediate: intermediate.id, root, authorities, passphrase: source })
+    Ok(Opened { intermediate: intermediate.id, root, authorities, passphrase: source, secret })
 }
 
 /// Has the root certify an intermediate anew whose certificate points to where nothing is published any more.

@@ -12,6 +12,7 @@ use chancery_actors::ports::{Issue, Store};
 use chancery_actors::{Engine, Ports, Settings};
 use chancery_machine::network::Network;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
@@ -24,12 +25,14 @@ use super::{ServeArgs, bootstrap, print};
 use crate::acme::nonce::{NonceSettings, Nonces};
 use crate::acme::{self, Acme};
 use crate::admin::apply::{self, Declared, Options};
+use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::passphrase::Source;
 use crate::pki::authorities::Authorities;
 use crate::store::redb::RedbStore;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::validate::{Limits, Validators};
+use crate::vault::Vault;
 
 /// How long requests under way may take to end once the server is told to stop.
 const SHUTDOWN: Duration = Duration::from_secs(15);
@@ -50,15 +53,17 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let mut stop = Stop::listen()?;
     let origin = Origin::bind(&config.server)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
-    let Opened { authorities, intermediate, root, passphrase } =
+    let Opened { authorities, intermediate, root, passphrase, secret } =
         authority::open(&*store, config, &origin.publication, origin.lasting).await?;
     authority::export_root(&root, &config.data.join("root.pem"))?;
     let authorities = Arc::new(authorities);
 
+    let vault = Arc::new(Vault::open(&*store, &secret).await?);
     let (engine, running) =
-        start_engine(config, store, Arc::clone(&authorities), bootstrap::also_allowed(config, dev))?;
+        start_engine(config, Arc::clone(&store), Arc::clone(&authorities), bootstrap::also_allowed(config, dev))?;
     let signing = SigningAuthorities { opened: Arc::clone(&authorities), first: intermediate };
     declare(&engine, &signing, declared).await?;
+    let signing = Arc::new(signing);
     let Origin { https, http, external, publication, names, .. } = origin;
     let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), authority: intermediate, names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
@@ -66,6 +71,9 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let renewal = actix_rt::spawn(own.keep(owner, renew_at));
 
     let repository = web::Data::new(Repository { engine: engine.clone(), authorities, root });
+    let admin =
+        web::Data::new(Admin { engine: engine.clone(), store, vault, authorities: signing, origin: external.clone() });
+    let first_token = admin.first_token().await?;
     let acme = web::Data::new(Acme {
         nonces: Nonces::new(NonceSettings::default(), &SystemEntropy),
         engine,
@@ -77,8 +85,10 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let https = HttpServer::new(move || {
         App::new()
             .app_data(acme.clone())
+            .app_data(admin.clone())
             .app_data(shown.clone())
             .configure(repository::configure)
+            .configure(admin::rest::configure)
             .configure(acme::configure)
     })
     .tcp_nodelay(true)
@@ -104,7 +114,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
         (false, false) => "",
     };
     let crl = format!("{publication}/crl/{intermediate}.crl");
-    greet(&external, &crl, &config.data, &passphrase, mode)?;
+    greet(&external, &crl, &config.data, &passphrase, first_token.as_ref(), mode)?;
     let (https, http, ()) = tokio::join!(https, http, stop.wait(&servers));
     renewal.abort();
     https.and(http)?;
@@ -186,7 +196,14 @@ impl Stop {
 }
 
 /// What a person needs to know, once the server answers.
-fn greet(external: &str, crl: &str, data: &std::path::Path, passphrase: &Source, mode: &str) -> anyhow::Result<()> {
+fn greet(
+    external: &str,
+    crl: &str,
+    data: &std::path::Path,
+    passphrase: &Source,
+    first_token: Option<&SecretString>,
+    mode: &str,
+) -> anyhow::Result<()> {
     let root = data.join("root.pem");
     let root = root.display();
     let directory = format!("{external}/acme/default/directory");
@@ -205,11 +222,14 @@ fn greet(external: &str, crl: &str, data: &std::path::Path, passphrase: &Source,
         ),
         Source::File(_) | Source::Environment | Source::Credential(_) | Source::KeyFile(_) => String::new(),
     };
+    let token = first_token.map_or_else(String::new, |token| {
+        format!("token:     {} (an administrator's, shown only now: keep it safe)\n", token.expose_secret())
+    });
     print(&format!(
         "directory: {directory}\n\
          root:      {root}\n\
          crl:       {crl}\n\
-         {key_file}{mode}\
+         {key_file}{token}{mode}\
          certbot:   REQUESTS_CA_BUNDLE={root} certbot certonly --standalone --server {directory} -d NAME\n"
     ))
 }

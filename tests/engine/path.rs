@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::doubles::Act;
 use super::lab::{
-    Lab, PATIENCE, authorizations, certificate_of, csr, finalize, new_account, obtain, order_until, place, ready,
+    Lab, PATIENCE, authorizations, certificate_of, csr, finalize, new_account, obtain, order_until, pair, place, ready,
     register, respond, run, until,
 };
 
@@ -27,7 +27,7 @@ async fn whole_path(store: Arc<dyn Store>) {
     let started = lab.start().await;
     let engine = &started.engine;
     let account = register(engine, 1).await;
-    let (again, made) = engine.create_account(new_account(1)).await.expect("answers");
+    let (again, made) = engine.create_account(new_account(1), &pair(engine)).await.expect("answers");
     assert!(!made && again.id == account.id);
 
     let order = ready(engine, &account, &["b.example.org", "a.example.org", "a.example.org"]).await;

@@ -37,9 +37,8 @@ impl Fault {
 /// # Errors
 /// [`Fault`] names the first field at fault.
 pub fn changed<T: Serialize + DeserializeOwned>(current: &T, change: &Map<String, Value>) -> Result<T, Fault> {
-    let mut merged = match serde_json::to_value(current) {
-        Ok(Value::Object(members)) => members,
-        Ok(_) | Err(_) => return Err(Fault::new("", "these settings cannot be changed in part")),
+    let Ok(Value::Object(mut merged)) = serde_json::to_value(current) else {
+        return Err(Fault::new("", "these settings cannot be changed in part"));
     };
     for (name, value) in change {
         // Removed, so that the default comes in: but an unknown name is to be noticed.

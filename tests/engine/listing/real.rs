@@ -14,7 +14,9 @@ use chancery_machine::profile::Endpoint;
 use super::filters::listed;
 use super::population::subject;
 use crate::doubles::AUTHORITY;
-use crate::lab::{DAY, Lab, account_id, certificate_of, key, name, new_account, obtain, place, ready, register, run};
+use crate::lab::{
+    DAY, Lab, account_id, certificate_of, key, name, new_account, obtain, pair, place, ready, register, run,
+};
 
 fn of(number: usize) -> Count {
     Count { number, capped: false }
@@ -35,7 +37,7 @@ fn an_account_is_found_by_what_it_is_and_no_more_by_what_it_was() {
             contacts: vec!["mailto:Ops@example.org".into()],
             ..new_account(2)
         };
-        let there = engine.create_account(there).await.expect("registers").0;
+        let there = engine.create_account(there, &pair(engine)).await.expect("registers").0;
         let ask = async |query: AccountQuery| listed(engine, &query, 10).await;
         let contact = |url: &str| AccountQuery { contact: Some(url.into()), ..AccountQuery::default() };
         let status = |status| AccountQuery { status: Some(status), ..AccountQuery::default() };

@@ -1,0 +1,14 @@
+//! The REST API under `/api/v1`, described by OpenAPI 3.1 made from the code.
+//!
+//! Each resource has a room with its handlers, their descriptions and their routes. Handlers read the request, call a use
+//! case and write its answer: nothing is decided here.
+
+#![allow(unused_qualifications, reason = "utoipa's macros write out paths")]
+
+mod acme_profiles;
+pub mod problem;
+mod reply;
+pub mod request;
+mod routes;
+
+pub use routes::{configure, description};

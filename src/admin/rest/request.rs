@@ -1,0 +1,238 @@
+//! What handlers need of a request: who asks, in which page of a list, under which condition, and the body.
+
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
+use actix_web::{FromRequest, HttpRequest, dev, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::admin::Admin;
+use crate::admin::error::AdminError;
+use crate::admin::idempotency::IdempotencyKey;
+use crate::admin::operator::Operator;
+use crate::admin::precondition::Precondition;
+use crate::admin::settings::read;
+
+/// The largest body: a declared set of many profiles.
+pub const MOST_BYTES: usize = 4 << 20;
+
+/// Whoever asks, and what every use case has at hand. A handler that takes it is not called for anybody else.
+pub struct Caller {
+    /// What every use case has at hand.
+    pub admin: web::Data<Admin>,
+    /// Whoever asks.
+    pub operator: Operator,
+}
+
+/// An operator whose client certificate the connection has verified; put there when the connection is made.
+#[derive(Clone, Debug)]
+pub struct CertificateOperator(pub Operator);
+
+impl FromRequest for Caller {
+    type Error = AdminError;
+    type Future = LocalBoxFuture<'static, Result<Self, AdminError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let admin = request.app_data::<web::Data<Admin>>().cloned();
+        let by_certificate = request.conn_data::<CertificateOperator>().cloned();
+        let bearer = bearer(request);
+        Box::pin(async move {
+            let unset = || AdminError::Refused("the application was configured without its use cases".to_owned());
+            let admin = admin.ok_or_else(unset)?;
+            let operator = match (bearer?, by_certificate) {
+                (Some(secret), _) => admin.authenticate(&secret).await?,
+                (None, Some(CertificateOperator(operator))) => operator,
+                (None, None) => {
+                    let advice = "send a token as \"Authorization: Bearer …\", or a client certificate";
+                    return Err(AdminError::Unauthenticated(advice.to_owned()));
+                }
+            };
+            Ok(Self { admin, operator })
+        })
+    }
+}
+
+fn bearer(request: &HttpRequest) -> Result<Option<String>, AdminError> {
+    let Some(value) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
+    let form = || AdminError::Unauthenticated("Authorization has to be \"Bearer\" and a token".to_owned());
+    let (scheme, secret) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(form)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(secret.trim().to_owned())) } else { Err(form()) }
+}
+
+/// If-Match, which changes have to carry.
+pub struct IfMatch(pub Precondition);
+
+impl FromRequest for IfMatch {
+    type Error = AdminError;
+    type Future = std::future::Ready<Result<Self, AdminError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let read = match request.headers().get(IF_MATCH).map(|value| value.to_str()) {
+            Some(Ok(text)) => Precondition::parse(text).map(Self),
+            Some(Err(_)) => Err(AdminError::Malformed("If-Match is no text".to_owned())),
+            None => Err(AdminError::PreconditionRequired),
+        };
+        std::future::ready(read)
+    }
+}
+
+/// If-Match where it may be left out: without it, the change is done however the thing is.
+pub struct MaybeMatch(pub Precondition);
+
+impl FromRequest for MaybeMatch {
+    type Error = AdminError;
+    type Future = std::future::Ready<Result<Self, AdminError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        if request.headers().contains_key(IF_MATCH) {
+            let IfMatch(precondition) = match IfMatch::from_request(request, payload).into_inner() {
+                Ok(read) => read,
+                Err(error) => return std::future::ready(Err(error)),
+            };
+            return std::future::ready(Ok(Self(precondition)));
+        }
+        std::future::ready(Ok(Self(Precondition::Any)))
+    }
+}
+
+/// A JSON body, read so that what is wrong is named, and its Idempotency-Key if it has one.
+pub struct Body {
+    /// The value.
+    pub value: Value,
+    bytes: Vec<u8>,
+    key: Option<String>,
+    method_and_path: String,
+}
+
+impl Body {
+    /// The body as an object, whose members are read later.
+    ///
+    /// # Errors
+    /// [`AdminError::Malformed`] if it is none.
+    pub fn members(&self) -> Result<Map<String, Value>, AdminError> {
+        match &self.value {
+            Value::Object(members) => Ok(members.clone()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Err(AdminError::Malformed("the body has to be a JSON object".to_owned()))
+            }
+        }
+    }
+
+    /// The body as this type.
+    ///
+    /// # Errors
+    /// [`AdminError::Invalid`] names the field at fault.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, AdminError> {
+        Ok(read(self.value.clone())?)
+    }
+
+    /// The request's Idempotency-Key, if it has one.
+    ///
+    /// # Errors
+    /// [`AdminError::Malformed`].
+    pub fn key(&self, operator: &Operator) -> Result<Option<IdempotencyKey>, AdminError> {
+        let request = [self.method_and_path.as_bytes(), b"\0", &self.bytes].concat();
+        self.key.as_deref().map(|key| IdempotencyKey::new(&operator.who, key, &request)).transpose()
+    }
+}
+
+impl FromRequest for Body {
+    type Error = AdminError;
+    type Future = LocalBoxFuture<'static, Result<Self, AdminError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let json =
+            media.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"));
+        let key = request.headers().get("Idempotency-Key").map(|value| value.to_str().map(str::to_owned));
+        let method_and_path = format!("{} {}", request.method(), request.path());
+        let body = web::Payload::from_request(request, payload);
+        Box::pin(async move {
+            let malformed = |why: &str| AdminError::Malformed(why.to_owned());
+            if !json {
+                return Err(malformed("the body has to be JSON: send Content-Type: application/json"));
+            }
+            let key = key.transpose().map_err(|_| malformed("Idempotency-Key is no text"))?;
+            let body = body.await.map_err(|_| malformed("the body cannot be read"))?;
+            let bytes = match body.to_bytes_limited(MOST_BYTES).await {
+                Ok(Ok(bytes)) => bytes,
+                Ok(Err(_)) => return Err(malformed("the body broke off before its end")),
+                Err(_) => return Err(malformed("the body is larger than 4 MiB")),
+            };
+            let value = serde_json::from_slice(&bytes)
+                .map_err(|bad| AdminError::Malformed(format!("the body is no JSON: {bad}")))?;
+            Ok(Self { value, bytes: bytes.to_vec(), key, method_and_path })
+        })
+    }
+}
+
+/// Which page of a list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// How many items at the most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    pub limit: Option<usize>,
+    /// `next` of the page before; empty or left out for the first page.
+    pub cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// How many items at the most.
+    ///
+    /// # Errors
+    /// [`AdminError::Malformed`] outside of 1 to 1000.
+    pub fn limit(&self) -> Result<usize, AdminError> {
+        match self.limit.unwrap_or(100) {
+            limit @ 1..=1000 => Ok(limit),
+            other => Err(AdminError::Malformed(format!("limit is {other}; it has to be between 1 and 1000"))),
+        }
+    }
+
+    /// The bytes of the cursor, if there is one.
+    ///
+    /// # Errors
+    /// [`AdminError::Cursor`].
+    pub fn cursor(&self) -> Result<Option<Vec<u8>>, AdminError> {
+        match self.cursor.as_deref() {
+            None | Some("") => Ok(None),
+            Some(text) if text.len() <= 2048 => URL_SAFE_NO_PAD.decode(text).map(Some).map_err(|_| AdminError::Cursor),
+            Some(_) => Err(AdminError::Cursor),
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The items. A page may be shorter than its limit, and even empty, though another one follows: one request looks at
+    /// 5,000 candidates at the most.
+    pub items: Vec<T>,
+    /// The cursor of the next page; there is none after the last.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page, and the bytes of the next one's cursor.
+    pub fn new(items: Vec<T>, next: Option<Vec<u8>>) -> Self {
+        Self { items, next: next.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)) }
+    }
+}
+
+/// A query string, read so that what is wrong is said as a problem.
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Params<T> {
+    type Error = AdminError;
+    type Future = std::future::Ready<Result<Self, AdminError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let read = web::Query::<T>::from_query(request.query_string());
+        let read = read.map(|query| Self(query.into_inner()));
+        std::future::ready(read.map_err(|bad| AdminError::Malformed(format!("the query: {bad}"))))
+    }
+}

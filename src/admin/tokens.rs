@@ -1,0 +1,330 @@
+//! Tokens: secrets that let operators in. Only a digest of each is kept.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery_actors::audit::{Act, Deed};
+use chancery_actors::ports::{Body, Direction, Found, Kind, ObjectId, Range, Revision, StoreError, Term, Write};
+use chancery_machine::id::Id;
+use chancery_machine::time::Timestamp;
+use minicbor::{Decode, Encode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::Admin;
+use super::error::AdminError;
+use super::idempotency::{Created, IdempotencyKey};
+use super::operator::{Operator, Role};
+use super::precondition::Precondition;
+use super::settings::Fault;
+use super::time::{read_rfc3339, rfc3339};
+
+/// What every token begins with, so that people and scanners of secrets know one when they see it.
+const PREFIX: &str = "chancery_";
+
+const FORMAT: u8 = 1;
+
+/// A token that an operator asks for.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewToken {
+    /// For people: whose it is, or what for.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Until when it is good (RFC 3339); for ever if left out.
+    #[serde(default)]
+    pub expires: Option<String>,
+}
+
+/// A token, without its secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenView {
+    /// Names it.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// `valid`, `expired` or `revoked`.
+    pub status: String,
+    /// When it was made (RFC 3339).
+    pub created: String,
+    /// Until when it is good (RFC 3339).
+    pub expires: Option<String>,
+    /// When it was used last, to the minute (RFC 3339).
+    pub last_used: Option<String>,
+    /// When it was revoked (RFC 3339).
+    pub revoked: Option<String>,
+    /// Counts changes; the ETag.
+    pub revision: u64,
+    /// The secret: only in the answer that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// A token as the store keeps it.
+#[derive(Clone, Debug, Encode, Decode)]
+struct Token {
+    #[n(0)]
+    name: String,
+    /// 0 auditor, 1 operator, 2 administrator.
+    #[n(1)]
+    role: u8,
+    /// SHA-256 of the secret, which has 256 random bits: nothing slower is needed.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    digest: [u8; 32],
+    #[n(3)]
+    created: Timestamp,
+    #[n(4)]
+    expires: Option<Timestamp>,
+    #[n(5)]
+    revoked: Option<Timestamp>,
+}
+
+struct Kept {
+    id: Id,
+    revision: Revision,
+    token: Token,
+}
+
+impl Admin {
+    /// Makes a token.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn create_token(
+        &self,
+        operator: &Operator,
+        new: &NewToken,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Created<TokenView>, AdminError> {
+        operator.may(Role::Administrator)?;
+        let name = name(&new.name)?;
+        let expires = new.expires.as_deref().map(|text| read_rfc3339("expires", text)).transpose()?;
+        if expires.is_some_and(|expires| expires <= self.engine.now()) {
+            return Err(Fault::new("expires", "it lies in the past").into());
+        }
+        let secret = secret();
+        let act = async || {
+            if let Some(key) = key
+                && let Some(answer) = key.answer(self).await?
+            {
+                let view = serde_json::from_value(answer).map_err(|bad| AdminError::Refused(bad.to_string()))?;
+                return Ok(Act::nothing(Created { view, replayed: true }));
+            }
+            let token = Token {
+                name: name.clone(),
+                role: new.role as u8,
+                digest: sha256(secret.expose_secret().as_bytes()),
+                created: self.engine.now(),
+                expires,
+                revoked: None,
+            };
+            let kept = Kept { id: self.engine.new_id(), revision: Revision::ABSENT, token };
+            let mut view = kept.view_at(Revision::ABSENT.next(), self.engine.now(), None);
+            let after = Some(json(&view).to_string());
+            let deed = Deed { action: "create", object: format!("token/{}", kept.id), before: None, after };
+            view.secret = Some(secret.expose_secret().to_owned());
+            let mut writes = vec![kept.write()];
+            if let Some(key) = key {
+                writes.push(key.record(self, &json(&view))?);
+            }
+            let outcome = Created { view, replayed: false };
+            Ok(Act { guards: Vec::new(), writes, deeds: vec![deed], outcome })
+        };
+        Ok(self.engine.administer(&operator.who, act).await?)
+    }
+
+    /// Makes the first token, an administrator's, if there never was any; answers its secret.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn first_token(&self) -> Result<Option<SecretString>, AdminError> {
+        if !self.store.scan(Kind::Token, None, 1).await?.is_empty() {
+            return Ok(None);
+        }
+        let new = NewToken { name: "first".to_owned(), role: Role::Administrator, expires: None };
+        let made = self.create_token(&Operator::system(), &new, None).await?;
+        Ok(made.view.secret.map(SecretString::from))
+    }
+
+    /// Whoever has this secret.
+    ///
+    /// # Errors
+    /// [`AdminError::Unauthenticated`] if nobody has, or not any more.
+    pub async fn authenticate(&self, secret: &str) -> Result<Operator, AdminError> {
+        let unknown = || AdminError::Unauthenticated("the token is not known; ask an administrator for one".to_owned());
+        let digest = sha256(secret.as_bytes());
+        let Some(object) = self.store.find(&term(&digest)).await? else { return Err(unknown()) };
+        let Some(kept) = self.token(object.id).await? else { return Err(unknown()) };
+        if verify_slices_are_equal(&kept.token.digest, &digest).is_err() {
+            return Err(unknown());
+        }
+        match kept.status(self.engine.now()) {
+            "valid" => {}
+            status => return Err(AdminError::Unauthenticated(format!("the token is {status}"))),
+        }
+        Ok(Operator { who: format!("token:{} {}", kept.id, kept.token.name), role: role(kept.token.role) })
+    }
+
+    /// One token.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn read_token(&self, operator: &Operator, id: &str) -> Result<TokenView, AdminError> {
+        operator.may(Role::Auditor)?;
+        let kept = self.find_token(id).await?;
+        self.token_view(&kept).await
+    }
+
+    /// A page of the tokens, the newest first, and where the next one begins.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn list_tokens(
+        &self,
+        operator: &Operator,
+        after: Option<Id>,
+        limit: usize,
+    ) -> Result<(Vec<TokenView>, Option<Id>), AdminError> {
+        operator.may(Role::Auditor)?;
+        let after = after.map(|id| Found { term: Vec::new(), object: ObjectId { kind: Kind::Token, id } });
+        let range = Range::Kind(Kind::Token);
+        let page = self.store.walk(&range, Direction::Descending, after.as_ref(), limit + 1).await?;
+        let mut views = Vec::with_capacity(page.len());
+        for found in page.iter().take(limit) {
+            if let Some(kept) = self.token(found.object.id).await? {
+                views.push(self.token_view(&kept).await?);
+            }
+        }
+        let more = page.len() > limit;
+        let last = page.into_iter().take(limit).next_back().filter(|_| more).map(|found| found.object.id);
+        Ok((views, last))
+    }
+
+    /// Revokes a token: from then on it lets nobody in.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn revoke_token(
+        &self,
+        operator: &Operator,
+        id: &str,
+        precondition: Precondition,
+    ) -> Result<TokenView, AdminError> {
+        operator.may(Role::Administrator)?;
+        let act = async || {
+            let kept = self.find_token(id).await?;
+            precondition.check(kept.revision.0)?;
+            let now = self.engine.now();
+            let before = kept.view_at(kept.revision, now, None);
+            if kept.token.revoked.is_some() {
+                return Ok(Act::nothing(before));
+            }
+            let kept = Kept { token: Token { revoked: Some(now), ..kept.token }, ..kept };
+            let after = kept.view_at(kept.revision.next(), now, None);
+            let deed = Deed {
+                action: "revoke",
+                object: format!("token/{}", kept.id),
+                before: Some(json(&before).to_string()),
+                after: Some(json(&after).to_string()),
+            };
+            Ok(Act { guards: Vec::new(), writes: vec![kept.write()], deeds: vec![deed], outcome: after })
+        };
+        Ok(self.engine.administer(&operator.who, act).await?)
+    }
+
+    async fn find_token(&self, id: &str) -> Result<Kept, AdminError> {
+        let absent = || AdminError::Absent(format!("token {id:?}"));
+        self.token(Id::parse(id).ok_or_else(absent)?).await?.ok_or_else(absent)
+    }
+
+    async fn token_view(&self, kept: &Kept) -> Result<TokenView, AdminError> {
+        Ok(kept.view_at(kept.revision, self.engine.now(), None))
+    }
+
+    async fn token(&self, id: Id) -> Result<Option<Kept>, StoreError> {
+        let object = ObjectId { kind: Kind::Token, id };
+        let Some(stored) = self.store.load(object).await? else { return Ok(None) };
+        let corrupt = |why: String| StoreError::Corrupt(format!("{object}: {why}"));
+        let token = match stored.bytes.split_first() {
+            Some((&FORMAT, bytes)) => minicbor::decode(bytes).map_err(|bad| corrupt(bad.to_string()))?,
+            Some((other, _)) => return Err(corrupt(format!("it has format {other}, and this program reads {FORMAT}"))),
+            None => return Err(corrupt("it is empty".to_owned())),
+        };
+        Ok(Some(Kept { id, revision: stored.revision, token }))
+    }
+}
+
+impl Kept {
+    fn status(&self, now: Timestamp) -> &'static str {
+        if self.token.revoked.is_some() {
+            "revoked"
+        } else if self.token.expires.is_some_and(|expires| now >= expires) {
+            "expired"
+        } else {
+            "valid"
+        }
+    }
+
+    fn view_at(&self, revision: Revision, now: Timestamp, last_used: Option<Timestamp>) -> TokenView {
+        TokenView {
+            id: self.id.to_string(),
+            name: self.token.name.clone(),
+            role: role(self.token.role),
+            status: self.status(now).to_owned(),
+            created: rfc3339(self.token.created),
+            expires: self.token.expires.map(rfc3339),
+            last_used: last_used.map(rfc3339),
+            revoked: self.token.revoked.map(rfc3339),
+            revision: revision.0,
+            secret: None,
+        }
+    }
+
+    fn write(&self) -> Write {
+        let mut bytes = vec![FORMAT];
+        // Writing to a Vec cannot fail.
+        let _ = minicbor::encode(&self.token, &mut bytes);
+        let unique = vec![term(&self.token.digest)];
+        let body = Body { bytes, owes: false, terms: Vec::new(), unique, forget_at: None };
+        Write { object: ObjectId { kind: Kind::Token, id: self.id }, expected: self.revision, body: Some(body) }
+    }
+}
+
+/// 256 random bits.
+fn secret() -> SecretString {
+    let mut random = Zeroizing::new([0_u8; 32]);
+    aws_lc_rs::rand::fill(&mut *random).expect("the operating system gives randomness, or nothing here is safe");
+    SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(*random)))
+}
+
+/// A digest of the digest: an index is compared byte by byte, and must not tell how much of a guess was right.
+fn term(digest: &[u8; 32]) -> Term {
+    Term([b"token/".as_slice(), &sha256(digest)].concat())
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut sum = [0; 32];
+    sum.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    sum
+}
+
+/// Roles are stored as their place.
+fn role(place: u8) -> Role {
+    Role::ALL.get(usize::from(place)).copied().unwrap_or(Role::Auditor)
+}
+
+fn name(text: &str) -> Result<String, Fault> {
+    let sound = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if sound { Ok(text.to_owned()) } else { Err(Fault::new("name", "1 to 100 characters, and no control characters")) }
+}
+
+fn json(view: &TokenView) -> serde_json::Value {
+    serde_json::to_value(view).unwrap_or_default()
+}
