@@ -14,7 +14,9 @@ use chancery_machine::profile::Endpoint;
 use super::filters::listed;
 use super::population::subject;
 use crate::doubles::AUTHORITY;
-use crate::lab::{DAY, Lab, account_id, certificate_of, key, name, new_account, obtain, pair, place, ready, register, run};
+use crate::lab::{
+    DAY, Lab, account_id, certificate_of, key, name, new_account, obtain, pair, place, ready, register, run,
+};
 
 fn of(number: usize) -> Count {
     Count { number, capped: false }
