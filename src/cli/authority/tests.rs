@@ -144,7 +144,8 @@ impl Lab {
         let settings = RaProfileSettings { authority: Some(authority.to_owned()), ..RaProfileSettings::default() };
         let made = settings.profile(name, |asked| self.kept.resolve(asked)).expect("a sound profile");
         let written = self.engine.administer::<(), StoreError>("tests", async || {
-            let (writes, _) = self.engine.profile_writes(None, made.clone()).await?;
+            let catalog = self.engine.catalog().await?;
+            let (writes, _) = self.engine.profile_writes(catalog.ra.get(&made.name), made.clone()).await?;
             Ok(Act { writes, ..Act::nothing(()) })
         });
         written.await.expect("it is written");
