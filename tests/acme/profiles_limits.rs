@@ -44,12 +44,15 @@ fn an_account_has_as_many_open_orders_as_the_profile_allows() {
     let profiles = Profiles::acme(json!({"openOrdersPerAccount": 2}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
-    let placed: Vec<Value> = (0..2).map(|_| new_order(&account, &[name("open")]).expect(201).json()).collect();
+    let placed = new_order(&account, &[name("open")]).expect(201);
+    new_order(&account, &[name("open")]).expect(201);
     limited(new_order(&account, &[name("open")]), "2");
     // Not the next account, and not this one once an order is open no more.
     new_order(&endpoint.register("ES256"), &[name("open")]).expect(201);
-    let authorization = placed[0]["authorizations"][0].as_str().expect("a URL");
+    let order = placed.json();
+    let authorization = order["authorizations"][0].as_str().expect("a URL");
     account.post(authorization, &json!({"status": "deactivated"})).expect(200);
+    assert_eq!(account.settle(placed.location())["status"], "invalid");
     new_order(&account, &[name("open")]).expect(201);
     limited(new_order(&account, &[name("open")]), "2");
     profiles.change_acme(json!({"openOrdersPerAccount": null}));
