@@ -5,11 +5,18 @@
 
 #![allow(unused_qualifications, reason = "utoipa's macros write out paths")]
 
+mod acme_accounts;
 mod acme_profiles;
 mod apply;
+mod audit;
+mod authorizations;
 mod bulk;
+mod certificates;
 mod docs;
+mod eab_credentials;
+mod filter;
 mod guard;
+mod orders;
 pub mod problem;
 mod profiles;
 mod ra_profiles;

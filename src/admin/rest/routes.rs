@@ -10,7 +10,10 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use super::guard::guard;
 use super::problem::{FieldError, Problem};
 use super::schemas;
-use super::{acme_profiles, apply, docs, ra_profiles, tokens, whoami};
+use super::{
+    acme_accounts, acme_profiles, apply, audit, authorizations, certificates, docs, eab_credentials, orders,
+    ra_profiles, tokens, whoami,
+};
 use crate::admin::error::AdminError;
 
 /// A room: its routes and their description.
@@ -21,6 +24,12 @@ const ROOMS: &[Room] = &[
     (acme_profiles::configure, acme_profiles::Description::openapi),
     (ra_profiles::configure, ra_profiles::Description::openapi),
     (apply::configure, apply::Description::openapi),
+    (acme_accounts::configure, acme_accounts::Description::openapi),
+    (eab_credentials::configure, eab_credentials::Description::openapi),
+    (orders::configure, orders::Description::openapi),
+    (authorizations::configure, authorizations::Description::openapi),
+    (certificates::configure, certificates::Description::openapi),
+    (audit::configure, audit::Description::openapi),
     (tokens::configure, tokens::Description::openapi),
     (whoami::configure, whoami::Description::openapi),
 ];
