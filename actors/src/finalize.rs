@@ -16,9 +16,12 @@ use crate::profiles::EndpointError;
 use crate::resident::{Versioned, load};
 use crate::terms::{self, sha256};
 
-/// How often the authorizations are looked at again that changed meanwhile: many orders may share one, and each of them
-/// changes it when it joins.
-const ATTEMPTS: usize = 16;
+/// How often the authorizations are looked at again that changed meanwhile. Many orders may share one, and each of them
+/// changes it twice when it joins; those are at most a hundred, so waiting a little longer each time outlasts them.
+const ATTEMPTS: u32 = 16;
+
+/// By how much each pause is longer than the one before it; there is none before the second attempt.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Why an order was not finalized. It stands as it stood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -56,12 +59,14 @@ impl Engine {
         }
         let intent = Box::new(self.intend(&order.state, csr).await?);
         let mut guards = guards.to_vec();
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             let all = [guards.clone(), self.proofs(order).await?].concat();
             match self.world.send::<Order>(order.id, OrderEvent::Finalized(intent.clone()), &all).await {
                 Ok(finalized) => return Ok(self.settled(finalized, patience).await),
                 // An authorization was written meanwhile, most often to note that the order has been told: look again.
-                Err(TurnError::GuardChanged(object)) if object.kind == Kind::Authorization => {}
+                Err(TurnError::GuardChanged(object)) if object.kind == Kind::Authorization => {
+                    tokio::time::sleep(PAUSE * attempt).await;
+                }
                 Err(TurnError::GuardChanged(changed)) => self.guard_anew(&mut guards, changed).await?,
                 Err(error) => return Err(error.into()),
             }

@@ -90,32 +90,58 @@ struct Remembered {
     written: Option<Timestamp>,
 }
 
+/// What is known of many.
+#[derive(Default)]
+struct Memory(HashMap<AccountId, Remembered>);
+
 /// The actor that remembers them.
 pub(crate) struct Sightings {
     world: Arc<World>,
-    accounts: HashMap<AccountId, Remembered>,
+    memory: Memory,
 }
 
 impl Sightings {
     pub(crate) fn new(world: Arc<World>, ctx: &mut Context<Self>) -> Self {
         ctx.set_mailbox_capacity(MAILBOX);
-        Self { world, accounts: HashMap::new() }
+        Self { world, memory: Memory::default() }
+    }
+}
+
+impl Memory {
+    fn see(&mut self, account: AccountId, at: Timestamp) {
+        if let Some(known) = self.0.get_mut(&account) {
+            known.seen = known.seen.max(at);
+        } else if self.0.len() < REMEMBERED {
+            self.0.insert(account, Remembered { seen: at, written: None });
+        }
+    }
+
+    fn recall(&self, account: AccountId) -> Option<Timestamp> {
+        self.0.get(&account).map(|known| known.seen)
     }
 
     /// Takes what is to be written, and forgets what was written long enough ago.
     fn due(&mut self, now: Timestamp, all: bool) -> Vec<(AccountId, Timestamp)> {
-        self.accounts
-            .retain(|_, known| known.written.is_none_or(|written| known.seen > written || now.since(written) < STANDS));
+        self.0.retain(|_, known| known.news() || known.stands(now));
         let mut due = Vec::new();
-        for (account, known) in &mut self.accounts {
-            let stands = known.written.is_some_and(|written| now.since(written) < STANDS);
-            if known.written.is_none_or(|written| known.seen > written) && (all || !stands) {
+        for (account, known) in &mut self.0 {
+            if known.news() && (all || !known.stands(now)) {
                 // Taken for written: whether it is is not worth another try.
                 known.written = Some(known.seen);
                 due.push((*account, known.seen));
             }
         }
         due
+    }
+}
+
+impl Remembered {
+    fn news(&self) -> bool {
+        self.written.is_none_or(|written| self.seen > written)
+    }
+
+    fn stands(&self, now: Timestamp) -> bool {
+        self.written.is_some_and(|written| now.since(written) < STANDS)
     }
 }
 
@@ -131,11 +157,7 @@ impl Handler<Saw> for Sightings {
     type Result = ();
 
     fn handle(&mut self, Saw { account, at }: Saw, _: &mut Self::Context) {
-        if let Some(known) = self.accounts.get_mut(&account) {
-            known.seen = known.seen.max(at);
-        } else if self.accounts.len() < REMEMBERED {
-            self.accounts.insert(account, Remembered { seen: at, written: None });
-        }
+        self.memory.see(account, at);
     }
 }
 
@@ -143,7 +165,7 @@ impl Handler<Recall> for Sightings {
     type Result = ();
 
     fn handle(&mut self, Recall { account, reply }: Recall, _: &mut Self::Context) {
-        let _ = reply.send(self.accounts.get(&account).map(|known| known.seen));
+        let _ = reply.send(self.memory.recall(account));
     }
 }
 
@@ -151,7 +173,7 @@ impl Handler<WriteDown> for Sightings {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, WriteDown { done }: WriteDown, _: &mut Self::Context) -> Self::Result {
-        let due = self.due(self.world.ports.clock.now(), done.is_some());
+        let due = self.memory.due(self.world.ports.clock.now(), done.is_some());
         let world = Arc::clone(&self.world);
         Box::pin(async move {
             for some in due.chunks(AT_ONCE) {
@@ -174,7 +196,8 @@ async fn write(world: &World, account: AccountId, seen: Timestamp) -> Result<(),
         Some((revision, before)) => (revision, Some(before.last_seen)),
         None => (Revision::ABSENT, None),
     };
-    if before.is_some_and(|before| seen <= before) {
+    // Another node may have seen it as well.
+    if before.is_some_and(|before| seen < before.plus(STANDS)) {
         return Ok(());
     }
     let body = Body {
@@ -202,4 +225,60 @@ async fn stored(world: &World, account: AccountId) -> Result<Option<(Revision, S
 /// The record has the account's id.
 const fn object(account: AccountId) -> ObjectId {
     ObjectId { kind: Kind::Sighting, id: account.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use chancery_machine::id::ID_ENTROPY;
+
+    use super::*;
+
+    fn account(number: u32) -> AccountId {
+        let mut entropy = [0; ID_ENTROPY];
+        entropy[..4].copy_from_slice(&number.to_be_bytes());
+        AccountId::new(Timestamp::EPOCH, entropy)
+    }
+
+    const fn at(second: u64) -> Timestamp {
+        Timestamp::from_seconds(second)
+    }
+
+    #[test]
+    fn an_account_is_written_once_a_minute_at_most_and_then_forgotten() {
+        let mut memory = Memory::default();
+        memory.see(account(1), at(10));
+        memory.see(account(1), at(9));
+        assert_eq!(memory.recall(account(1)), Some(at(10)));
+        assert_eq!(memory.due(at(30), false), [(account(1), at(10))]);
+        memory.see(account(1), at(31));
+        assert_eq!(memory.due(at(60), false), [], "a minute is not over");
+        assert_eq!(memory.recall(account(1)), Some(at(31)), "and yet it is known");
+        assert_eq!(memory.due(at(90), false), [(account(1), at(31))]);
+        assert_eq!(memory.due(at(91), false), []);
+        assert_eq!(memory.recall(account(1)), None, "nothing new since it was written");
+    }
+
+    #[test]
+    fn at_the_end_everything_new_is_written() {
+        let mut memory = Memory::default();
+        memory.see(account(1), at(10));
+        assert_eq!(memory.due(at(30), false).len(), 1);
+        memory.see(account(1), at(31));
+        assert_eq!(memory.due(at(32), true), [(account(1), at(31))]);
+        assert_eq!(memory.due(at(32), true), []);
+    }
+
+    #[test]
+    fn memory_has_an_end() {
+        let mut memory = Memory::default();
+        for number in 0..70_000 {
+            memory.see(account(number), at(10));
+        }
+        assert_eq!(memory.due(at(10), false).len(), REMEMBERED);
+        assert_eq!(memory.recall(account(69_999)), None);
+        // A minute later there is room.
+        memory.due(at(80), false);
+        memory.see(account(69_999), at(80));
+        assert_eq!(memory.recall(account(69_999)), Some(at(80)));
+    }
 }

@@ -26,6 +26,7 @@ use super::repository::{self, Repository};
 use super::tls::{OwnCertificate, Owner};
 use super::{ServeArgs, bootstrap, first_token, print};
 use crate::acme::nonce::{NonceSettings, Nonces};
+use crate::acme::registrations::Registrations;
 use crate::acme::{self, Acme};
 use crate::admin::apply::{Declared, Options};
 use crate::admin::{self, Admin};
@@ -70,7 +71,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let admin = web::Data::new(Admin {
         engine: engine.clone(),
         store,
-        vault,
+        vault: Arc::clone(&vault),
         authorities: Arc::new(signing),
         origin: external.clone(),
     });
@@ -88,7 +89,9 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let first_token = first_token::make(&admin, config.admin.first_token_file.as_deref()).await?;
     let acme = web::Data::new(Acme {
         nonces: Nonces::new(NonceSettings::default(), &SystemEntropy),
+        registrations: Registrations::default(),
         engine,
+        vault,
         origin: external.clone(),
         finalize_patience: config.server.finalize_patience.into(),
     });

@@ -20,7 +20,7 @@ use chancery_machine::id::{AccountId, AuthorizationId, CertificateId, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::machine::Machine;
 use chancery_machine::order::{Order, OrderStatus};
-use chancery_machine::profile::{Endpoint, ProfileName, Seconds};
+use chancery_machine::profile::{AcmeProfile, Endpoint, ProfileName, RaProfile, Seconds};
 use chancery_machine::time::Timestamp;
 
 use super::doubles::{AUTHORITY, CountingEntropy, ScriptedIssuer, ScriptedValidator, StandingClock};
@@ -291,6 +291,17 @@ pub(crate) fn profiles() -> ProfileSet {
     profiles.acme.insert(acme.name.clone(), Arc::new(acme));
     profiles.ra.insert(ra.name.clone(), Arc::new(ra));
     profiles
+}
+
+/// The same, changed.
+pub(crate) fn profiles_with(change: impl FnOnce(&mut AcmeProfile, &mut RaProfile)) -> ProfileSet {
+    let mut set = profiles();
+    let mut acme = (*set.acme[&name("default")]).clone();
+    let mut ra = (*set.ra[&name("servers")]).clone();
+    change(&mut acme, &mut ra);
+    set.acme.insert(acme.name.clone(), Arc::new(acme));
+    set.ra.insert(ra.name.clone(), Arc::new(ra));
+    set
 }
 
 /// Makes these profiles so.

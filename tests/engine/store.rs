@@ -66,6 +66,11 @@ impl FaultyStore {
         *locked(&self.plan) = Some((commit, fault));
     }
 
+    /// How many commits there were.
+    pub(crate) fn commits(&self) -> usize {
+        self.commits.load(Ordering::SeqCst)
+    }
+
     /// Fails no commit any more.
     pub(crate) fn spare(&self) {
         *locked(&self.plan) = None;

@@ -29,7 +29,7 @@ use crate::profiles::Pair;
 use crate::resident::{Companions, Versioned, creation};
 
 /// How often an order is committed again because its account changed meanwhile, or another order of it was placed.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 16;
 
 /// What a client asks for, already understood.
 #[derive(Clone, Debug)]
