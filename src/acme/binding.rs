@@ -144,7 +144,7 @@ mod tests {
             assert!(!Binding::parse(&cut.to_string(), URL, &key).expect("it is sound").verifies(KEY), "{name}");
             // Neither is one of another length.
             let other = if name == "HS256" { "HS512" } else { "HS256" };
-            let swapped = super::tests::jws(algorithm, &json!({"alg": other, "kid": "k", "url": URL}), &signer.jwk());
+            let swapped = tests::jws(algorithm, &json!({"alg": other, "kid": "k", "url": URL}), &signer.jwk());
             assert!(!Binding::parse(&swapped.to_string(), URL, &key).expect("it is sound").verifies(KEY), "{name}");
         }
     }

@@ -15,9 +15,10 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::admin::apply::{self, Declared, Options};
+use crate::admin::Admin;
+use crate::admin::apply::{Declared, Options};
 use crate::admin::authorities::{
-    self as admin, Authorities as _, AuthorityError, AuthorityView, KeptAuthorities as _, NewAuthority,
+    self as admin, Authorities as _, AuthorityError, AuthorityView, KeptAuthorities, NewAuthority,
 };
 use crate::admin::settings::RaProfileSettings;
 use crate::cli::repository::{self, Repository};
@@ -26,6 +27,7 @@ use crate::span::Span;
 use crate::store::MemoryStore;
 use crate::system::SystemEntropy;
 use crate::validate::{Limits, Validators};
+use crate::vault::Vault;
 
 const DAY: u64 = 86_400;
 
@@ -33,7 +35,7 @@ const DAY: u64 = 86_400;
 struct Lab {
     store: Arc<dyn Store>,
     opened: Arc<Authorities>,
-    kept: StoredAuthorities,
+    kept: Arc<StoredAuthorities>,
     engine: Engine,
     running: Running,
 }
@@ -83,7 +85,7 @@ fn test(test: impl AsyncFnOnce(&Lab)) {
         };
         let settings = Settings { shards: 1, issuers: 1, ..Settings::default() };
         let (engine, running) = Engine::start(ports, settings).expect("it starts");
-        let lab = Lab { store, opened, kept, engine, running };
+        let lab = Lab { store, opened, kept: Arc::new(kept), engine, running };
         test(&lab).await;
         let Lab { engine, running, .. } = lab;
         drop(engine);
@@ -98,19 +100,19 @@ fn below(name: &str) -> NewAuthority {
 
 impl Lab {
     async fn create(&self, new: &NewAuthority) -> Result<AuthorityView, AuthorityError> {
-        admin::create(&self.engine, &self.kept, "tests", new).await
+        admin::create(&self.engine, &*self.kept, "tests", new).await
     }
 
     async fn set_enabled(&self, name: &str, enabled: bool) -> Result<AuthorityView, AuthorityError> {
-        admin::set_enabled(&self.engine, &self.kept, "tests", name, enabled, None).await
+        admin::set_enabled(&self.engine, &*self.kept, "tests", name, enabled, None).await
     }
 
     async fn delete(&self, name: &str, force: bool) -> Result<(), AuthorityError> {
-        admin::delete(&self.engine, &self.kept, "tests", name, force, None).await
+        admin::delete(&self.engine, &*self.kept, "tests", name, force, None).await
     }
 
     async fn read(&self, name: &str) -> AuthorityView {
-        admin::read(&self.engine, &self.kept, name).await.expect("it is there")
+        admin::read(&self.engine, &*self.kept, name).await.expect("it is there")
     }
 
     fn id(&self, name: &str) -> AuthorityId {
@@ -143,7 +145,15 @@ impl Lab {
     async fn declare(&self, profile: &str, authority: &str) {
         let members = Map::from_iter([("authority".to_owned(), Value::String(authority.to_owned()))]);
         let declared = Declared { ra_profiles: BTreeMap::from([(profile.to_owned(), members)]), ..Declared::default() };
-        apply::apply(&self.engine, &self.kept, "tests", &declared, Options::default()).await.expect("it is applied");
+        let vault = Vault::open(&*self.store, &SecretString::from("tests")).await.expect("it opens");
+        let admin = Admin {
+            engine: self.engine.clone(),
+            store: Arc::clone(&self.store),
+            vault: Arc::new(vault),
+            authorities: Arc::clone(&self.kept) as Arc<dyn KeptAuthorities>,
+            origin: String::new(),
+        };
+        admin.apply("tests", &declared, Options::default()).await.expect("it is applied");
     }
 
     async fn log(&self) -> Vec<(String, String)> {
