@@ -218,7 +218,7 @@ fn one_that_is_made_issues_at_once_and_after_a_restart() {
         assert_eq!(made.crl_url, Some(format!("http://ca.example:8081/crl/{}.crl", made.id)));
         assert_eq!(lab.kept.resolve(Some("Second")).map(|id| id.to_string()), Ok(made.id.clone()));
         let names: Vec<_> =
-            admin::list(&lab.engine, &lab.kept).await.expect("read").into_iter().map(|a| a.name).collect();
+            admin::list(&lab.engine, &*lab.kept).await.expect("read").into_iter().map(|a| a.name).collect();
         assert_eq!((names.len(), names.last().map(String::as_str)), (3, Some("Second")));
 
         let draft = lab.draft("Second").expect("it drafts");
@@ -327,7 +327,7 @@ fn a_disabled_one_issues_nothing_and_goes_on_with_its_crl() {
         assert!(draft(&opened, before.authority).is_err());
         // Nothing is done, and nothing logged.
         assert_eq!(lab.set_enabled("First", false).await, Ok(disabled.clone()));
-        let stale = admin::set_enabled(&lab.engine, &lab.kept, "tests", "First", true, Some(1)).await;
+        let stale = admin::set_enabled(&lab.engine, &*lab.kept, "tests", "First", true, Some(1)).await;
         assert_eq!(stale, Err(AuthorityError::Changed { now: 2 }));
 
         assert!(lab.set_enabled(&disabled.id, true).await.expect("it is enabled").enabled);
@@ -473,7 +473,7 @@ fn what_something_depends_on_is_not_deleted() {
         for force in [false, true] {
             assert!(used_by(lab.delete("Second", force).await)[0].contains("valid until"));
         }
-        let stale = admin::delete(&lab.engine, &lab.kept, "tests", "Second", true, Some(7)).await;
+        let stale = admin::delete(&lab.engine, &*lab.kept, "tests", "Second", true, Some(7)).await;
         assert_eq!(stale, Err(AuthorityError::Changed { now: 1 }));
     });
 }
@@ -489,10 +489,10 @@ fn what_nothing_depends_on_is_deleted_and_its_name_is_free() {
         lab.issue("Second", lab.engine.now().minus(Seconds(DAY).into())).await;
         let (elsewhere, kept) = keeper(&lab.store);
         kept.refresh().await.expect("it opens");
-        admin::delete(&lab.engine, &lab.kept, "tests", "Second", true, Some(1)).await.expect("it is deleted");
+        admin::delete(&lab.engine, &*lab.kept, "tests", "Second", true, Some(1)).await.expect("it is deleted");
         assert!(lab.opened.find(id).is_none());
         assert_eq!(lab.engine.crl(id).await.map(|crl| crl.is_some()), Ok(false));
-        let gone = admin::read(&lab.engine, &lab.kept, &made.id).await;
+        let gone = admin::read(&lab.engine, &*lab.kept, &made.id).await;
         assert_eq!(gone, Err(AuthorityError::NotFound(made.id.clone())));
         assert!(elsewhere.find(id).is_some());
         kept.refresh().await.expect("it is read");
