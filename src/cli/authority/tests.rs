@@ -15,9 +15,10 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::admin::apply::{self, Declared, Options};
+use crate::admin::Admin;
+use crate::admin::apply::{Declared, Options};
 use crate::admin::authorities::{
-    self as admin, Authorities as _, AuthorityError, AuthorityView, KeptAuthorities as _, NewAuthority,
+    self as admin, Authorities as _, AuthorityError, AuthorityView, KeptAuthorities, NewAuthority,
 };
 use crate::admin::settings::RaProfileSettings;
 use crate::cli::repository::{self, Repository};
@@ -26,6 +27,7 @@ use crate::span::Span;
 use crate::store::MemoryStore;
 use crate::system::SystemEntropy;
 use crate::validate::{Limits, Validators};
+use crate::vault::Vault;
 
 const DAY: u64 = 86_400;
 
@@ -33,7 +35,7 @@ const DAY: u64 = 86_400;
 struct Lab {
     store: Arc<dyn Store>,
     opened: Arc<Authorities>,
-    kept: StoredAuthorities,
+    kept: Arc<StoredAuthorities>,
     engine: Engine,
     running: Running,
 }
@@ -83,7 +85,7 @@ fn test(test: impl AsyncFnOnce(&Lab)) {
         };
         let settings = Settings { shards: 1, issuers: 1, ..Settings::default() };
         let (engine, running) = Engine::start(ports, settings).expect("it starts");
-        let lab = Lab { store, opened, kept, engine, running };
+        let lab = Lab { store, opened, kept: Arc::new(kept), engine, running };
         test(&lab).await;
         let Lab { engine, running, .. } = lab;
         drop(engine);
@@ -98,19 +100,19 @@ fn below(name: &str) -> NewAuthority {
 
 impl Lab {
     async fn create(&self, new: &NewAuthority) -> Result<AuthorityView, AuthorityError> {
-        admin::create(&self.engine, &self.kept, "tests", new).await
+        admin::create(&self.engine, &*self.kept, "tests", new).await
     }
 
     async fn set_enabled(&self, name: &str, enabled: bool) -> Result<AuthorityView, AuthorityError> {
-        admin::set_enabled(&self.engine, &self.kept, "tests", name, enabled, None).await
+        admin::set_enabled(&self.engine, &*self.kept, "tests", name, enabled, None).await
     }
 
     async fn delete(&self, name: &str, force: bool) -> Result<(), AuthorityError> {
-        admin::delete(&self.engine, &self.kept, "tests", name, force, None).await
+        admin::delete(&self.engine, &*self.kept, "tests", name, force, None).await
     }
 
     async fn read(&self, name: &str) -> AuthorityView {
-        admin::read(&self.engine, &self.kept, name).await.expect("it is there")
+        admin::read(&self.engine, &*self.kept, name).await.expect("it is there")
     }
 
     fn id(&self, name: &str) -> AuthorityId {
@@ -143,7 +145,15 @@ impl Lab {
     async fn declare(&self, profile: &str, authority: &str) {
         let members = Map::from_iter([("authority".to_owned(), Value::String(authority.to_owned()))]);
         let declared = Declared { ra_profiles: BTreeMap::from([(profile.to_owned(), members)]), ..Declared::default() };
-        apply::apply(&self.engine, &self.kept, "tests", &declared, Options::default()).await.expect("it is applied");
+        let vault = Vault::open(&*self.store, &SecretString::from("tests")).await.expect("it opens");
+        let admin = Admin {
+            engine: self.engine.clone(),
+            store: Arc::clone(&self.store),
+            vault: Arc::new(vault),
+            authorities: Arc::clone(&self.kept) as Arc<dyn KeptAuthorities>,
+            origin: String::new(),
+        };
+        admin.apply("tests", &declared, Options::default()).await.expect("it is applied");
     }
 
     async fn log(&self) -> Vec<(String, String)> {
@@ -208,7 +218,7 @@ fn one_that_is_made_issues_at_once_and_after_a_restart() {
         assert_eq!(made.crl_url, Some(format!("http://ca.example:8081/crl/{}.crl", made.id)));
         assert_eq!(lab.kept.resolve(Some("Second")).map(|id| id.to_string()), Ok(made.id.clone()));
         let names: Vec<_> =
-            admin::list(&lab.engine, &lab.kept).await.expect("read").into_iter().map(|a| a.name).collect();
+            admin::list(&lab.engine, &*lab.kept).await.expect("read").into_iter().map(|a| a.name).collect();
         assert_eq!((names.len(), names.last().map(String::as_str)), (3, Some("Second")));
 
         let draft = lab.draft("Second").expect("it drafts");
@@ -317,7 +327,7 @@ fn a_disabled_one_issues_nothing_and_goes_on_with_its_crl() {
         assert!(draft(&opened, before.authority).is_err());
         // Nothing is done, and nothing logged.
         assert_eq!(lab.set_enabled("First", false).await, Ok(disabled.clone()));
-        let stale = admin::set_enabled(&lab.engine, &lab.kept, "tests", "First", true, Some(1)).await;
+        let stale = admin::set_enabled(&lab.engine, &*lab.kept, "tests", "First", true, Some(1)).await;
         assert_eq!(stale, Err(AuthorityError::Changed { now: 2 }));
 
         assert!(lab.set_enabled(&disabled.id, true).await.expect("it is enabled").enabled);
@@ -463,7 +473,7 @@ fn what_something_depends_on_is_not_deleted() {
         for force in [false, true] {
             assert!(used_by(lab.delete("Second", force).await)[0].contains("valid until"));
         }
-        let stale = admin::delete(&lab.engine, &lab.kept, "tests", "Second", true, Some(7)).await;
+        let stale = admin::delete(&lab.engine, &*lab.kept, "tests", "Second", true, Some(7)).await;
         assert_eq!(stale, Err(AuthorityError::Changed { now: 1 }));
     });
 }
@@ -479,10 +489,10 @@ fn what_nothing_depends_on_is_deleted_and_its_name_is_free() {
         lab.issue("Second", lab.engine.now().minus(Seconds(DAY).into())).await;
         let (elsewhere, kept) = keeper(&lab.store);
         kept.refresh().await.expect("it opens");
-        admin::delete(&lab.engine, &lab.kept, "tests", "Second", true, Some(1)).await.expect("it is deleted");
+        admin::delete(&lab.engine, &*lab.kept, "tests", "Second", true, Some(1)).await.expect("it is deleted");
         assert!(lab.opened.find(id).is_none());
         assert_eq!(lab.engine.crl(id).await.map(|crl| crl.is_some()), Ok(false));
-        let gone = admin::read(&lab.engine, &lab.kept, &made.id).await;
+        let gone = admin::read(&lab.engine, &*lab.kept, &made.id).await;
         assert_eq!(gone, Err(AuthorityError::NotFound(made.id.clone())));
         assert!(elsewhere.find(id).is_some());
         kept.refresh().await.expect("it is read");
