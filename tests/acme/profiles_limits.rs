@@ -1,5 +1,7 @@
 //! The limits of an ACME Profile (RFC 8555 section 6.6).
 
+use std::thread;
+
 use serde_json::{Value, json};
 
 use crate::client::{Account, Endpoint, Response};
@@ -99,4 +101,18 @@ fn an_address_makes_as_many_accounts_an_hour_as_the_profile_allows() {
     profiles.change_acme(json!({"accountsPerHour": 3}));
     new_account(&endpoint, &signers[2], &contact).expect(201);
     assert_eq!(house().admin().get(&format!("/acmeProfiles/{}", profiles.acme)).json()["accountsPerHour"], 3);
+}
+
+#[test]
+fn accounts_that_are_made_at_once_are_counted_too() {
+    let profiles = Profiles::acme(json!({"accountsPerHour": 3}));
+    let endpoint = profiles.endpoint();
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let ask = || new_account(&endpoint, &Signer::new("ES256"), &json!({})).status;
+        let asked: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        asked.into_iter().map(|asked| asked.join().expect("no thread panics")).collect()
+    });
+    let made = statuses.iter().filter(|status| **status == 201).count();
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    assert_eq!((made, refused), (3, 5), "{statuses:?}");
 }
