@@ -35,7 +35,7 @@ fn key() -> KeyPair {
 
 #[test]
 fn names_are_issued_for_within_allow_and_outside_of_deny() {
-    let profiles = Profiles::ra(json!({"allow": ["**.corp.test", "corp.test"], "deny": ["secret.corp.test"]}));
+    let profiles = Profiles::ra(&json!({"allow": ["**.corp.test", "corp.test"], "deny": ["secret.corp.test"]}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     for good in ["corp.test", "a.corp.test", "b.a.corp.test", "*.a.corp.test"] {
@@ -46,24 +46,24 @@ fn names_are_issued_for_within_allow_and_outside_of_deny() {
         let refused = new_order(&account, &["a.corp.test", bad]).expect_problem(403, "rejectedIdentifier");
         assert_eq!(refused.json()["subproblems"][0]["identifier"]["value"], bad.trim_start_matches("*."));
     }
-    profiles.change_ra(json!({"allow": [], "deny": []}));
+    profiles.change_ra(&json!({"allow": [], "deny": []}));
     new_order(&account, &["other.test", "secret.corp.test"]).expect(201);
 }
 
 #[test]
 fn wildcards_are_issued_only_where_the_profile_says_so() {
-    let profiles = Profiles::ra(json!({"wildcards": false}));
+    let profiles = Profiles::ra(&json!({"wildcards": false}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let wildcard = format!("*.{}", name("wild"));
     new_order(&account, &[&wildcard]).expect_problem(403, "rejectedIdentifier");
-    profiles.change_ra(json!({"wildcards": true}));
+    profiles.change_ra(&json!({"wildcards": true}));
     new_order(&account, &[&wildcard]).expect(201);
 }
 
 #[test]
 fn what_needs_no_challenge_is_ready_at_once() {
-    let profiles = Profiles::ra(json!({"withoutChallenge": [
+    let profiles = Profiles::ra(&json!({"withoutChallenge": [
         {"name": "exact.corp.test"},
         {"name": "tree.corp.test", "match": "subdomain"},
         {"name": "wild.corp.test", "match": "exact", "wildcard": true},
@@ -100,19 +100,19 @@ fn what_needs_no_challenge_is_ready_at_once() {
 #[test]
 fn where_only_what_is_listed_is_issued_for_the_rest_is_rejected() {
     let rules = json!([{"name": "corp.test", "match": "subdomain"}]);
-    let profiles = Profiles::ra(json!({"withoutChallenge": rules, "withoutChallengeMode": "onlyThese"}));
+    let profiles = Profiles::ra(&json!({"withoutChallenge": rules, "withoutChallengeMode": "onlyThese"}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     assert_eq!(new_order(&account, &["a.corp.test"]).expect(201).json()["status"], "ready");
     new_order(&account, &["a.corp.test", "other.test"]).expect_problem(403, "rejectedIdentifier");
-    profiles.change_ra(json!({"withoutChallengeMode": "orElseChallenge"}));
+    profiles.change_ra(&json!({"withoutChallengeMode": "orElseChallenge"}));
     assert_eq!(new_order(&account, &["a.corp.test", "other.test"]).expect(201).json()["status"], "pending");
 }
 
 #[test]
 fn only_keys_that_the_profile_accepts_are_certified() {
     let rules = json!([{"name": "keys.test", "match": "subdomain"}]);
-    let profiles = Profiles::ra(json!({"withoutChallenge": rules}));
+    let profiles = Profiles::ra(&json!({"withoutChallenge": rules}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let kinds = [
@@ -133,7 +133,7 @@ fn only_keys_that_the_profile_accepts_are_certified() {
         response
     };
     for (accepted, _) in &keys {
-        profiles.change_ra(json!({"keys": [accepted]}));
+        profiles.change_ra(&json!({"keys": [accepted]}));
         for (kind, key) in &keys {
             let response = send(key);
             if kind == accepted {
@@ -145,15 +145,15 @@ fn only_keys_that_the_profile_accepts_are_certified() {
     }
     // The last key is RSA, of 2048 bits.
     let (_, rsa) = &keys[4];
-    profiles.change_ra(json!({"rsaBits": [3072, 4096]}));
+    profiles.change_ra(&json!({"rsaBits": [3072, 4096]}));
     send(rsa).expect_problem(400, "badCSR");
-    profiles.change_ra(json!({"rsaBits": [2048, 2048]}));
+    profiles.change_ra(&json!({"rsaBits": [2048, 2048]}));
     send(rsa).expect(200);
 }
 
 #[test]
 fn certificates_are_valid_as_long_as_the_profile_says() {
-    let profiles = Profiles::ra(json!({"validity": "7d", "longestValidity": "20d", "backdate": "20m"}));
+    let profiles = Profiles::ra(&json!({"validity": "7d", "longestValidity": "20d", "backdate": "20m"}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let before = jiff::Timestamp::now().as_second();
@@ -173,7 +173,7 @@ fn certificates_are_valid_as_long_as_the_profile_says() {
     };
     assert_eq!(order(at(15)).expect(201).json()["notAfter"], at(15));
     order(at(21)).expect_problem(400, "malformed");
-    profiles.change_ra(json!({"longestValidity": "30d", "backdate": 0}));
+    profiles.change_ra(&json!({"longestValidity": "30d", "backdate": 0}));
     order(at(21)).expect(201);
     let (chain, _) = issue(&account, &[&name("no-backdate")]);
     assert!(validity(&chain).0 >= after);
@@ -181,12 +181,12 @@ fn certificates_are_valid_as_long_as_the_profile_says() {
 
 #[test]
 fn an_order_keeps_the_profiles_that_it_was_placed_under() {
-    let profiles = Profiles::ra(json!({"validity": "7d"}));
+    let profiles = Profiles::ra(&json!({"validity": "7d"}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let host = name("revision");
     let (url, order) = ready(&account, &[&host]);
-    profiles.change_ra(json!({"validity": "3d", "keys": ["ed25519"], "deny": [host]}));
+    profiles.change_ra(&json!({"validity": "3d", "keys": ["ed25519"], "deny": [host]}));
     let done = finalize(&account, &url, &order, &csr(&[&host], &key()));
     assert_eq!(days(&download(&account, &done)), 7);
     new_order(&account, &[&host]).expect_problem(403, "rejectedIdentifier");
@@ -200,7 +200,7 @@ fn an_order_keeps_the_profiles_that_it_was_placed_under() {
 
 #[test]
 fn certificates_say_what_the_profile_says() {
-    let profiles = Profiles::ra(json!({
+    let profiles = Profiles::ra(&json!({
         "subject": "CN={name},O=Example Works",
         "keyUsages": ["digitalSignature", "keyAgreement"],
         "extendedKeyUsages": ["clientAuth", "1.3.6.1.4.1.55555.1"],
@@ -234,14 +234,14 @@ fn certificates_say_what_the_profile_says() {
 
 #[test]
 fn the_profile_s_authority_signs() {
-    let profiles = Profiles::ra(json!({}));
+    let profiles = Profiles::ra(&json!({}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let authority = json!({"name": "Second Intermediate", "rootName": "Second Root", "algorithm": "p256"});
     house().admin().post("/authorities", &authority).expect(201);
     let host = name("authority");
     let (url, order) = ready(&account, &[&host]);
-    profiles.change_ra(json!({"authority": "Second Intermediate"}));
+    profiles.change_ra(&json!({"authority": "Second Intermediate"}));
     let before = download(&account, &finalize(&account, &url, &order, &csr(&[&host], &key())));
     let (after, _) = issue(&account, &[&name("authority")]);
     let issuer = |chain: &Chain| {

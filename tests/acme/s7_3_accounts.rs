@@ -240,7 +240,7 @@ fn s7_3_6_deactivation_leaves_certificates_alone() {
     let (_, order) = ready(&account, &[&name("ends")]);
     assert_eq!(order["status"], "ready");
     account.post(&account.kid, &json!({"status": "deactivated"})).expect(200);
-    chain.assert_good(&crate::house::house().root());
+    chain.assert_good(&house().root());
     // The certificate's key still revokes it.
     let url = endpoint.url("revokeCert");
     let holder = Signer::from_pkcs8("ES256", &key.serialize_der());
