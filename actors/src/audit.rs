@@ -17,7 +17,7 @@ use tracing::warn;
 
 use crate::engine::Engine;
 use crate::error::TurnError;
-use crate::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, StoreError, Write};
+use crate::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, Store, StoreError, Write};
 use crate::resident::{Companions, Versioned};
 use crate::terms::{self, sha256};
 use crate::world::{Routed, World};
@@ -222,6 +222,23 @@ impl Engine {
     }
 }
 
+/// Commits what was done while no engine runs, with its entries in the log.
+///
+/// # Errors
+/// [`CommitError::Conflict`] if somebody else writes the log at the same moment.
+pub async fn record_offline(
+    store: &dyn Store,
+    who: &str,
+    mut writes: Vec<Write>,
+    deeds: Vec<Deed>,
+    now: Timestamp,
+) -> Result<(), CommitError> {
+    writes.extend(entries(&head_of(store).await?, who, deeds, now));
+    let outcomes = store.commit(vec![Commit { guards: Vec::new(), writes }]).await;
+    let silent = || Err(StoreError::Unavailable("it did not answer".into()).into());
+    outcomes.into_iter().next().unwrap_or_else(silent)
+}
+
 macro_rules! administered {
     ($($method:ident: $machine:ident by $id:ident, $event:ident);* $(;)?) => {
         impl Engine {$(
@@ -259,7 +276,11 @@ fn entry_id(number: u64) -> ObjectId {
 }
 
 pub(crate) async fn head(world: &World) -> Result<Versioned<AuditHead>, StoreError> {
-    Ok(match world.ports.store.load(HEAD).await? {
+    head_of(&*world.ports.store).await
+}
+
+async fn head_of(store: &dyn Store) -> Result<Versioned<AuditHead>, StoreError> {
+    Ok(match store.load(HEAD).await? {
         Some(stored) => Versioned { id: HEAD.id, revision: stored.revision, state: decode(&stored.bytes)? },
         None => Versioned { id: HEAD.id, revision: Revision::ABSENT, state: AuditHead::default() },
     })

@@ -13,7 +13,7 @@ use chancery_actors::catalog::MOST_PROFILES;
 use chancery_machine::profile::ProfileName;
 use serde_json::{Map, Value};
 
-pub use self::bulk::{BulkAction, BulkOutcome};
+pub use self::bulk::BulkAction;
 pub use self::managed::Managed;
 pub(super) use self::removal::dependents;
 use super::Admin;

@@ -16,23 +16,23 @@ pub(crate) struct Profiles {
 
 impl Profiles {
     /// With these settings; what is left out is as in the house, where http-01 and dns-01 succeed.
-    pub(crate) fn new(acme: Value, ra: Value) -> Self {
+    pub(crate) fn new(acme: &Value, ra: &Value) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let profiles = Self { acme: format!("acme-{count}"), ra: format!("ra-{count}") };
         create("raProfiles", &profiles.ra, ra);
-        create("acmeProfiles", &profiles.acme, merged(json!({"defaultRaProfile": profiles.ra}), acme));
+        create("acmeProfiles", &profiles.acme, &merged(json!({"defaultRaProfile": profiles.ra}), acme));
         profiles
     }
 
     /// With these settings of the ACME Profile.
-    pub(crate) fn acme(settings: Value) -> Self {
-        Self::new(settings, json!({}))
+    pub(crate) fn acme(settings: &Value) -> Self {
+        Self::new(settings, &json!({}))
     }
 
     /// With these settings of the RA Profile.
-    pub(crate) fn ra(settings: Value) -> Self {
-        Self::new(json!({}), settings)
+    pub(crate) fn ra(settings: &Value) -> Self {
+        Self::new(&json!({}), settings)
     }
 
     /// `/acme/{acmeProfile}/…`
@@ -53,13 +53,13 @@ impl Profiles {
     }
 
     /// Changes the ACME Profile.
-    pub(crate) fn change_acme(&self, settings: Value) -> Response {
-        house().admin().patch(&format!("/acmeProfiles/{}", self.acme), "*", &settings).expect(200)
+    pub(crate) fn change_acme(&self, settings: &Value) -> Response {
+        house().admin().patch(&format!("/acmeProfiles/{}", self.acme), "*", settings).expect(200)
     }
 
     /// Changes the RA Profile.
-    pub(crate) fn change_ra(&self, settings: Value) -> Response {
-        house().admin().patch(&format!("/raProfiles/{}", self.ra), "*", &settings).expect(200)
+    pub(crate) fn change_ra(&self, settings: &Value) -> Response {
+        house().admin().patch(&format!("/raProfiles/{}", self.ra), "*", settings).expect(200)
     }
 }
 
@@ -74,14 +74,14 @@ pub(crate) fn unread(path: &str) -> Endpoint {
 }
 
 /// Makes a profile; an ACME Profile gets what validation needs here.
-pub(crate) fn create(collection: &str, name: &str, settings: Value) {
+pub(crate) fn create(collection: &str, name: &str, settings: &Value) {
     let base = if collection == "acmeProfiles" { house().network() } else { json!({}) };
-    let settings = merged(merged(base, settings), json!({"name": name}));
+    let settings = merged(merged(base, settings), &json!({"name": name}));
     house().admin().post(&format!("/{collection}"), &settings).expect(201);
 }
 
 /// The first object with the members of the second in place of its own.
-fn merged(mut base: Value, over: Value) -> Value {
+fn merged(mut base: Value, over: &Value) -> Value {
     let members = base.as_object_mut().expect("settings are an object");
     members.extend(over.as_object().expect("settings are an object").clone());
     base

@@ -49,10 +49,10 @@ fn ahead(time: &str) -> i64 {
 
 #[test]
 fn website_caa_identities_and_terms_stand_in_the_directory() {
-    let profiles = Profiles::acme(json!({}));
+    let profiles = Profiles::acme(&json!({}));
     let meta = profiles.endpoint().directory()["meta"].clone();
     assert_eq!(meta, json!({"externalAccountRequired": false}));
-    profiles.change_acme(json!({
+    profiles.change_acme(&json!({
         "website": "https://acme.test/about",
         "caaIdentities": ["acme.test", "ca.acme.test"],
         "termsOfService": "https://acme.test/terms",
@@ -70,11 +70,11 @@ fn website_caa_identities_and_terms_stand_in_the_directory() {
 
 #[test]
 fn terms_are_agreed_to_only_where_that_is_required() {
-    let profiles = Profiles::acme(json!({"termsOfService": "https://acme.test/terms"}));
+    let profiles = Profiles::acme(&json!({"termsOfService": "https://acme.test/terms"}));
     let endpoint = profiles.endpoint();
     let refused = new_account(&endpoint, &json!({})).expect_problem(403, "userActionRequired");
     assert_eq!(refused.links("terms-of-service"), ["https://acme.test/terms"]);
-    profiles.change_acme(json!({"termsOfServiceRequired": false}));
+    profiles.change_acme(&json!({"termsOfServiceRequired": false}));
     let object = new_account(&endpoint, &json!({})).expect(201).json();
     assert_eq!(object["termsOfServiceAgreed"], false);
     let object = new_account(&endpoint, &json!({"termsOfServiceAgreed": true})).expect(201).json();
@@ -83,19 +83,19 @@ fn terms_are_agreed_to_only_where_that_is_required() {
 
 #[test]
 fn s7_3_3_who_has_not_agreed_to_changed_terms_places_no_orders() {
-    let profiles = Profiles::acme(json!({"termsOfService": "https://acme.test/terms/1"}));
+    let profiles = Profiles::acme(&json!({"termsOfService": "https://acme.test/terms/1"}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let (order, _) = account.order(&[&name("before-terms")]);
     // Changed terms alone bar nobody.
-    profiles.change_acme(json!({"termsOfService": "https://acme.test/terms/2"}));
+    profiles.change_acme(&json!({"termsOfService": "https://acme.test/terms/2"}));
     new_order(&account, &name("between-terms")).expect(201);
-    profiles.change_acme(json!({"noNewOrdersUntilAgreed": true, "termsChangeUrl": "https://acme.test/agree"}));
+    profiles.change_acme(&json!({"noNewOrdersUntilAgreed": true, "termsChangeUrl": "https://acme.test/agree"}));
     let refused = new_order(&account, &name("after-terms")).expect_problem(403, "userActionRequired");
     assert_eq!(refused.links("terms-of-service"), ["https://acme.test/terms/2"]);
     assert_eq!(refused.json()["instance"], "https://acme.test/agree");
     // Without a page of its own, the terms are where a person has to go.
-    profiles.change_acme(json!({"termsChangeUrl": null}));
+    profiles.change_acme(&json!({"termsChangeUrl": null}));
     let refused = new_order(&account, &name("after-terms")).expect_problem(403, "userActionRequired");
     assert_eq!(refused.json()["instance"], "https://acme.test/terms/2");
     // Section 7.3.2: a client cannot agree in the name of a person.
@@ -112,7 +112,7 @@ fn s7_3_3_who_has_not_agreed_to_changed_terms_places_no_orders() {
 
 #[test]
 fn contacts_are_needed_only_where_they_are_required() {
-    let profiles = Profiles::acme(json!({"contactRequired": true}));
+    let profiles = Profiles::acme(&json!({"contactRequired": true}));
     let endpoint = profiles.endpoint();
     for none in [json!({}), json!({"contact": []})] {
         new_account(&endpoint, &none).expect_problem(400, "invalidContact");
@@ -121,14 +121,14 @@ fn contacts_are_needed_only_where_they_are_required() {
     account.post(&account.kid, &json!({"contact": []})).expect_problem(400, "invalidContact");
     let other = json!(["mailto:other@acme.test"]);
     assert_eq!(account.post(&account.kid, &json!({"contact": other})).expect(200).json()["contact"], other);
-    profiles.change_acme(json!({"contactRequired": false}));
+    profiles.change_acme(&json!({"contactRequired": false}));
     account.post(&account.kid, &json!({"contact": []})).expect(200);
     new_account(&endpoint, &json!({})).expect(201);
 }
 
 #[test]
 fn only_the_challenges_of_the_profile_are_offered() {
-    let profiles = Profiles::acme(json!({"challenges": ["dns-01"]}));
+    let profiles = Profiles::acme(&json!({"challenges": ["dns-01"]}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let kinds = |host: &str| -> Vec<String> {
@@ -137,7 +137,7 @@ fn only_the_challenges_of_the_profile_are_offered() {
         challenges.iter().map(|challenge| text(challenge, "type").to_owned()).collect()
     };
     assert_eq!(kinds(&name("by-dns")), ["dns-01"]);
-    profiles.change_acme(json!({"challenges": ["http-01"]}));
+    profiles.change_acme(&json!({"challenges": ["http-01"]}));
     assert_eq!(kinds(&name("by-http")), ["http-01"]);
     let refused = new_order(&account, &format!("*.{}", name("wildcard"))).expect_problem(403, "rejectedIdentifier");
     assert!(refused.detail().contains("dns-01"), "{refused:?}");
@@ -146,7 +146,7 @@ fn only_the_challenges_of_the_profile_are_offered() {
 #[test]
 fn the_profile_s_resolvers_are_asked() {
     let dns = DnsServer::start();
-    let profiles = Profiles::acme(json!({"resolvers": [dns.address().to_string()]}));
+    let profiles = Profiles::acme(&json!({"resolvers": [dns.address().to_string()]}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let host = name("elsewhere");
@@ -161,24 +161,24 @@ fn special_networks_are_reached_only_where_the_profile_allows_them() {
     // 0.0.0.0 is this host, and special.
     let dns = DnsServer::start();
     dns.zone().set_default_address(RecordType::A, Some(Ipv4Addr::UNSPECIFIED.into()));
-    let profiles = Profiles::acme(json!({"resolvers": [dns.address().to_string()]}));
+    let profiles = Profiles::acme(&json!({"resolvers": [dns.address().to_string()]}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let refused = attempt(&account, &name("special"));
     assert_eq!(refused["status"], "invalid");
     let detail = text(&refused["challenges"][0]["error"], "detail").to_owned();
     assert!(detail.contains("0.0.0.0"), "{detail}");
-    profiles.change_acme(json!({"allowedNetworks": ["0.0.0.0/8"]}));
+    profiles.change_acme(&json!({"allowedNetworks": ["0.0.0.0/8"]}));
     assert_eq!(attempt(&account, &name("allowed"))["status"], "valid");
 }
 
 #[test]
 fn where_a_profile_names_the_only_networks_no_other_is_contacted() {
-    let profiles = Profiles::acme(json!({"onlyNetworks": ["10.0.0.0/8"]}));
+    let profiles = Profiles::acme(&json!({"onlyNetworks": ["10.0.0.0/8"]}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     assert_eq!(attempt(&account, &name("outside"))["status"], "invalid");
-    profiles.change_acme(json!({"onlyNetworks": ["10.0.0.0/8", "127.0.0.1/32"]}));
+    profiles.change_acme(&json!({"onlyNetworks": ["10.0.0.0/8", "127.0.0.1/32"]}));
     assert_eq!(attempt(&account, &name("inside"))["status"], "valid");
 }
 
@@ -186,18 +186,18 @@ fn where_a_profile_names_the_only_networks_no_other_is_contacted() {
 fn http_01_goes_to_the_profile_s_port() {
     let port = house().network()["httpPort"].clone();
     let closed = free_port();
-    let profiles = Profiles::acme(json!({"httpPort": closed}));
+    let profiles = Profiles::acme(&json!({"httpPort": closed}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let failed = attempt(&account, &name("closed-port"));
     assert_eq!(failed["challenges"][0]["error"]["type"], "urn:ietf:params:acme:error:connection");
-    profiles.change_acme(json!({"httpPort": port}));
+    profiles.change_acme(&json!({"httpPort": port}));
     assert_eq!(attempt(&account, &name("open-port"))["status"], "valid");
 }
 
 #[test]
 fn a_validation_is_tried_once_more_than_there_are_pauses() {
-    let profiles = Profiles::acme(json!({"retryPauses": []}));
+    let profiles = Profiles::acme(&json!({"retryPauses": []}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let answer = |host: &str| {
@@ -209,7 +209,7 @@ fn a_validation_is_tried_once_more_than_there_are_pauses() {
     // Nobody has put an answer anywhere, so one attempt settles it.
     let (url, _) = answer(&name("once"));
     assert_eq!(account.settle(&url)["status"], "invalid");
-    profiles.change_acme(json!({"retryPauses": ["10m"]}));
+    profiles.change_acme(&json!({"retryPauses": ["10m"]}));
     let (url, challenge) = answer(&name("twice"));
     account.poll(&challenge, |challenge| challenge.get("error").is_some());
     let waiting = account.read(&challenge).expect(200);
@@ -225,7 +225,7 @@ fn retry_after_is_a_second_where_something_runs_and_the_profile_s_interval_where
     // Takes questions and says nothing, so that a validation runs for as long as a resolver may take.
     let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
     let resolver = silent.local_addr().expect("a bound socket has an address").to_string();
-    let profiles = Profiles::acme(json!({"retryInterval": 77, "resolvers": [resolver]}));
+    let profiles = Profiles::acme(&json!({"retryInterval": 77, "resolvers": [resolver]}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let placed = new_order(&account, &name("interval")).expect(201);
@@ -246,7 +246,7 @@ fn retry_after_is_a_second_where_something_runs_and_the_profile_s_interval_where
 
 #[test]
 fn orders_and_authorizations_live_as_long_as_the_profile_says() {
-    let profiles = Profiles::acme(json!({"orderValidity": "2h", "authorizationValidity": "3h"}));
+    let profiles = Profiles::acme(&json!({"orderValidity": "2h", "authorizationValidity": "3h"}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let (_, order) = account.order(&[&name("order-life")]);
@@ -257,14 +257,14 @@ fn orders_and_authorizations_live_as_long_as_the_profile_says() {
     let left = ahead(text(&account.read(&url).json(), "expires"));
     assert!((10_800 - 600..=10_800).contains(&left), "{left}");
     // What is ordered later, lives as things are then.
-    profiles.change_acme(json!({"orderValidity": "1h"}));
+    profiles.change_acme(&json!({"orderValidity": "1h"}));
     let left = ahead(text(&account.order(&[&name("short-life")]).1, "expires"));
     assert!((3600 - 600..=3600).contains(&left), "{left}");
 }
 
 #[test]
 fn what_was_proven_counts_for_later_orders_only_where_the_profile_says_so() {
-    let profiles = Profiles::acme(json!({"authorizationReuse": "1h"}));
+    let profiles = Profiles::acme(&json!({"authorizationReuse": "1h"}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let host = name("reuse");
@@ -276,7 +276,7 @@ fn what_was_proven_counts_for_later_orders_only_where_the_profile_says_so() {
     // Neither for others, nor where it is not wanted.
     let stranger = endpoint.register("ES256");
     assert_eq!(stranger.order(&[&host]).1["status"], "pending");
-    profiles.change_acme(json!({"authorizationReuse": null}));
+    profiles.change_acme(&json!({"authorizationReuse": null}));
     let (_, anew) = account.order(&[&host]);
     assert_eq!(anew["status"], "pending");
     assert_ne!(anew["authorizations"], first["authorizations"]);

@@ -17,8 +17,8 @@ struct Credential {
 }
 
 impl Credential {
-    fn new(settings: Value) -> Self {
-        let made = house().admin().post("/eabCredentials", &settings).expect(201).json();
+    fn new(settings: &Value) -> Self {
+        let made = house().admin().post("/eabCredentials", settings).expect(201).json();
         assert_eq!(made["algorithm"], "HS256");
         let key = URL_SAFE_NO_PAD.decode(text(&made, "hmacKey")).expect("the key is base64url");
         assert!(key.len() >= 32, "as long as the hash (RFC 7518 section 3.2)");
@@ -56,7 +56,7 @@ fn new_account(endpoint: &Endpoint, signer: &Signer, binding: Option<&Value>) ->
 }
 
 fn bound() -> (Profiles, Endpoint) {
-    let profiles = Profiles::acme(json!({"externalAccountRequired": true}));
+    let profiles = Profiles::acme(&json!({"externalAccountRequired": true}));
     let endpoint = profiles.endpoint();
     (profiles, endpoint)
 }
@@ -65,7 +65,7 @@ fn bound() -> (Profiles, Endpoint) {
 fn a_bound_account_shows_its_binding_as_it_was_sent() {
     let (_, endpoint) = bound();
     assert_eq!(endpoint.directory()["meta"]["externalAccountRequired"], true);
-    let credential = Credential::new(json!({}));
+    let credential = Credential::new(&json!({}));
     for algorithm in ["HS256", "HS384", "HS512"] {
         let signer = Signer::new("ES256");
         let header = json!({"alg": algorithm, "kid": credential.id, "url": endpoint.url("newAccount")});
@@ -85,11 +85,11 @@ fn without_a_binding_it_is_external_account_required() {
     let url = endpoint.url("newAccount");
     let lookup = signer.with_jwk(url).payload(&json!({"onlyReturnExisting": true}));
     endpoint.post(url, lookup).expect_problem(400, "accountDoesNotExist");
-    profiles.change_acme(json!({"externalAccountRequired": false}));
+    profiles.change_acme(&json!({"externalAccountRequired": false}));
     let object = new_account(&endpoint, &signer, None).expect(201).json();
     assert!(object.get("externalAccountBinding").is_none(), "{object}");
     // Who has an account has it, whatever is required of new ones.
-    profiles.change_acme(json!({"externalAccountRequired": true}));
+    profiles.change_acme(&json!({"externalAccountRequired": true}));
     new_account(&endpoint, &signer, None).expect(200);
     let lookup = signer.with_jwk(url).payload(&json!({"onlyReturnExisting": true}));
     endpoint.post(url, lookup).expect(200);
@@ -97,8 +97,8 @@ fn without_a_binding_it_is_external_account_required() {
 
 #[test]
 fn a_binding_counts_where_none_is_required_and_changes_no_account() {
-    let endpoint = Profiles::acme(json!({})).endpoint();
-    let credential = Credential::new(json!({}));
+    let endpoint = Profiles::acme(&json!({})).endpoint();
+    let credential = Credential::new(&json!({}));
     let signer = Signer::new("ES256");
     let binding = credential.bind(&endpoint, &signer);
     let mut broken = binding.clone();
@@ -107,7 +107,7 @@ fn a_binding_counts_where_none_is_required_and_changes_no_account() {
     let made = new_account(&endpoint, &signer, Some(&binding)).expect(201);
     assert_eq!(made.json()["externalAccountBinding"], binding);
     // Section 7.3.1: the account as it is.
-    let other = Credential::new(json!({})).bind(&endpoint, &signer);
+    let other = Credential::new(&json!({})).bind(&endpoint, &signer);
     for again in [Some(&binding), Some(&other), None] {
         let found = new_account(&endpoint, &signer, again).expect(200);
         assert_eq!((found.location(), found.json()), (made.location(), made.json()));
@@ -117,7 +117,7 @@ fn a_binding_counts_where_none_is_required_and_changes_no_account() {
 #[test]
 fn what_is_no_binding_of_this_request_is_malformed() {
     let (_, endpoint) = bound();
-    let credential = Credential::new(json!({}));
+    let credential = Credential::new(&json!({}));
     let signer = Signer::new("ES256");
     let header = json!({"alg": "HS256", "kid": credential.id, "url": endpoint.url("newAccount")});
     let with = |member: &str, value: Value| {
@@ -159,14 +159,14 @@ fn what_is_no_binding_of_this_request_is_malformed() {
 #[test]
 fn a_wrong_mac_and_an_unknown_kid_are_told_apart_by_nobody() {
     let (_, endpoint) = bound();
-    let credential = Credential::new(json!({}));
+    let credential = Credential::new(&json!({}));
     let signer = Signer::new("ES256");
     let wrong_key = Credential { id: credential.id.clone(), key: vec![7; 32] };
-    let other = Credential::new(json!({}));
+    let other = Credential::new(&json!({}));
     let swapped = Credential { id: credential.id.clone(), key: other.key };
     let unknown = Credential { id: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(), key: credential.key.clone() };
     let no_id = Credential { id: "../credential".to_owned(), key: credential.key.clone() };
-    let revoked = Credential::new(json!({}));
+    let revoked = Credential::new(&json!({}));
     revoked.revoke();
     let revoked = Credential { id: revoked.id, key: vec![7; 32] };
     let details = [&wrong_key, &swapped, &unknown, &no_id, &revoked].map(|credential| {
@@ -187,16 +187,16 @@ fn a_credential_is_good_for_what_its_operator_has_said() {
     };
     let refused =
         |credential: &Credential| register(&endpoint, credential).0.expect_problem(403, "unauthorized").detail();
-    let revoked = Credential::new(json!({}));
+    let revoked = Credential::new(&json!({}));
     revoked.revoke();
     assert!(refused(&revoked).contains("revoked"));
-    let elsewhere = Credential::new(json!({"acmeProfiles": ["default"]}));
+    let elsewhere = Credential::new(&json!({"acmeProfiles": ["default"]}));
     assert!(refused(&elsewhere).contains("endpoint"));
-    let here = Credential::new(json!({"acmeProfiles": [profiles.acme], "raProfiles": [profiles.ra], "accounts": 1}));
+    let here = Credential::new(&json!({"acmeProfiles": [profiles.acme], "raProfiles": [profiles.ra], "accounts": 1}));
     register(&endpoint, &here).0.expect(201);
     assert!(refused(&here).contains("as many accounts"));
 
-    let narrow = Credential::new(json!({"names": ["**.bound.test"], "orders": 1}));
+    let narrow = Credential::new(&json!({"names": ["**.bound.test"], "orders": 1}));
     let (made, signer) = register(&endpoint, &narrow);
     let account = Account { endpoint: &endpoint, signer, kid: made.expect(201).location().to_owned() };
     let order =

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::client::{Account, Response, text};
-use crate::house::{csr, download, finalize, issue, name, ready};
+use crate::house::{csr, download, finalize, house, issue, name, ready};
 use crate::profiles::Profiles;
 use crate::support::certificate::Chain;
 
@@ -35,7 +35,7 @@ fn key() -> KeyPair {
 
 #[test]
 fn names_are_issued_for_within_allow_and_outside_of_deny() {
-    let profiles = Profiles::ra(json!({"allow": ["**.corp.test", "corp.test"], "deny": ["secret.corp.test"]}));
+    let profiles = Profiles::ra(&json!({"allow": ["**.corp.test", "corp.test"], "deny": ["secret.corp.test"]}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     for good in ["corp.test", "a.corp.test", "b.a.corp.test", "*.a.corp.test"] {
@@ -46,24 +46,24 @@ fn names_are_issued_for_within_allow_and_outside_of_deny() {
         let refused = new_order(&account, &["a.corp.test", bad]).expect_problem(403, "rejectedIdentifier");
         assert_eq!(refused.json()["subproblems"][0]["identifier"]["value"], bad.trim_start_matches("*."));
     }
-    profiles.change_ra(json!({"allow": [], "deny": []}));
+    profiles.change_ra(&json!({"allow": [], "deny": []}));
     new_order(&account, &["other.test", "secret.corp.test"]).expect(201);
 }
 
 #[test]
 fn wildcards_are_issued_only_where_the_profile_says_so() {
-    let profiles = Profiles::ra(json!({"wildcards": false}));
+    let profiles = Profiles::ra(&json!({"wildcards": false}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let wildcard = format!("*.{}", name("wild"));
     new_order(&account, &[&wildcard]).expect_problem(403, "rejectedIdentifier");
-    profiles.change_ra(json!({"wildcards": true}));
+    profiles.change_ra(&json!({"wildcards": true}));
     new_order(&account, &[&wildcard]).expect(201);
 }
 
 #[test]
 fn what_needs_no_challenge_is_ready_at_once() {
-    let profiles = Profiles::ra(json!({"withoutChallenge": [
+    let profiles = Profiles::ra(&json!({"withoutChallenge": [
         {"name": "exact.corp.test"},
         {"name": "tree.corp.test", "match": "subdomain"},
         {"name": "wild.corp.test", "match": "exact", "wildcard": true},
@@ -100,19 +100,19 @@ fn what_needs_no_challenge_is_ready_at_once() {
 #[test]
 fn where_only_what_is_listed_is_issued_for_the_rest_is_rejected() {
     let rules = json!([{"name": "corp.test", "match": "subdomain"}]);
-    let profiles = Profiles::ra(json!({"withoutChallenge": rules, "withoutChallengeMode": "onlyThese"}));
+    let profiles = Profiles::ra(&json!({"withoutChallenge": rules, "withoutChallengeMode": "onlyThese"}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     assert_eq!(new_order(&account, &["a.corp.test"]).expect(201).json()["status"], "ready");
     new_order(&account, &["a.corp.test", "other.test"]).expect_problem(403, "rejectedIdentifier");
-    profiles.change_ra(json!({"withoutChallengeMode": "orElseChallenge"}));
+    profiles.change_ra(&json!({"withoutChallengeMode": "orElseChallenge"}));
     assert_eq!(new_order(&account, &["a.corp.test", "other.test"]).expect(201).json()["status"], "pending");
 }
 
 #[test]
 fn only_keys_that_the_profile_accepts_are_certified() {
     let rules = json!([{"name": "keys.test", "match": "subdomain"}]);
-    let profiles = Profiles::ra(json!({"withoutChallenge": rules}));
+    let profiles = Profiles::ra(&json!({"withoutChallenge": rules}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let kinds = [
@@ -133,7 +133,7 @@ fn only_keys_that_the_profile_accepts_are_certified() {
         response
     };
     for (accepted, _) in &keys {
-        profiles.change_ra(json!({"keys": [accepted]}));
+        profiles.change_ra(&json!({"keys": [accepted]}));
         for (kind, key) in &keys {
             let response = send(key);
             if kind == accepted {
@@ -145,15 +145,15 @@ fn only_keys_that_the_profile_accepts_are_certified() {
     }
     // The last key is RSA, of 2048 bits.
     let (_, rsa) = &keys[4];
-    profiles.change_ra(json!({"rsaBits": [3072, 4096]}));
+    profiles.change_ra(&json!({"rsaBits": [3072, 4096]}));
     send(rsa).expect_problem(400, "badCSR");
-    profiles.change_ra(json!({"rsaBits": [2048, 2048]}));
+    profiles.change_ra(&json!({"rsaBits": [2048, 2048]}));
     send(rsa).expect(200);
 }
 
 #[test]
 fn certificates_are_valid_as_long_as_the_profile_says() {
-    let profiles = Profiles::ra(json!({"validity": "7d", "longestValidity": "20d", "backdate": "2h"}));
+    let profiles = Profiles::ra(&json!({"validity": "7d", "longestValidity": "20d", "backdate": "20m"}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let before = jiff::Timestamp::now().as_second();
@@ -161,7 +161,7 @@ fn certificates_are_valid_as_long_as_the_profile_says() {
     assert_eq!(days(&chain), 7);
     let (begin, _) = validity(&chain);
     let after = jiff::Timestamp::now().as_second();
-    assert!((before - 7200..=after - 7200).contains(&begin), "it is back-dated by two hours");
+    assert!((before - 1200..=after - 1200).contains(&begin), "it is back-dated by twenty minutes");
     // Longer where the order asks for it, up to a bound.
     let at = |days: i64| {
         let at = jiff::Timestamp::from_second(after + days * 86_400).expect("a time");
@@ -173,7 +173,7 @@ fn certificates_are_valid_as_long_as_the_profile_says() {
     };
     assert_eq!(order(at(15)).expect(201).json()["notAfter"], at(15));
     order(at(21)).expect_problem(400, "malformed");
-    profiles.change_ra(json!({"longestValidity": "30d", "backdate": 0}));
+    profiles.change_ra(&json!({"longestValidity": "30d", "backdate": 0}));
     order(at(21)).expect(201);
     let (chain, _) = issue(&account, &[&name("no-backdate")]);
     assert!(validity(&chain).0 >= after);
@@ -181,12 +181,12 @@ fn certificates_are_valid_as_long_as_the_profile_says() {
 
 #[test]
 fn an_order_keeps_the_profiles_that_it_was_placed_under() {
-    let profiles = Profiles::ra(json!({"validity": "7d"}));
+    let profiles = Profiles::ra(&json!({"validity": "7d"}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let host = name("revision");
     let (url, order) = ready(&account, &[&host]);
-    profiles.change_ra(json!({"validity": "3d", "keys": ["ed25519"], "deny": [host]}));
+    profiles.change_ra(&json!({"validity": "3d", "keys": ["ed25519"], "deny": [host]}));
     let done = finalize(&account, &url, &order, &csr(&[&host], &key()));
     assert_eq!(days(&download(&account, &done)), 7);
     new_order(&account, &[&host]).expect_problem(403, "rejectedIdentifier");
@@ -196,4 +196,60 @@ fn an_order_keeps_the_profiles_that_it_was_placed_under() {
     let key = KeyPair::generate_for(&PKCS_ED25519).expect("a key is made");
     let done = finalize(&account, &url, &order, &csr(&[&other], &key));
     assert_eq!(days(&download(&account, &done)), 3);
+}
+
+#[test]
+fn certificates_say_what_the_profile_says() {
+    let profiles = Profiles::ra(&json!({
+        "subject": "CN={name},O=Example Works",
+        "keyUsages": ["digitalSignature", "keyAgreement"],
+        "extendedKeyUsages": ["clientAuth", "1.3.6.1.4.1.55555.1"],
+        "policies": ["1.3.6.1.4.1.55555.2"],
+        "caIssuersUrl": "http://acme.test/issuer.der",
+        "crlUrl": "http://acme.test/list.crl",
+        "ocspUrl": "http://acme.test/ocsp",
+    }));
+    let endpoint = profiles.endpoint();
+    let account = endpoint.register("ES256");
+    let host = name("contents");
+    let (chain, _) = issue(&account, &[&host]);
+    let (_, certificate) = X509Certificate::from_der(chain.der()).expect("a certificate");
+    let subject = certificate.subject();
+    let part = |mut parts: Vec<&str>| parts.pop().expect("it is there").to_owned();
+    assert_eq!(part(subject.iter_common_name().filter_map(|part| part.as_str().ok()).collect()), host);
+    assert_eq!(part(subject.iter_organization().filter_map(|part| part.as_str().ok()).collect()), "Example Works");
+    let usage = certificate.key_usage().expect("it is well-formed").expect("it is there").value;
+    assert!(usage.digital_signature() && usage.key_agreement() && !usage.key_encipherment());
+    let extended = certificate.extended_key_usage().expect("it is well-formed").expect("it is there").value;
+    assert!(extended.client_auth && !extended.server_auth && !extended.any);
+    assert_eq!(extended.other.iter().map(ToString::to_string).collect::<Vec<_>>(), ["1.3.6.1.4.1.55555.1"]);
+    let texts: Vec<String> =
+        certificate.extensions().iter().map(|extension| format!("{:?}", extension.parsed_extension())).collect();
+    for expected in
+        ["1.3.6.1.4.1.55555.2", "http://acme.test/issuer.der", "http://acme.test/list.crl", "http://acme.test/ocsp"]
+    {
+        assert!(texts.iter().any(|text| text.contains(expected)), "{expected} in {texts:?}");
+    }
+}
+
+#[test]
+fn the_profile_s_authority_signs() {
+    let profiles = Profiles::ra(&json!({}));
+    let endpoint = profiles.endpoint();
+    let account = endpoint.register("ES256");
+    let authority = json!({"name": "Second Intermediate", "rootName": "Second Root", "algorithm": "p256"});
+    house().admin().post("/authorities", &authority).expect(201);
+    let host = name("authority");
+    let (url, order) = ready(&account, &[&host]);
+    profiles.change_ra(&json!({"authority": "Second Intermediate"}));
+    let before = download(&account, &finalize(&account, &url, &order, &csr(&[&host], &key())));
+    let (after, _) = issue(&account, &[&name("authority")]);
+    let issuer = |chain: &Chain| {
+        let (_, certificate) = X509Certificate::from_der(chain.der()).expect("a certificate");
+        let name = certificate.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
+        name.expect("an issuer has a name").to_owned()
+    };
+    assert_eq!(issuer(&after), "Second Intermediate");
+    assert_ne!(issuer(&before), "Second Intermediate", "an order keeps what it was placed under");
+    before.assert_sound(&house().root(), &[&host]);
 }

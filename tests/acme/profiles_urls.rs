@@ -36,7 +36,7 @@ fn everywhere(path: &str) -> (u16, String, String) {
 
 #[test]
 fn each_reason_why_an_endpoint_does_not_answer_has_its_own_problem_at_every_resource() {
-    let profiles = Profiles::acme(json!({}));
+    let profiles = Profiles::acme(&json!({}));
     let (acme, ra) = (profiles.acme.clone(), profiles.ra.clone());
     let (by_acme, by_ra) = (acme.clone(), format!("raProfile/{ra}"));
     let mut said = Vec::new();
@@ -49,15 +49,15 @@ fn each_reason_why_an_endpoint_does_not_answer_has_its_own_problem_at_every_reso
     expect("nowhere", 404, "malformed", &["no ACME Profile", "nowhere"]);
     expect("raProfile/nowhere", 404, "malformed", &["no RA Profile", "nowhere"]);
     expect(&by_ra, 403, "unauthorized", &["no ACME Profile is activated", &ra]);
-    profiles.change_ra(json!({"enabled": false}));
+    profiles.change_ra(&json!({"enabled": false}));
     expect(&by_acme, 403, "unauthorized", &["default RA Profile", &acme, &ra, "disabled"]);
     expect(&by_ra, 403, "unauthorized", &["RA Profile", &ra, "disabled"]);
-    profiles.change_ra(json!({"enabled": true}));
-    profiles.change_acme(json!({"enabled": false}));
+    profiles.change_ra(&json!({"enabled": true}));
+    profiles.change_acme(&json!({"enabled": false}));
     profiles.activate(&acme);
     expect(&by_acme, 403, "unauthorized", &["ACME Profile", &acme, "disabled"]);
     expect(&by_ra, 403, "unauthorized", &["activated", &acme, &ra, "disabled"]);
-    profiles.change_acme(json!({"enabled": true, "defaultRaProfile": null}));
+    profiles.change_acme(&json!({"enabled": true, "defaultRaProfile": null}));
     expect(&by_acme, 403, "unauthorized", &["no default RA Profile", &acme]);
     // The other form needs no default.
     open(&by_ra);
@@ -66,13 +66,13 @@ fn each_reason_why_an_endpoint_does_not_answer_has_its_own_problem_at_every_reso
     distinct.dedup();
     assert_eq!(distinct.len(), said.len(), "{said:?}");
     // Nothing of this is for ever.
-    profiles.change_acme(json!({"defaultRaProfile": ra}));
+    profiles.change_acme(&json!({"defaultRaProfile": ra}));
     profiles.endpoint();
 }
 
 #[test]
 fn a_profile_that_is_disabled_ends_what_its_accounts_may_do_until_it_is_enabled() {
-    let profiles = Profiles::acme(json!({}));
+    let profiles = Profiles::acme(&json!({}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let (order, _) = account.order(&[&name("paused")]);
@@ -89,7 +89,7 @@ fn a_profile_that_is_disabled_ends_what_its_accounts_may_do_until_it_is_enabled(
 
 #[test]
 fn an_account_belongs_to_the_pair_that_it_registered_with() {
-    let (profiles, other) = (Profiles::acme(json!({})), Profiles::acme(json!({})));
+    let (profiles, other) = (Profiles::acme(&json!({})), Profiles::acme(&json!({})));
     let (by_acme, by_ra, elsewhere) = (profiles.endpoint(), profiles.activated(), other.endpoint());
     let account = by_acme.register("ES256");
     for endpoint in [&by_ra, &elsewhere] {
@@ -114,7 +114,7 @@ fn an_account_belongs_to_the_pair_that_it_registered_with() {
 
 #[test]
 fn an_account_counts_with_the_acme_profile_that_was_activated_and_no_other() {
-    let (profiles, other) = (Profiles::acme(json!({})), Profiles::acme(json!({"website": "https://other.test/"})));
+    let (profiles, other) = (Profiles::acme(&json!({})), Profiles::acme(&json!({"website": "https://other.test/"})));
     let endpoint = profiles.activated();
     let account = endpoint.register("ES256");
     let (order, _) = account.order(&[&name("activated")]);
@@ -133,12 +133,12 @@ fn an_account_counts_with_the_acme_profile_that_was_activated_and_no_other() {
 
 #[test]
 fn accounts_of_the_default_url_stay_when_the_default_changes() {
-    let (profiles, other) = (Profiles::ra(json!({"validity": "10d"})), Profiles::ra(json!({"validity": "5d"})));
+    let (profiles, other) = (Profiles::ra(&json!({"validity": "10d"})), Profiles::ra(&json!({"validity": "5d"})));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let host = name("default-moves");
     let (url, order) = ready(&account, &[&host]);
-    profiles.change_acme(json!({"defaultRaProfile": other.ra}));
+    profiles.change_acme(&json!({"defaultRaProfile": other.ra}));
     assert_eq!(account.read(&account.kid).expect(200).json()["status"], "valid");
     // What was ordered before is issued as it was ordered; what is ordered now, as things are now.
     let key = KeyPair::generate().expect("a key is made");
@@ -150,7 +150,7 @@ fn accounts_of_the_default_url_stay_when_the_default_changes() {
 
 #[test]
 fn what_belongs_to_one_endpoint_is_not_reached_through_another() {
-    let (profiles, other) = (Profiles::acme(json!({})), Profiles::acme(json!({})));
+    let (profiles, other) = (Profiles::acme(&json!({})), Profiles::acme(&json!({})));
     let (endpoint, by_ra) = (profiles.endpoint(), profiles.activated());
     let account_key = KeyPair::generate().expect("a key is made").serialize_der();
     let account = endpoint.register_with(Signer::from_pkcs8("ES256", &account_key));
@@ -196,7 +196,7 @@ fn what_belongs_to_one_endpoint_is_not_reached_through_another() {
 
 #[test]
 fn a_disabled_account_is_refused_everything_and_told_so_until_it_is_enabled() {
-    let endpoint = Profiles::acme(json!({})).endpoint();
+    let endpoint = Profiles::acme(&json!({})).endpoint();
     let account = endpoint.register("ES256");
     let (order, _) = account.order(&[&name("disabled")]);
     let id = account.kid.rsplit('/').next().expect("a URL has segments").to_owned();

@@ -22,15 +22,6 @@ pub enum BulkAction {
     Delete,
 }
 
-/// What became of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BulkOutcome {
-    /// It is so now.
-    Done,
-    /// It is gone.
-    Gone,
-}
-
 impl Admin {
     /// Does this to one of many, however it is now.
     ///
@@ -42,17 +33,13 @@ impl Admin {
         action: BulkAction,
         force: bool,
         name: &str,
-    ) -> Result<BulkOutcome, AdminError> {
+    ) -> Result<(), AdminError> {
         operator.may(Role::Operator)?;
         let enabled = match action {
             BulkAction::Enable => true,
             BulkAction::Disable => false,
-            BulkAction::Delete => {
-                self.delete_profile::<P>(operator, name, force, Precondition::Any).await?;
-                return Ok(BulkOutcome::Gone);
-            }
+            BulkAction::Delete => return self.delete_profile::<P>(operator, name, force, Precondition::Any).await,
         };
-        self.enable_profile::<P>(operator, name, enabled, Precondition::Any).await?;
-        Ok(BulkOutcome::Done)
+        self.enable_profile::<P>(operator, name, enabled, Precondition::Any).await.map(drop)
     }
 }

@@ -9,12 +9,11 @@ use chancery_machine::id::EabId;
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::bulk::{self, BulkResult, BulkResults};
+use super::bulk::{self, BulkResult, BulkResults, Told};
 use super::filter::{self, ByBirth, list_query};
 use super::problem::Problems;
 use super::reply::ok;
 use super::request::{Body, Caller, MaybeMatch, Page, Params};
-use super::told::Told;
 use crate::admin::accounts::{AccountDetail, AccountView, ExternalAccountView, OrderCount, OrdersByStatus};
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
@@ -226,7 +225,7 @@ async fn revoke(
 async fn bulk(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     let AccountBulk { action, items, revoke_certificates, reason } = body.read()?;
     let certificates = Revoke { revoke_certificates, reason }.certificates();
-    bulk::to_the_end(caller, Role::Operator, items, move |admin, operator, id| async move {
+    bulk::each(caller, Role::Operator, items, move |admin, operator, id| async move {
         let any = Precondition::Any;
         match action {
             AccountAction::Enable => admin.enable_account(&operator, &id, true, any).await,

@@ -5,7 +5,7 @@ use chancery_machine::profile::{AcmeProfile, ProfileName};
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 
-use super::bulk::BulkResults;
+use super::bulk::{BulkResult, BulkResults};
 use super::problem::Problems;
 use super::profiles::{self, Force, ProfileBulk, operations};
 use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, PageQuery, Params};

@@ -6,12 +6,11 @@ use chancery_machine::id::{AccountId, OrderId};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::bulk::{self, BulkResults};
+use super::bulk::{self, BulkResults, Told};
 use super::filter::{self, list_query};
 use super::problem::Problems;
 use super::reply::ok;
 use super::request::{Body, Caller, MaybeMatch, Page, Params};
-use super::told::Told;
 use crate::admin::Admin;
 use crate::admin::certificates::{CertificateDetail, CertificateView, Form, IssuerView, RevocationView};
 use crate::admin::error::AdminError;
@@ -213,7 +212,7 @@ async fn revoke(
     responses((status = 200, body = BulkResults), Problems))]
 async fn bulk(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     let CertificateBulk { action, items, reason } = body.read()?;
-    bulk::to_the_end(caller, Role::Operator, items, move |admin, operator, id| async move {
+    bulk::each(caller, Role::Operator, items, move |admin, operator, id| async move {
         let reason = reason.map(Into::into);
         match action {
             CertificateAction::Revoke => {

@@ -5,7 +5,8 @@ use chancery_actors::listing::EabQuery;
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::bulk::{self, BulkResults};
+use super::bulk;
+use super::bulk::BulkResults;
 use super::filter::{self, ByBirth, list_query};
 use super::problem::Problems;
 use super::reply::{created, gone, ok};
@@ -154,7 +155,7 @@ async fn revoke(
     responses((status = 200, body = BulkResults), Problems))]
 async fn bulk(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     let EabBulk { action, items, force } = body.read()?;
-    bulk::to_the_end(caller, Role::Operator, items, move |admin, operator, id| async move {
+    bulk::each(caller, Role::Operator, items, move |admin, operator, id| async move {
         let any = Precondition::Any;
         match action {
             EabAction::Revoke => admin.revoke_eab_credential(&operator, &id, any).await.map(drop),

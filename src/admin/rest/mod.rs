@@ -26,7 +26,6 @@ pub mod request;
 mod routes;
 mod schemas;
 mod tokens;
-mod told;
 mod whoami;
 
 pub use routes::{configure, description};

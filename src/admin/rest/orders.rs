@@ -134,7 +134,7 @@ async fn cancel(
     responses((status = 200, body = BulkResults), Problems))]
 async fn bulk(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     let OrderBulk { action, items } = body.read()?;
-    bulk::to_the_end(caller, Role::Operator, items, move |admin, operator, id| async move {
+    bulk::each(caller, Role::Operator, items, move |admin, operator, id| async move {
         match action {
             OrderAction::Cancel => admin.cancel_order(&operator, &id, Precondition::Any).await.map(drop),
         }

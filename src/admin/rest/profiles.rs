@@ -7,13 +7,13 @@ use chancery_machine::profile::ProfileName;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::bulk::{Batch, each};
+use super::bulk::each;
 use super::reply::{created, gone, ok};
 use super::request::{Body, Caller, Page, PageQuery};
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
 use crate::admin::precondition::Precondition;
-use crate::admin::profiles::{BulkAction, BulkOutcome, Managed};
+use crate::admin::profiles::{BulkAction, Managed};
 
 /// Whether what depends on a thing speaks against removing it.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -95,18 +95,13 @@ pub(super) async fn delete<P: Managed>(
     Ok(gone())
 }
 
-pub(super) async fn bulk<P: Managed>(caller: &Caller, body: &Body) -> Result<HttpResponse, AdminError> {
+pub(super) async fn bulk<P: Managed>(caller: Caller, body: &Body) -> Result<HttpResponse, AdminError> {
     caller.operator.may(Role::Operator)?;
     let ProfileBulk { action, items, force } = body.read()?;
-    let batch = Batch::new(items)?;
-    let results = each(batch, async |name| {
-        let done = caller.admin.bulk_profile::<P>(&caller.operator, action, force, name).await?;
-        Ok(match done {
-            BulkOutcome::Done => actix_web::http::StatusCode::OK,
-            BulkOutcome::Gone => actix_web::http::StatusCode::NO_CONTENT,
-        })
-    });
-    Ok(ok(&results.await, None))
+    each(caller, Role::Operator, items, move |admin, operator, name| async move {
+        admin.bulk_profile::<P>(&operator, action, force, &name).await
+    })
+    .await
 }
 
 /// How it is now.
@@ -128,7 +123,7 @@ macro_rules! operations {
         #[derive(OpenApi)]
         #[openapi(
             paths(list, create, bulk, read, update, delete, enable, disable $(, $more)*),
-            components(schemas($view, $new, $change, ProfileBulk, BulkResults))
+            components(schemas($view, $new, $change, ProfileBulk, BulkResults, BulkResult))
         )]
         pub(super) struct Description;
 
@@ -166,7 +161,7 @@ macro_rules! operations {
             summary = "Enable, disable or remove many, each by itself.",
             responses((status = 200, body = BulkResults), Problems))]
         async fn bulk(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
-            profiles::bulk::<$profile>(&caller, &body).await
+            profiles::bulk::<$profile>(caller, &body).await
         }
 
         #[utoipa::path(get, path = $one, operation_id = $read_id, tag = $tag, summary = "Read one.",

@@ -5,7 +5,7 @@ use chancery_machine::profile::{ProfileName, RaProfile};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::bulk::BulkResults;
+use super::bulk::{BulkResult, BulkResults};
 use super::problem::Problems;
 use super::profiles::{self, Force, ProfileBulk, operations};
 use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, PageQuery, Params};

@@ -12,9 +12,8 @@ use super::problem::{FieldError, Problem};
 use super::schemas;
 use super::{
     acme_accounts, acme_profiles, apply, audit, authorities, authorizations, certificates, docs, eab_credentials,
-    orders,
+    orders, ra_profiles, tokens, whoami,
 };
-use super::{ra_profiles, tokens, whoami};
 use crate::admin::error::AdminError;
 
 /// A room: its routes and their description.

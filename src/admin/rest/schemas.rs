@@ -1,42 +1,45 @@
-//! Schemas as they are in truth: what the derive cannot say of flattened and of partial objects.
+//! Schemas as they are in truth: what the derive cannot say of flattened objects and of settings.
 
 use std::collections::BTreeMap;
 
 use utoipa::openapi::schema::{
-    AdditionalProperties, AllOf, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type,
+    AdditionalProperties, AllOf, AnyOfBuilder, Object, ObjectBuilder, Schema, SchemaType, Type,
 };
 use utoipa::openapi::{OpenApi, Ref, RefOr};
 
-/// Settings, and the schema of what changes them.
-const CHANGES: &[(&str, &str)] = &[
-    ("AcmeProfileSettings", "AcmeProfileChange"),
-    ("RaProfileSettings", "RaProfileChange"),
-    ("EabCredentialSettings", "EabCredentialChange"),
-];
+/// Settings, which requests hold in part and answers as a whole.
+const SETTINGS: &[&str] = &["AcmeProfileSettings", "RaProfileSettings", "EabCredentialSettings"];
 
-/// Makes every flattened object one object, and describes changes: settings of which each may be `null`.
+/// Settings with a name, as requests hold them.
+const NEW: &[&str] = &["NewAcmeProfile", "NewRaProfile"];
+
+type Schemas = BTreeMap<String, RefOr<Schema>>;
+
+/// Makes every flattened object one object, and lets requests leave a setting out or say `null` for its default.
 pub(super) fn adapt(api: &mut OpenApi) {
     let Some(components) = &mut api.components else { return };
     let before = components.schemas.clone();
-    for schema in components.schemas.values_mut() {
-        if let RefOr::T(Schema::AllOf(parts)) = schema
-            && let Some(whole) = flattened(parts, &before)
-        {
-            *schema = whole.into();
-        }
-    }
-    for (settings, change) in CHANGES {
-        if let Some(RefOr::T(Schema::Object(settings))) = before.get(*settings) {
-            components.schemas.insert((*change).to_owned(), partial(settings).into());
+    for (name, schema) in &mut components.schemas {
+        match schema {
+            RefOr::T(Schema::AllOf(parts)) => {
+                let Some(whole) = flattened(parts, &before) else { continue };
+                let whole = if NEW.contains(&name.as_str()) { in_part(whole) } else { whole };
+                *schema = whole.into();
+            }
+            RefOr::T(Schema::Object(settings)) if SETTINGS.contains(&name.as_str()) => {
+                *schema = in_part(settings.clone()).into();
+            }
+            RefOr::T(_) | RefOr::Ref(_) => {}
         }
     }
 }
 
 /// The derive makes `allOf` of a flattened object and its own members; as neither allows the other's members, nothing would
 /// ever be both.
-fn flattened(parts: &AllOf, schemas: &BTreeMap<String, RefOr<Schema>>) -> Option<Object> {
+fn flattened(parts: &AllOf, schemas: &Schemas) -> Option<Object> {
     let mut whole = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Object)).build();
     whole.description.clone_from(&parts.description);
+    whole.example.clone_from(&parts.example);
     for part in &parts.items {
         let part = match part {
             RefOr::T(part) => part,
@@ -46,31 +49,30 @@ fn flattened(parts: &AllOf, schemas: &BTreeMap<String, RefOr<Schema>>) -> Option
             },
         };
         let nested;
-        let part = match part {
-            Schema::Object(part) => part,
-            // What is flattened may have flattened something itself.
-            Schema::AllOf(parts) => {
-                nested = flattened(parts, schemas)?;
-                &nested
-            }
-            _ => return None,
+        let part = if let Schema::AllOf(parts) = part {
+            // What is flattened has flattened something itself.
+            nested = flattened(parts, schemas)?;
+            &nested
+        } else if let Schema::Object(part) = part {
+            part
+        } else {
+            return None;
         };
         whole.properties.extend(part.properties.clone());
         whole.required.extend(part.required.iter().cloned());
-        whole.example = part.example.clone().or(whole.example);
+        whole.example = whole.example.or_else(|| part.example.clone());
     }
-    whole.example = parts.example.clone().or(whole.example);
     whole.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
     Some(whole)
 }
 
-/// RFC 7396: every member may be left out, and `null` goes back to the default.
-fn partial(settings: &Object) -> Object {
-    let mut change = settings.clone();
-    change.required.clear();
-    let null = || ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)).build();
-    for schema in change.properties.values_mut() {
-        *schema = RefOr::T(Schema::OneOf(OneOfBuilder::new().item(null()).item(schema.clone()).build()));
+/// RFC 7396: every member that need not be there may be `null` too, which is its default.
+fn in_part(settings: Object) -> Object {
+    let mut part = settings;
+    for (_, schema) in part.properties.iter_mut().filter(|(name, _)| !part.required.contains(name)) {
+        let null = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)).build();
+        let either = AnyOfBuilder::new().item(null).item(schema.clone()).build();
+        *schema = RefOr::T(Schema::AnyOf(either));
     }
-    change
+    part
 }
