@@ -3,6 +3,8 @@
 //! The end of the log is one object that every entry moves on, so operators' writes happen one after the other, on
 //! however many nodes: whoever reads the end of the log first and commits against it has seen everything before.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use chancery_machine::account::{Account, AccountEvent};
 use chancery_machine::audit::{AuditEntry, AuditHead, EntryDigest};
 use chancery_machine::authorization::{Authorization, AuthorizationEvent};
@@ -13,7 +15,7 @@ use chancery_machine::order::{Order, OrderEvent};
 use chancery_machine::snapshot::{self, Snapshot};
 use chancery_machine::time::Timestamp;
 use thiserror::Error;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::engine::Engine;
 use crate::error::TurnError;
@@ -123,10 +125,15 @@ impl Engine {
             if writes.is_empty() && deeds.is_empty() {
                 return Ok(outcome);
             }
-            writes.extend(entries(&head, who, deeds, self.now()));
+            let (appended, end) = entries(&head, who, deeds, self.now());
+            writes.extend(appended);
             match self.world.journal.commit(Commit { guards, writes }).await {
                 Ok(()) => {
-                    self.refresh_profiles().await?;
+                    tell(who, &end);
+                    // It is done. If requests do not see it at once, they do within a second, when it is looked for.
+                    if let Err(error) = self.refresh_profiles().await {
+                        warn!(%error, "a change of profiles is stored, and not yet in force");
+                    }
                     return Ok(outcome);
                 }
                 Err(CommitError::Conflict(_) | CommitError::Taken { .. }) => {}
@@ -151,14 +158,27 @@ impl Engine {
         for _ in 0..ATTEMPTS {
             let head = head(&self.world).await?;
             let now = self.now();
+            let appended: Arc<Mutex<Option<AuditHead>>> = Arc::default();
             let companions = || -> Companions<M> {
                 let (describe, head, who) = (describe.clone(), head.clone(), who.to_owned());
-                Box::new(move |before, after| entries(&head, &who, vec![describe(before, after)], now))
+                let appended = Arc::clone(&appended);
+                Box::new(move |before, after| {
+                    let (writes, end) = entries(&head, &who, vec![describe(before, after)], now);
+                    *appended.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+                    writes
+                })
             };
             match self.world.send_with(id, event.clone(), &guards, companions).await {
                 // Another entry came first: the store may name it, or the end of the log.
                 Err(TurnError::GuardChanged(object)) if matches!(object.kind, Kind::AuditHead | Kind::AuditEntry) => {}
-                outcome => return outcome,
+                Err(error) => return Err(error),
+                Ok(changed) => {
+                    // Nothing was appended where the event changed nothing.
+                    if let Some(end) = &*appended.lock().unwrap_or_else(PoisonError::into_inner) {
+                        tell(who, end);
+                    }
+                    return Ok(changed);
+                }
             }
         }
         Err(TurnError::Conflict)
@@ -214,6 +234,10 @@ impl Engine {
                 return Ok(verified);
             }
             previous = sha256(&stored.bytes);
+            if number % 256 == 0 {
+                // A long log holds up nobody else.
+                tokio::task::yield_now().await;
+            }
         }
         if previous != head.digest {
             verified.broken = Some(Broken::Head(head.number));
@@ -233,7 +257,7 @@ pub async fn record_offline(
     deeds: Vec<Deed>,
     now: Timestamp,
 ) -> Result<(), CommitError> {
-    writes.extend(entries(&head_of(store).await?, who, deeds, now));
+    writes.extend(entries(&head_of(store).await?, who, deeds, now).0);
     let outcomes = store.commit(vec![Commit { guards: Vec::new(), writes }]).await;
     let silent = || Err(StoreError::Unavailable("it did not answer".into()).into());
     outcomes.into_iter().next().unwrap_or_else(silent)
@@ -286,8 +310,14 @@ async fn head_of(store: &dyn Store) -> Result<Versioned<AuditHead>, StoreError> 
     })
 }
 
-/// The writes that append to the log.
-fn entries(head: &Versioned<AuditHead>, who: &str, deeds: Vec<Deed>, now: Timestamp) -> Vec<Write> {
+/// Says in the server's log where the audit log ends now: kept elsewhere, that shows later whether it was written anew.
+fn tell(who: &str, end: &AuditHead) {
+    let digest: String = end.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    info!(who, number = end.number, digest, "audit log");
+}
+
+/// The writes that append to the log, and its end with them.
+fn entries(head: &Versioned<AuditHead>, who: &str, deeds: Vec<Deed>, now: Timestamp) -> (Vec<Write>, AuditHead) {
     let mut end = head.state.clone();
     let mut writes = Vec::with_capacity(deeds.len() + 1);
     for Deed { action, object, before, after } in deeds {
@@ -308,7 +338,7 @@ fn entries(head: &Versioned<AuditHead>, who: &str, deeds: Vec<Deed>, now: Timest
         writes.push(Write { object: entry_id(entry.number), expected: Revision::ABSENT, body: Some(body) });
     }
     writes.push(head.write(Kind::AuditHead, Some(plain(&end))));
-    writes
+    (writes, end)
 }
 
 /// Removes the entries from the front that are older than the retention, and moves the log's beginning behind them in the
