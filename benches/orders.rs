@@ -78,7 +78,7 @@ impl Bench {
         };
         let system = actix_rt::System::new();
         let endpoint = Endpoint::AcmeProfile(name("default"));
-        let (engine, running, account) = system.block_on(async {
+        let (engine, running, account, pair) = system.block_on(async {
             let (engine, running) = Engine::start(ports, Settings::default()).expect("starts");
             declare(&engine, profiles(authority)).await;
             let key = AccountKey { jwk: "{}".into(), thumbprint: [1; 32], spki_sha256: [1; 32] };
@@ -88,11 +88,12 @@ impl Bench {
                 key,
                 contacts: Vec::new(),
                 terms_agreed: true,
+                binding: None,
             };
-            let (account, _) = engine.create_account(new).await.expect("registers");
-            (engine, running, account)
+            let pair = engine.profiles().resolve(&endpoint).expect("declared");
+            let (account, _) = engine.create_account(new, &pair).await.expect("registers");
+            (engine, running, account, pair)
         });
-        let pair = engine.profiles().resolve(&endpoint).expect("declared");
         Self { system, engine, running, account, pair, csr: csr(), _directory: directory }
     }
 

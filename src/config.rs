@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::admin::apply::Declared;
+use crate::admin::operator::Role;
 use crate::admin::settings::from_file;
 use crate::pki::key::KeyAlgorithm;
 use crate::span::Span;
@@ -44,6 +45,8 @@ pub struct Config {
     pub server: Server,
     /// The passphrase of the keys at rest.
     pub keys: Keys,
+    /// Who manages the server, and where.
+    pub admin: AdminAccess,
     /// What the first start makes.
     pub authority: AuthorityPlan,
     /// How long things are kept.
@@ -78,6 +81,30 @@ pub struct Server {
 pub struct Keys {
     /// A file whose first line is the passphrase.
     pub passphrase_file: Option<PathBuf>,
+}
+
+/// Who manages the server, and where.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminAccess {
+    /// Where the management API listens, and nothing else; beside the ACME endpoints if it is left out.
+    pub listen: Option<SocketAddr>,
+    /// A file for the first token, which else is printed.
+    pub first_token_file: Option<PathBuf>,
+    /// Who issues the certificates of operators, PEM.
+    pub client_ca: Option<PathBuf>,
+    /// The operators who come with such a certificate.
+    pub clients: Vec<AdminClient>,
+}
+
+/// An operator who comes with a certificate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminClient {
+    /// A DNS name, mail address or URI of the certificate's subjectAltName; its common name if it has no such extension.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
 }
 
 /// The authority that the first start makes: a root and an intermediate.
@@ -116,6 +143,7 @@ impl Default for Config {
             data: PathBuf::from("chancery-data"),
             server: Server::default(),
             keys: Keys::default(),
+            admin: AdminAccess::default(),
             authority: AuthorityPlan::default(),
             store: Store::default(),
             acme_profiles: BTreeMap::new(),

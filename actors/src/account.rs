@@ -1,31 +1,127 @@
-//! The account in the engine: how it is found, and how its work ends when it is closed.
+//! The account in the engine: how it is made and found, and how its work ends when it is closed.
 
 use std::sync::Arc;
 
-use chancery_machine::account::{Account, AccountEffect, AccountEvent};
+use chancery_machine::account::{Account, AccountEffect, AccountEvent, AccountState, AccountStatus};
 use chancery_machine::authorization::{Authorization, AuthorizationEvent};
-use chancery_machine::id::{AccountId, Id};
+use chancery_machine::certificate::{Certificate, CertificateEvent, RevocationReason};
+use chancery_machine::eab::{BindingRefused, EabCredential, EabEvent};
+use chancery_machine::id::{AccountId, EabId, Id};
 use chancery_machine::machine::Machine;
-use chancery_machine::order::{Order, OrderEvent};
+use chancery_machine::order::{Order, OrderEvent, OrderStatus};
+use chancery_machine::rejection::Rejection;
 use chancery_machine::snapshot;
+use futures::future::join_all;
+use tracing::debug;
 
-use crate::error::TurnError;
-use crate::ports::{Body, Kind, ObjectId};
-use crate::resident::{Performance, Performed, Role};
+use crate::engine::{Engine, NewAccount};
+use crate::error::{LoadError, TurnError};
+use crate::listing::AccountQuery;
+use crate::ports::{Body, Kind, ObjectId, Revision};
+use crate::profiles::Pair;
+use crate::resident::{Companions, Performance, Performed, Role, Versioned, creation, load};
 use crate::terms;
 use crate::world::World;
 
-/// How many orders and authorizations are looked up at a time.
+/// How many orders, authorizations or certificates are looked up at a time.
 const PAGE: usize = 256;
+
+/// How many certificates are revoked at a time: their commits share transactions, and the shards stay open to others.
+const AT_ONCE: usize = 32;
+
+impl Engine {
+    /// Makes an account, or answers the one that the key has already; `true` if it was made. With a binding, the account
+    /// is made and its credential counts it in one commit.
+    ///
+    /// # Errors
+    /// [`TurnError`]; [`Rejection::Binding`] if the credential takes no more accounts, or none of these profiles.
+    pub async fn create_account(&self, new: NewAccount, pair: &Pair) -> Result<(Versioned<Account>, bool), TurnError> {
+        let now = self.now();
+        let id = self.world.new_id();
+        let credential = new.binding.as_ref().map(|binding| binding.credential);
+        let account = Account {
+            endpoint: new.endpoint,
+            key: new.key,
+            contacts: new.contacts,
+            terms_agreed: new.terms_agreed.then_some(now),
+            created: now,
+            state: AccountState::Valid,
+            disabled: None,
+            acme_profile: new.acme_profile,
+            binding: new.binding,
+        };
+        let made = match credential {
+            None => self.create(id, account.clone()).await,
+            Some(credential) => self.create_bound(id, &account, credential, pair).await,
+        };
+        match made {
+            Ok(account) => {
+                debug!(account = %AccountId(account.id), endpoint = %account.state.endpoint, "account made");
+                Ok((account, true))
+            }
+            Err(TurnError::Taken(holder)) => Ok((load(&self.world, holder.id).await?, false)),
+            // The credential is asked before the store: what used up its last place may have been this very account, made
+            // by a request whose answer was lost.
+            Err(TurnError::Rejected(refused @ Rejection::Binding(_))) => {
+                match self.account_of(&account.endpoint, account.acme_profile.as_ref(), &account.key).await {
+                    Ok(account) => Ok((account, false)),
+                    Err(LoadError::Absent) => Err(TurnError::Rejected(refused)),
+                    Err(LoadError::Store(error)) => Err(error.into()),
+                }
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Takes note that an account has changed that a commit guards. Most changes do no harm to its work: a contact, a key.
+    /// What changed is an error again if it is no such account.
+    ///
+    /// # Errors
+    /// [`TurnError::Rejected`] if the account may work no more.
+    pub(crate) async fn guard_anew(
+        &self,
+        guards: &mut [(ObjectId, Revision)],
+        changed: ObjectId,
+    ) -> Result<(), TurnError> {
+        let guard = guards.iter_mut().find(|(object, _)| object.kind == Kind::Account && *object == changed);
+        let (_, revision) = guard.ok_or(TurnError::GuardChanged(changed))?;
+        let account = self.account(AccountId(changed.id)).await?;
+        standing(&account.state)?;
+        *revision = account.revision;
+        Ok(())
+    }
+
+    async fn create_bound(
+        &self,
+        id: Id,
+        account: &Account,
+        credential: EabId,
+        pair: &Pair,
+    ) -> Result<Versioned<Account>, TurnError> {
+        let event = EabEvent::AccountBound { acme_profile: pair.acme.name.clone(), ra_profile: pair.ra.name.clone() };
+        let creation = creation(&self.world, id, account);
+        let companions = || -> Companions<EabCredential> {
+            let creation = creation.clone();
+            Box::new(move |_, _| vec![creation])
+        };
+        match self.world.send_with(credential.0, event, &[], companions).await {
+            Ok(_) => Ok(Versioned { id, revision: Revision::ABSENT.next(), state: account.clone() }),
+            Err(TurnError::Absent) => Err(TurnError::Rejected(BindingRefused::Deleted.into())),
+            Err(other) => Err(other),
+        }
+    }
+}
 
 impl Role for Account {
     const KIND: Kind = Kind::Account;
 
     fn body(&self, _: &World) -> Body {
+        let mut terms = vec![terms::key(&self.key.spki_sha256)];
+        terms.extend(AccountQuery::terms_of(self));
         Body {
             bytes: snapshot::encode(self),
             owes: !self.owed().is_empty(),
-            terms: vec![terms::key(&self.key.spki_sha256)],
+            terms,
             unique: vec![terms::account_key(&self.endpoint, self.acme_profile.as_ref(), &self.key.thumbprint)],
             // A closed account stays, so that its key cannot quietly begin anew.
             forget_at: None,
@@ -33,13 +129,28 @@ impl Role for Account {
     }
 
     fn perform(world: Arc<World>, id: Id, _: Self, effect: AccountEffect) -> Performance<Self> {
-        match effect {
-            AccountEffect::EndWork | AccountEffect::EndWorkAndRevoke(_) => Box::pin(async move {
-                match end_work(&world, AccountId(id)).await {
-                    Ok(()) => Performed::Done(AccountEvent::WorkEnded, Vec::new()),
-                    Err(error) => Performed::Again(error.to_string()),
-                }
-            }),
+        let account = AccountId(id);
+        Box::pin(async move {
+            let ended = match effect {
+                AccountEffect::EndWork => end_work(&world, account).await.map(|()| true),
+                AccountEffect::EndWorkAndRevoke(reason) => end_work_and_revoke(&world, account, reason).await,
+            };
+            match ended {
+                Ok(true) => Performed::Done(AccountEvent::WorkEnded, Vec::new()),
+                Ok(false) => Performed::Again("certificates of the account are being signed".into()),
+                Err(error) => Performed::Again(error.to_string()),
+            }
+        })
+    }
+}
+
+/// Whether an account may do anything.
+pub(crate) fn standing(account: &Account) -> Result<(), TurnError> {
+    match account.status() {
+        AccountStatus::Valid if account.disabled.is_some() => Err(TurnError::Rejected(Rejection::AccountDisabled)),
+        AccountStatus::Valid => Ok(()),
+        closed @ (AccountStatus::Deactivated | AccountStatus::Revoked) => {
+            Err(TurnError::Rejected(Rejection::AccountClosed(closed)))
         }
     }
 }
@@ -51,25 +162,55 @@ async fn end_work(world: &World, account: AccountId) -> Result<(), TurnError> {
     loop {
         let page = world.ports.store.list(&term, after, PAGE).await?;
         for object in &page {
-            let outcome = if object.kind == Kind::Order {
+            dealt_with(if object.kind == Kind::Order {
                 world.send::<Order>(object.id, OrderEvent::AccountClosed, &[]).await.map(drop)
             } else {
                 world.send::<Authorization>(object.id, AuthorizationEvent::AccountClosed, &[]).await.map(drop)
-            };
-            match outcome {
-                Ok(()) | Err(TurnError::Absent | TurnError::Rejected(_)) => {}
-                Err(
-                    error @ (TurnError::Taken(_)
-                    | TurnError::GuardChanged(_)
-                    | TurnError::Conflict
-                    | TurnError::Busy
-                    | TurnError::Unavailable(_)),
-                ) => return Err(error),
-            }
+            })?;
         }
         after = page.last().copied();
         if page.len() < PAGE {
             return Ok(());
         }
+    }
+}
+
+/// Ends what is open and revokes what was issued; `false` while there may be more to revoke. What is processing may be
+/// signed already, so it is waited for and not undone.
+async fn end_work_and_revoke(world: &World, account: AccountId, reason: RevocationReason) -> Result<bool, TurnError> {
+    end_work(world, account).await?;
+    // Looked up first: an order leaves processing in the commit that stores its certificate, so that the certificate of
+    // every order that is not processing now is found below.
+    let processing = terms::account_orders(account, OrderStatus::Processing);
+    let processing = world.ports.store.list(&processing, None, 1).await?;
+    let term = terms::certificates_of(account);
+    let mut after: Option<ObjectId> = None;
+    loop {
+        let page = world.ports.store.list(&term, after, PAGE).await?;
+        for some in page.chunks(AT_ONCE) {
+            let event = CertificateEvent::Revoked(Some(reason));
+            let revocations = some.iter().map(|object| world.send::<Certificate>(object.id, event.clone(), &[]));
+            for outcome in join_all(revocations).await {
+                dealt_with(outcome.map(drop))?;
+            }
+        }
+        after = page.last().copied();
+        if page.len() < PAGE {
+            return Ok(processing.is_empty());
+        }
+    }
+}
+
+/// What is gone, or was over before, needs nothing more.
+fn dealt_with(outcome: Result<(), TurnError>) -> Result<(), TurnError> {
+    match outcome {
+        Ok(()) | Err(TurnError::Absent | TurnError::Rejected(_)) => Ok(()),
+        Err(
+            error @ (TurnError::Taken(_)
+            | TurnError::GuardChanged(_)
+            | TurnError::Conflict
+            | TurnError::Busy
+            | TurnError::Unavailable(_)),
+        ) => Err(error),
     }
 }

@@ -13,16 +13,20 @@ use chancery_machine::order::{Order, OrderEvent};
 use chancery_machine::snapshot::{self, Snapshot};
 use chancery_machine::time::Timestamp;
 use thiserror::Error;
+use tracing::warn;
 
 use crate::engine::Engine;
 use crate::error::TurnError;
-use crate::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, StoreError, Write};
+use crate::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, Store, StoreError, Write};
 use crate::resident::{Companions, Versioned};
 use crate::terms::{self, sha256};
 use crate::world::{Routed, World};
 
 /// How often something is tried again because somebody else was faster.
 const ATTEMPTS: usize = 32;
+
+/// How many entries are removed at a time.
+const PAGE: usize = 256;
 
 /// The end of the log.
 const HEAD: ObjectId = ObjectId { kind: Kind::AuditHead, id: Id::from_bytes([0; 16]) };
@@ -152,7 +156,8 @@ impl Engine {
                 Box::new(move |before, after| entries(&head, &who, vec![describe(before, after)], now))
             };
             match self.world.send_with(id, event.clone(), &guards, companions).await {
-                Err(TurnError::GuardChanged(HEAD)) => {}
+                // Another entry came first: the store may name it, or the end of the log.
+                Err(TurnError::GuardChanged(object)) if matches!(object.kind, Kind::AuditHead | Kind::AuditEntry) => {}
                 outcome => return outcome,
             }
         }
@@ -181,7 +186,17 @@ impl Engine {
     /// # Errors
     /// [`StoreError`].
     pub async fn verify_audit(&self) -> Result<Verified, StoreError> {
-        let head = head(&self.world).await?.state;
+        loop {
+            let verified = self.verify_from(head(&self.world).await?.state).await?;
+            // What is missing may have been removed after its retention while it was looked for.
+            match verified.broken {
+                Some(Broken::Missing(number)) if head(&self.world).await?.state.base >= number => {}
+                Some(_) | None => return Ok(verified),
+            }
+        }
+    }
+
+    async fn verify_from(&self, head: AuditHead) -> Result<Verified, StoreError> {
         let mut verified = Verified { first: head.base + 1, last: head.number, digest: head.digest, broken: None };
         let mut previous = head.base_digest;
         for number in head.base + 1..=head.number {
@@ -205,6 +220,23 @@ impl Engine {
         }
         Ok(verified)
     }
+}
+
+/// Commits what was done while no engine runs, with its entries in the log.
+///
+/// # Errors
+/// [`CommitError::Conflict`] if somebody else writes the log at the same moment.
+pub async fn record_offline(
+    store: &dyn Store,
+    who: &str,
+    mut writes: Vec<Write>,
+    deeds: Vec<Deed>,
+    now: Timestamp,
+) -> Result<(), CommitError> {
+    writes.extend(entries(&head_of(store).await?, who, deeds, now));
+    let outcomes = store.commit(vec![Commit { guards: Vec::new(), writes }]).await;
+    let silent = || Err(StoreError::Unavailable("it did not answer".into()).into());
+    outcomes.into_iter().next().unwrap_or_else(silent)
 }
 
 macro_rules! administered {
@@ -244,7 +276,11 @@ fn entry_id(number: u64) -> ObjectId {
 }
 
 pub(crate) async fn head(world: &World) -> Result<Versioned<AuditHead>, StoreError> {
-    Ok(match world.ports.store.load(HEAD).await? {
+    head_of(&*world.ports.store).await
+}
+
+async fn head_of(store: &dyn Store) -> Result<Versioned<AuditHead>, StoreError> {
+    Ok(match store.load(HEAD).await? {
         Some(stored) => Versioned { id: HEAD.id, revision: stored.revision, state: decode(&stored.bytes)? },
         None => Versioned { id: HEAD.id, revision: Revision::ABSENT, state: AuditHead::default() },
     })
@@ -271,10 +307,48 @@ fn entries(head: &Versioned<AuditHead>, who: &str, deeds: Vec<Deed>, now: Timest
         let body = Body { bytes, owes: false, terms, unique: Vec::new(), forget_at: None };
         writes.push(Write { object: entry_id(entry.number), expected: Revision::ABSENT, body: Some(body) });
     }
-    let body =
-        Body { bytes: snapshot::encode(&end), owes: false, terms: Vec::new(), unique: Vec::new(), forget_at: None };
-    writes.push(head.write(Kind::AuditHead, Some(body)));
+    writes.push(head.write(Kind::AuditHead, Some(plain(&end))));
     writes
+}
+
+/// Removes the entries from the front that are older than the retention, and moves the log's beginning behind them in the
+/// same commit: the chain still holds from there. A log that is broken in front is left as it is, for whoever looks into
+/// that.
+pub(crate) async fn forget(world: &World) -> Result<usize, StoreError> {
+    let mut forgotten = 0;
+    loop {
+        let head = head(world).await?;
+        let (mut end, mut writes) = (head.state.clone(), Vec::new());
+        let oldest = world.ports.clock.now().minus(world.settings.audit_retention);
+        for number in end.base + 1..=end.number {
+            let object = entry_id(number);
+            let Some(stored) = world.ports.store.load(object).await? else {
+                warn!(number, "an entry of the audit log is missing; older ones are kept until it is verified");
+                break;
+            };
+            let entry: AuditEntry = decode(&stored.bytes)?;
+            if entry.at > oldest || writes.len() == PAGE {
+                break;
+            }
+            (end.base, end.base_digest) = (number, sha256(&stored.bytes));
+            writes.push(Write { object, expected: stored.revision, body: None });
+        }
+        let removed = writes.len();
+        if removed == 0 {
+            return Ok(forgotten);
+        }
+        writes.push(head.write(Kind::AuditHead, Some(plain(&end))));
+        match world.journal.commit(Commit { guards: Vec::new(), writes }).await {
+            Ok(()) => forgotten += removed,
+            // An operator did something meanwhile: what was looked at is looked at again.
+            Err(CommitError::Conflict(_) | CommitError::Taken { .. }) => {}
+            Err(CommitError::Store(error)) => return Err(error),
+        }
+    }
+}
+
+fn plain<T: Snapshot>(state: &T) -> Body {
+    Body { bytes: snapshot::encode(state), owes: false, terms: Vec::new(), unique: Vec::new(), forget_at: None }
 }
 
 fn decode<T: Snapshot>(bytes: &[u8]) -> Result<T, StoreError> {

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, info};
 
 use crate::error::TurnError;
+use crate::listing::AuthorizationQuery;
 use crate::ports::{Attempt, Body, Kind};
 use crate::resident::{Performance, Performed, Role, load};
 use crate::terms;
@@ -27,7 +28,7 @@ impl Role for Authorization {
     const KIND: Kind = Kind::Authorization;
 
     fn body(&self, world: &World) -> Body {
-        let (terms, over) = match self.state {
+        let (mut terms, over) = match self.state {
             AuthorizationState::Pending => (vec![terms::open_of(self.terms.account)], self.terms.expires),
             AuthorizationState::Valid { expires, .. } => {
                 let AuthorizationTerms { account, identifier, wildcard, .. } = &self.terms;
@@ -39,6 +40,7 @@ impl Role for Authorization {
             | AuthorizationState::Expired { at }
             | AuthorizationState::Revoked { at } => (Vec::new(), at),
         };
+        terms.extend(AuthorizationQuery::terms_of(self));
         Body {
             bytes: snapshot::encode(self),
             owes: !self.owed().is_empty(),

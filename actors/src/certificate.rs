@@ -9,6 +9,7 @@ use chancery_machine::snapshot;
 use tokio::sync::oneshot;
 
 use crate::crl::Publish;
+use crate::listing::CertificateQuery;
 use crate::ports::{Body, Kind};
 use crate::resident::{Performance, Performed, Role};
 use crate::terms;
@@ -19,10 +20,10 @@ impl Role for Certificate {
 
     fn body(&self, world: &World) -> Body {
         let record = &self.record;
-        let terms = match self.state {
-            CertificateState::Valid => Vec::new(),
-            CertificateState::Revoked { .. } => vec![terms::revoked(record.authority)],
-        };
+        let mut terms = CertificateQuery::terms_of(self);
+        if let CertificateState::Revoked { .. } = self.state {
+            terms.push(terms::revoked(record.authority));
+        }
         Body {
             bytes: snapshot::encode(self),
             owes: !self.owed().is_empty(),

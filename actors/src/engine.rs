@@ -4,42 +4,53 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::prelude::*;
-use chancery_machine::account::{Account, AccountEvent, AccountKey, AccountState};
+use chancery_machine::account::{Account, AccountBinding, AccountEvent, AccountKey};
 use chancery_machine::authorization::{Authorization, AuthorizationEvent};
 use chancery_machine::certificate::{Certificate, CertificateEvent, CertificateRecord, RevocationReason};
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::crl::Crl;
-use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
+use chancery_machine::eab::EabCredential;
+use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, EabId, Id, OrderId};
 use chancery_machine::order::Order;
 use chancery_machine::profile::{Endpoint, ProfileName};
 use chancery_machine::time::Timestamp;
-use tracing::{debug, info};
+use tracing::info;
 
 use crate::crl::{self, Publisher, Renew};
 use crate::error::{LoadError, TurnError};
 use crate::issuer::Issuer;
 use crate::journal::{Journal, JournalThread};
 use crate::news::informed;
+use crate::place::Turns;
 use crate::ports::{Commit, Kind, ObjectId, Revision, SignError, StoreError};
 use crate::profiles::{ProfileRegistry, ProfileSet};
 use crate::resident::{Versioned, creation, load};
 use crate::shard::{self, Shard};
+use crate::sightings::{Sightings, WriteDown};
 use crate::sweep;
 use crate::terms;
 use crate::validator::Validator;
 use crate::world::{Actors, Ports, Routed, Settings, World};
+
+/// How often something is sent again whose account changed meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// How long the end waits until it is written down when accounts were seen last.
+const SIGHTINGS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A handle on the running engine; cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) world: Arc<World>,
     pub(crate) registry: Addr<ProfileRegistry>,
+    pub(crate) sightings: Addr<Sightings>,
 }
 
 /// What keeps the engine running.
 pub struct Running {
     arbiters: Vec<Arbiter>,
     journal: JournalThread,
+    sightings: Addr<Sightings>,
 }
 
 /// An account that a client asks for.
@@ -55,6 +66,8 @@ pub struct NewAccount {
     pub contacts: Vec<String>,
     /// Whether the terms of service were agreed to.
     pub terms_agreed: bool,
+    /// The external account that it is bound to (RFC 8555 section 7.3.4), verified.
+    pub binding: Option<AccountBinding>,
 }
 
 impl Engine {
@@ -78,7 +91,16 @@ impl Engine {
             })
             .collect();
         let issuer = Issuer::start(&ports.issue, settings.issuers.max(1));
-        let world = Arc::new(World { ports, settings, journal, issuer, profiles, validators, actors: OnceLock::new() });
+        let world = Arc::new(World {
+            ports,
+            settings,
+            journal,
+            issuer,
+            profiles,
+            validators,
+            turns: Turns::default(),
+            actors: OnceLock::new(),
+        });
         let for_publisher = Arc::clone(&world);
         let actors = Actors {
             accounts: spread(&world, loops)?,
@@ -93,9 +115,12 @@ impl Engine {
         let _ = world.actors.set(actors);
         let for_registry = Arc::clone(&world);
         let registry = ProfileRegistry::start_in_arbiter(&service, |_| ProfileRegistry::new(for_registry, published));
+        let for_sightings = Arc::clone(&world);
+        let sightings = Sightings::start_in_arbiter(&service, |ctx| Sightings::new(for_sightings, ctx));
         let for_sweep = Arc::clone(&world);
         service.spawn(async move { sweep::run(for_sweep).await });
-        Ok((Self { world, registry }, Running { arbiters, journal: thread }))
+        let running = Running { arbiters, journal: thread, sightings: sightings.clone() };
+        Ok((Self { world, registry, sightings }, running))
     }
 
     /// The present moment.
@@ -148,6 +173,14 @@ impl Engine {
         load(&self.world, id.0).await
     }
 
+    /// The credential of an external account.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub async fn eab_credential(&self, id: EabId) -> Result<Versioned<EabCredential>, LoadError> {
+        load(&self.world, id.0).await
+    }
+
     /// The certificate of exactly these bytes, if it was issued here.
     ///
     /// # Errors
@@ -171,34 +204,6 @@ impl Engine {
         load(&self.world, found.ok_or(LoadError::Absent)?.id).await
     }
 
-    /// Makes an account, or answers the one that the key has already; `true` if it was made.
-    ///
-    /// # Errors
-    /// [`TurnError`].
-    pub async fn create_account(&self, new: NewAccount) -> Result<(Versioned<Account>, bool), TurnError> {
-        let now = self.now();
-        let id = self.world.new_id();
-        let account = Account {
-            endpoint: new.endpoint,
-            key: new.key,
-            contacts: new.contacts,
-            terms_agreed: new.terms_agreed.then_some(now),
-            created: now,
-            state: AccountState::Valid,
-            disabled: None,
-            acme_profile: new.acme_profile,
-            binding: None,
-        };
-        match self.create(id, account).await {
-            Ok(account) => {
-                debug!(account = %AccountId(account.id), endpoint = %account.state.endpoint, "account made");
-                Ok((account, true))
-            }
-            Err(TurnError::Taken(holder)) => Ok((load(&self.world, holder.id).await?, false)),
-            Err(other) => Err(other),
-        }
-    }
-
     /// Sends an event to an account.
     ///
     /// # Errors
@@ -219,7 +224,8 @@ impl Engine {
         self.world.send(seen.id, event, &[seen.guard()]).await
     }
 
-    /// Has a challenge tried (RFC 8555 section 7.5.1).
+    /// Has a challenge tried (RFC 8555 section 7.5.1). An account among the guards may change, as long as it may go on
+    /// working.
     ///
     /// # Errors
     /// [`TurnError`].
@@ -229,7 +235,14 @@ impl Engine {
         challenge: u32,
         guards: &[(ObjectId, Revision)],
     ) -> Result<Versioned<Authorization>, TurnError> {
-        self.world.send(id.0, AuthorizationEvent::Responded { challenge }, guards).await
+        let mut guards = guards.to_vec();
+        for _ in 0..ATTEMPTS {
+            match self.world.send(id.0, AuthorizationEvent::Responded { challenge }, &guards).await {
+                Err(TurnError::GuardChanged(changed)) => self.guard_anew(&mut guards, changed).await?,
+                outcome => return outcome,
+            }
+        }
+        Err(TurnError::Conflict)
     }
 
     /// Gives an authorization up (RFC 8555 section 7.5.2).
@@ -299,7 +312,7 @@ impl Engine {
         terms::sha256(spki)
     }
 
-    async fn create<M: Routed>(&self, id: Id, state: M) -> Result<Versioned<M>, TurnError> {
+    pub(crate) async fn create<M: Routed>(&self, id: Id, state: M) -> Result<Versioned<M>, TurnError> {
         let commit = Commit { guards: Vec::new(), writes: vec![creation(&self.world, id, &state)] };
         self.world.journal.commit(commit).await?;
         Ok(Versioned { id, revision: Revision::ABSENT.next(), state })
@@ -313,6 +326,13 @@ impl Running {
     /// # Errors
     /// If the journal's thread panicked, or does not end within `patience`.
     pub fn stop(self, patience: Duration) -> std::io::Result<()> {
+        let (written, sightings) = std::sync::mpsc::channel();
+        if self.sightings.try_send(WriteDown { done: Some(written) }).is_ok() {
+            // They are worth a moment and no more.
+            let _ = sightings.recv_timeout(patience.min(SIGHTINGS_PATIENCE));
+        }
+        // Its mailbox holds the world, and with it the journal.
+        drop(self.sightings);
         for arbiter in &self.arbiters {
             arbiter.stop();
         }

@@ -16,8 +16,12 @@ use crate::profiles::EndpointError;
 use crate::resident::{Versioned, load};
 use crate::terms::{self, sha256};
 
-/// How often the authorizations are looked at again that changed meanwhile.
-const ATTEMPTS: usize = 5;
+/// How often the authorizations are looked at again that changed meanwhile. Many orders may share one, and each of them
+/// changes it twice when it joins; those are at most a hundred, so waiting a little longer each time outlasts them.
+const ATTEMPTS: u32 = 16;
+
+/// By how much each pause is longer than the one before it; there is none before the second attempt.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Why an order was not finalized. It stands as it stood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -38,7 +42,7 @@ pub enum FinalizeError {
 
 impl Engine {
     /// Finalizes an order, and waits at most `patience` for the certificate. The order is then processing, valid or
-    /// invalid.
+    /// invalid. An account among the guards may change, as long as it may go on working.
     ///
     /// # Errors
     /// [`FinalizeError`].
@@ -54,13 +58,16 @@ impl Engine {
             return Err(TurnError::Rejected(Rejection::OrderNotReady(status)).into());
         }
         let intent = Box::new(self.intend(&order.state, csr).await?);
-        for _ in 0..ATTEMPTS {
-            let mut guards = guards.to_vec();
-            guards.extend(self.proofs(order).await?);
-            match self.world.send::<Order>(order.id, OrderEvent::Finalized(intent.clone()), &guards).await {
+        let mut guards = guards.to_vec();
+        for attempt in 0..ATTEMPTS {
+            let all = [guards.clone(), self.proofs(order).await?].concat();
+            match self.world.send::<Order>(order.id, OrderEvent::Finalized(intent.clone()), &all).await {
                 Ok(finalized) => return Ok(self.settled(finalized, patience).await),
                 // An authorization was written meanwhile, most often to note that the order has been told: look again.
-                Err(TurnError::GuardChanged(object)) if object.kind == Kind::Authorization => {}
+                Err(TurnError::GuardChanged(object)) if object.kind == Kind::Authorization => {
+                    tokio::time::sleep(PAUSE * attempt).await;
+                }
+                Err(TurnError::GuardChanged(changed)) => self.guard_anew(&mut guards, changed).await?,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -9,6 +9,7 @@ use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::snapshot;
 use tracing::{error, info};
 
+use crate::listing::OrderQuery;
 use crate::ports::{Body, Kind, SignError};
 use crate::resident::{Performance, Performed, Role, creation};
 use crate::terms::{self, sha256};
@@ -19,7 +20,7 @@ impl Role for Order {
 
     fn body(&self, world: &World) -> Body {
         let account = self.terms.account;
-        let (terms, over) = match &self.state {
+        let (mut terms, over) = match &self.state {
             OrderState::Pending { .. } | OrderState::Ready => {
                 (vec![terms::orders_of(account), terms::open_of(account)], Some(self.terms.expires))
             }
@@ -27,6 +28,7 @@ impl Role for Order {
             OrderState::Valid { not_after, .. } => (vec![terms::orders_of(account)], Some(*not_after)),
             OrderState::Invalid { at, .. } => (Vec::new(), Some(*at)),
         };
+        terms.extend(OrderQuery::terms_of(self));
         Body {
             bytes: snapshot::encode(self),
             owes: matches!(self.state, OrderState::Processing { .. }),

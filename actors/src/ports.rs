@@ -1,6 +1,7 @@
 //! What the engine needs of the world, as narrow as the engine uses it. The contract stands in the comments; the
 //! adapters in `src/` keep it, and the memory doubles in the tests keep it too.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -61,6 +62,8 @@ pub enum Kind {
     Sighting = 16,
     /// The key under which other secrets are sealed: one object.
     Vault = 17,
+    /// What the orders of one account pass one after the other where there is a limit to them.
+    Quota = 18,
 }
 
 impl Kind {
@@ -83,6 +86,7 @@ impl Kind {
         Self::Idempotency,
         Self::Sighting,
         Self::Vault,
+        Self::Quota,
     ];
 
     /// The kind with this number.
@@ -253,21 +257,38 @@ impl Range {
 }
 
 /// Which way a walk goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the least to the greatest.
+    #[default]
     Ascending,
     /// From the greatest to the least.
     Descending,
 }
 
-/// A place on a walk.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A place on a walk. Sorted by the length of the term, then by the term, then by the object: so terms of one length, as
+/// they are on one walk, are neighbours.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The term under which it was found; empty on a walk through a kind.
     pub term: Vec<u8>,
     /// The object.
     pub object: ObjectId,
+}
+
+impl Ord for Found {
+    fn cmp(&self, other: &Self) -> Ordering {
+        fn key(found: &Found) -> (usize, &[u8], ObjectId) {
+            (found.term.len(), &found.term, found.object)
+        }
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for Found {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Keeps objects, and finds them again.
@@ -286,14 +307,8 @@ pub trait Store: Send + Sync + 'static {
     /// The one object that has this unique term.
     async fn find(&self, unique: &Term) -> Result<Option<ObjectId>, StoreError>;
 
-    /// The objects that have this term, sorted, those after `after`, at most `limit`.
-    async fn list(&self, term: &Term, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError>;
-
-    /// The objects of this kind, sorted by id, those after `after`, at most `limit`.
-    async fn scan(&self, kind: Kind, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError>;
-
     /// The next objects of a walk, those past `after` in its direction, at most `limit`. `after` need not exist any more,
-    /// nor lie within the range.
+    /// nor lie within the range; on a walk through a kind only its object counts.
     async fn walk(
         &self,
         range: &Range,
@@ -301,6 +316,20 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&Found>,
         limit: usize,
     ) -> Result<Vec<Found>, StoreError>;
+
+    /// The objects that have this term, sorted, those after `after`, at most `limit`.
+    async fn list(&self, term: &Term, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
+        let after = after.map(|object| Found { term: term.0.clone(), object });
+        let found = self.walk(&Range::of(term.clone()), Direction::Ascending, after.as_ref(), limit).await?;
+        Ok(found.into_iter().map(|found| found.object).collect())
+    }
+
+    /// The objects of this kind, sorted by id, those after `after`, at most `limit`.
+    async fn scan(&self, kind: Kind, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
+        let after = after.map(|object| Found { term: Vec::new(), object });
+        let found = self.walk(&Range::Kind(kind), Direction::Ascending, after.as_ref(), limit).await?;
+        Ok(found.into_iter().map(|found| found.object).collect())
+    }
 
     /// The objects that owe effects, sorted, those after `after`, at most `limit`.
     async fn owing(&self, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError>;

@@ -10,6 +10,7 @@ use chancery_machine::certificate::Certificate;
 use chancery_machine::order::Order;
 use tracing::{debug, info, warn};
 
+use crate::audit;
 use crate::error::TurnError;
 use crate::ports::{Commit, CommitError, Kind, ObjectId, StoreError, Write};
 use crate::world::World;
@@ -48,6 +49,11 @@ pub(crate) async fn run(world: Arc<World>) {
             Ok(forgotten) => debug!(objects = forgotten, "forgot what is over"),
             Err(error) => warn!(%error, "what is over could not be forgotten; it is tried again"),
         }
+        match audit::forget(&world).await {
+            Ok(0) => {}
+            Ok(forgotten) => info!(entries = forgotten, "removed what the audit log had kept long enough"),
+            Err(error) => warn!(%error, "the audit log could not be shortened; it is tried again"),
+        }
         tokio::time::sleep(pause).await;
     }
 }
@@ -76,7 +82,8 @@ async fn wake_all(world: &World) -> Result<usize, TurnError> {
                 | Kind::AuditHead
                 | Kind::Idempotency
                 | Kind::Sighting
-                | Kind::Vault => {}
+                | Kind::Vault
+                | Kind::Quota => {}
             }
         }
         woken += page.len();

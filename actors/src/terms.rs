@@ -1,7 +1,9 @@
 //! The words under which objects are found. They are part of the store's format.
 
-use chancery_machine::id::{AccountId, AuthorityId};
+use chancery_machine::account::AccountStatus;
+use chancery_machine::id::{AccountId, AuthorityId, EabId};
 use chancery_machine::identifier::Subject;
+use chancery_machine::order::OrderStatus;
 use chancery_machine::profile::{Endpoint, ProfileName, ProfileRevision};
 use chancery_machine::time::Timestamp;
 
@@ -45,8 +47,11 @@ pub(crate) fn open_of(account: AccountId) -> Term {
 
 /// An account's authorizations that were proven for this subject. A digest, since names are longer than terms may be.
 pub(crate) fn proven(account: AccountId, subject: &Subject) -> Term {
-    let name = format!("{}:{subject}", subject.identifier.kind());
-    term(&[b"proven/", &account.0.bytes(), &sha256(name.as_bytes())])
+    term(&[b"proven/", &account.0.bytes(), &name(subject)])
+}
+
+fn name(subject: &Subject) -> [u8; 32] {
+    sha256(format!("{}:{subject}", subject.identifier.kind()).as_bytes())
 }
 
 /// Unique: the certificate with this serial number.
@@ -61,7 +66,12 @@ pub(crate) fn revoked(authority: AuthorityId) -> Term {
 
 /// Unique: the certificate of exactly these bytes, by which a request to revoke it finds it without parsing it.
 pub(crate) fn certificate(der: &[u8]) -> Term {
-    term(&[b"certificate/", &sha256(der)])
+    fingerprint(&sha256(der))
+}
+
+/// The same, of bytes with this digest.
+pub(crate) fn fingerprint(der_sha256: &[u8; 32]) -> Term {
+    term(&[b"certificate/", der_sha256])
 }
 
 /// Unique: the ACME Profile of this name.
@@ -97,4 +107,104 @@ pub(crate) fn audit_who(who: &str) -> Term {
 /// Entries of the audit log of this moment: all have the same length, so they are walked through in order.
 pub(crate) fn audit_at(at: Timestamp) -> Term {
     term(&[b"audit-at/", &at.millis().to_be_bytes()])
+}
+
+/// Accounts that stand so, disabled or not.
+pub(crate) fn account_state(status: AccountStatus, disabled: bool) -> Term {
+    let status = match status {
+        AccountStatus::Valid => 0,
+        AccountStatus::Deactivated => 1,
+        AccountStatus::Revoked => 2,
+    };
+    term(&[b"account-state/", &[status, disabled.into()]])
+}
+
+/// Accounts that belong to this endpoint, or under `/acme/raProfile/…` to an ACME Profile as well.
+pub(crate) fn account_at(endpoint: &Endpoint) -> Term {
+    term(&[b"account-at/", endpoint.to_string().as_bytes()])
+}
+
+/// Accounts that are bound with this credential.
+pub(crate) fn bound_with(credential: EabId) -> Term {
+    term(&[b"bound-with/", &credential.0.bytes()])
+}
+
+/// Accounts with this contact, in whatever letters.
+pub(crate) fn contact(url: &str) -> Term {
+    term(&[b"contact/", &sha256(url.to_lowercase().as_bytes())])
+}
+
+/// Accounts whose key has this thumbprint (RFC 7638), at any endpoint.
+pub(crate) fn thumbprint(thumbprint: &[u8; 32]) -> Term {
+    term(&[b"thumbprint/", thumbprint])
+}
+
+/// An account's orders that are stored with this status.
+pub(crate) fn account_orders(account: AccountId, status: OrderStatus) -> Term {
+    term(&[b"account-orders/", &account.0.bytes(), &[order_status(status)]])
+}
+
+/// Orders that are stored with this status.
+pub(crate) fn order_state(status: OrderStatus) -> Term {
+    term(&[b"order-state/", &[order_status(status)]])
+}
+
+const fn order_status(status: OrderStatus) -> u8 {
+    match status {
+        OrderStatus::Pending => 0,
+        OrderStatus::Ready => 1,
+        OrderStatus::Processing => 2,
+        OrderStatus::Valid => 3,
+        OrderStatus::Invalid => 4,
+    }
+}
+
+/// Orders under this ACME Profile.
+pub(crate) fn orders_at(acme_profile: &ProfileName) -> Term {
+    term(&[b"orders-at/", acme_profile.as_str().as_bytes()])
+}
+
+/// Orders whose certificates this RA Profile issues.
+pub(crate) fn orders_by(ra_profile: &ProfileName) -> Term {
+    term(&[b"orders-by/", ra_profile.as_str().as_bytes()])
+}
+
+/// Orders for this subject, among others.
+pub(crate) fn orders_for(subject: &Subject) -> Term {
+    term(&[b"orders-for/", &name(subject)])
+}
+
+/// An account's authorizations.
+pub(crate) fn authorizations_of(account: AccountId) -> Term {
+    term(&[b"authorizations-of/", &account.0.bytes()])
+}
+
+/// Authorizations for this subject.
+pub(crate) fn authorizations_for(subject: &Subject) -> Term {
+    term(&[b"authorizations-for/", &name(subject)])
+}
+
+/// The certificates that an account was issued.
+pub(crate) fn certificates_of(account: AccountId) -> Term {
+    term(&[b"certificates-of/", &account.0.bytes()])
+}
+
+/// Certificates with this subject, among others.
+pub(crate) fn certificates_for(subject: &Subject) -> Term {
+    term(&[b"certificates-for/", &name(subject)])
+}
+
+/// Certificates by this RA Profile.
+pub(crate) fn certificates_by(ra_profile: &ProfileName) -> Term {
+    term(&[b"certificates-by/", ra_profile.as_str().as_bytes()])
+}
+
+/// Certificates whose life ends at this moment: all have the same length, so they are walked through in order.
+pub(crate) fn certificate_expiry(not_after: Timestamp) -> Term {
+    term(&[b"certificate-expiry/", &not_after.millis().to_be_bytes()])
+}
+
+/// Every certificate that was revoked, whoever signed it.
+pub(crate) fn certificates_revoked() -> Term {
+    term(&[b"certificates-revoked"])
 }

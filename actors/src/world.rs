@@ -18,6 +18,7 @@ use crate::crl::Publisher;
 use crate::error::TurnError;
 use crate::issuer::Issuer;
 use crate::journal::Journal;
+use crate::place::Turns;
 use crate::ports::{Clock, Entropy, Issue, ObjectId, Revision, Store, Validate};
 use crate::profiles::Profiles;
 use crate::resident::{Companions, Role, Turn, Versioned, Watch};
@@ -48,6 +49,8 @@ pub struct Settings {
     pub issuers: usize,
     /// How long what is over is kept.
     pub retention: Duration,
+    /// How long entries of the audit log are kept.
+    pub audit_retention: Duration,
     /// How long a CRL is valid; a new one is made at half that time, and at each revocation.
     pub crl_validity: Duration,
     /// How long an object stays in memory that nobody speaks to and that owes nothing.
@@ -67,6 +70,7 @@ impl Default for Settings {
             shards: cores,
             issuers: cores,
             retention: Duration::from_secs(30 * 86_400),
+            audit_retention: Duration::from_secs(3650 * 86_400),
             crl_validity: Duration::from_secs(7 * 86_400),
             idle: Duration::from_secs(20),
             look: Duration::from_secs(60),
@@ -84,6 +88,8 @@ pub(crate) struct World {
     pub(crate) issuer: Issuer,
     pub(crate) profiles: Profiles,
     pub(crate) validators: Vec<(ChallengeType, Addr<Validator>)>,
+    /// The turns of accounts whose orders are limited.
+    pub(crate) turns: Turns,
     /// Set once, right after the world is made: the shards and the publisher hold the world themselves.
     pub(crate) actors: OnceLock<Actors>,
 }

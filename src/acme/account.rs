@@ -5,17 +5,20 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chancery_actors::Versioned;
 use chancery_actors::engine::NewAccount;
 use chancery_actors::error::{LoadError, TurnError};
-use chancery_machine::account::{Account, AccountEvent};
-use chancery_machine::id::{AccountId, OrderId};
+use chancery_machine::account::{Account, AccountBinding, AccountEvent};
+use chancery_machine::id::{AccountId, EabId, OrderId};
 use chancery_machine::order::OrderStatus;
 use chancery_machine::problem::ProblemType;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
+use super::binding::Binding;
 use super::contact;
 use super::jwk::PublicKey;
 use super::jws::Jws;
 use super::payload::Payload;
 use super::problem::ProblemDocument;
+use super::registrations::Counted;
 use super::reply::Reply;
 use super::request::{AccountRequest, KeyRequest, account_key, standing};
 use super::wire::Site;
@@ -31,6 +34,7 @@ struct NewAccountPayload {
     terms_of_service_agreed: bool,
     #[serde(default)]
     only_return_existing: bool,
+    external_account_binding: Option<Box<RawValue>>,
 }
 
 /// The members of an update that mean something; all others are ignored (RFC 8555 section 7.3.2).
@@ -49,10 +53,12 @@ struct KeyChangePayload {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AccountObject {
+struct AccountObject<'a> {
     status: &'static str,
-    contact: Vec<String>,
+    contact: &'a [String],
     terms_of_service_agreed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_account_binding: Option<&'a RawValue>,
     orders: String,
 }
 
@@ -67,9 +73,10 @@ pub(super) struct Cursor {
     cursor: Option<String>,
 }
 
-/// POST new-account (RFC 8555 sections 7.3 and 7.3.1).
-pub(super) async fn new_account(asked: KeyRequest) -> Result<HttpResponse, ProblemDocument> {
+/// POST new-account (RFC 8555 sections 7.3, 7.3.1 and 7.3.4).
+pub(super) async fn new_account(asked: KeyRequest, request: HttpRequest) -> Result<HttpResponse, ProblemDocument> {
     let site = &asked.site;
+    let profile = &site.pair.acme;
     let payload: NewAccountPayload = asked.payload.json()?;
     let key = account_key(&asked.key);
     let engine = &site.acme.engine;
@@ -82,9 +89,9 @@ pub(super) async fn new_account(asked: KeyRequest) -> Result<HttpResponse, Probl
         let detail = "this key has no account at this endpoint, and the request asks not to make one";
         return Err(ProblemDocument::new(ProblemType::AccountDoesNotExist, detail));
     }
-    let contacts = contact::accept(payload.contact.unwrap_or_default())?;
-    if let Some(terms) = &site.pair.acme.terms.url
-        && site.pair.acme.terms.agreement_required
+    let contacts = contact::accept(payload.contact.unwrap_or_default(), profile.contact_required)?;
+    if let Some(terms) = &profile.terms.url
+        && profile.terms.agreement_required
         && !payload.terms_of_service_agreed
     {
         let detail = format!(
@@ -93,14 +100,30 @@ pub(super) async fn new_account(asked: KeyRequest) -> Result<HttpResponse, Probl
         );
         return Err(ProblemDocument::new(ProblemType::UserActionRequired, detail).link(terms, "terms-of-service"));
     }
+    let binding = match payload.external_account_binding {
+        Some(object) => Some(bind(&asked, &object).await?),
+        None if profile.binding_required => return Err(unbound()),
+        None => None,
+    };
+    let counted = match profile.limits.accounts_per_hour {
+        Some(most) => Some(count(site, &request, most)?),
+        None => None,
+    };
     let new = NewAccount {
         endpoint: site.endpoint.clone(),
         acme_profile: site.activated().cloned(),
         key,
         contacts,
         terms_agreed: payload.terms_of_service_agreed,
+        binding,
     };
-    let (account, made) = engine.create_account(new).await?;
+    let outcome = engine.create_account(new, &site.pair).await;
+    if let Some(counted) = counted
+        && !matches!(outcome, Ok((_, true)))
+    {
+        site.acme.registrations.uncount(counted);
+    }
+    let (account, made) = outcome?;
     if !made {
         return existing(site, &account);
     }
@@ -119,7 +142,9 @@ pub(super) async fn account(asked: AccountRequest, path: web::Path<Named>) -> Re
     };
     let event = match (update.status.as_deref(), update.contact) {
         (Some("deactivated"), _) => AccountEvent::Deactivated,
-        (_, Some(contacts)) => AccountEvent::ContactsUpdated(contact::accept(contacts)?),
+        (_, Some(contacts)) => {
+            AccountEvent::ContactsUpdated(contact::accept(contacts, site.pair.acme.contact_required)?)
+        }
         (_, None) => return Ok(Reply::ok().json(&object(site, &asked.account))),
     };
     let account = site.acme.engine.change_account(id, event).await?;
@@ -208,17 +233,61 @@ fn own(asked: &AccountRequest, id: &str) -> Result<AccountId, ProblemDocument> {
     Ok(id)
 }
 
-/// RFC 8555 section 7.3.1: 200 and the object as it is, unless the account is closed.
+/// Verifies a binding (RFC 8555 section 7.3.4), also where none is required: an account that shows one has one. Whether the
+/// credential takes another account is for the engine to say, in the commit that counts it.
+async fn bind(asked: &KeyRequest, object: &RawValue) -> Result<AccountBinding, ProblemDocument> {
+    let acme = &asked.site.acme;
+    let binding = Binding::parse(object.get(), &asked.url, &asked.key)?;
+    // The same for both, so that nobody finds out by trying which credentials there are.
+    let unproven = || {
+        let detail = "the MAC of \"externalAccountBinding\" does not verify: its \"kid\" is no key identifier that this server \
+                      has given out, or the MAC key is not the one of that identifier; use both as the operator gave them";
+        ProblemDocument::new(ProblemType::Unauthorized, detail)
+    };
+    let credential = EabId::parse(binding.kid()).ok_or_else(unproven)?;
+    let sealed = match acme.engine.eab_credential(credential).await {
+        Ok(found) => found.state.sealed_key,
+        Err(LoadError::Absent) => return Err(unproven()),
+        Err(error) => return Err(error.into()),
+    };
+    let key = acme.vault.unseal(&format!("eab/{credential}"), &sealed).map_err(|error| {
+        ProblemDocument::internal(&format!("the key of external account credential {credential}: {error}"))
+    })?;
+    if !binding.verifies(&key) {
+        return Err(unproven());
+    }
+    Ok(AccountBinding { credential, object: object.get().to_owned() })
+}
+
+fn unbound() -> ProblemDocument {
+    let detail = "an account of this endpoint has to be bound to an external account; ask the operator of this server for a \
+                  key identifier and a MAC key, and send \"externalAccountBinding\"";
+    ProblemDocument::new(ProblemType::ExternalAccountRequired, detail)
+}
+
+fn count(site: &Site, request: &HttpRequest, most: u32) -> Result<Counted, ProblemDocument> {
+    let address = request.peer_addr().map(|address| address.ip());
+    let counted = site.acme.registrations.count(&site.pair.acme.name, address, most, site.acme.engine.now());
+    counted.map_err(|wait| {
+        let detail = format!("{most} accounts an hour may be made from one address here, and those were made");
+        ProblemDocument::new(ProblemType::RateLimited, detail).retry_after(wait)
+    })
+}
+
+/// RFC 8555 section 7.3.1: 200 and the object as it is, unless the account is closed or disabled.
 fn existing(site: &Site, account: &Versioned<Account>) -> Result<HttpResponse, ProblemDocument> {
+    site.acme.engine.saw(AccountId(account.id));
     standing(&account.state)?;
     Ok(Reply::ok().location(&site.urls.account(AccountId(account.id))).json(&object(site, account)))
 }
 
-fn object(site: &Site, account: &Versioned<Account>) -> AccountObject {
+fn object<'a>(site: &Site, account: &'a Versioned<Account>) -> AccountObject<'a> {
+    let binding = account.state.binding.as_ref();
     AccountObject {
         status: account.state.status().token(),
-        contact: account.state.contacts.clone(),
+        contact: &account.state.contacts,
         terms_of_service_agreed: account.state.terms_agreed.is_some(),
+        external_account_binding: binding.and_then(|binding| serde_json::from_str(&binding.object).ok()),
         orders: site.urls.orders(AccountId(account.id), None),
     }
 }

@@ -109,8 +109,8 @@ async fn own(asked: &AccountRequest, id: &str) -> Result<(AuthorizationId, Versi
 fn respond(site: &Site, id: AuthorizationId, authorization: &Authorization) -> HttpResponse {
     let now = site.acme.engine.now();
     let status = authorization.status(now);
-    let pauses = authorization.challenges.iter().filter_map(|challenge| pause(challenge, now));
-    let pause = (status == AuthorizationStatus::Pending).then(|| pauses.min()).flatten();
+    let pending = status == AuthorizationStatus::Pending;
+    let pause = pending.then(|| working(authorization, now).unwrap_or(authorization.terms.retry.interval().into()));
     let challenges = (0..)
         .zip(&authorization.challenges)
         .filter(|(_, challenge)| shown(status, challenge))
@@ -136,6 +136,15 @@ fn shown(status: AuthorizationStatus, challenge: &Challenge) -> bool {
             challenge.status() != ChallengeStatus::Pending
         }
     }
+}
+
+/// How long it takes until there is news of an authorization, if anything is being done for it.
+pub(super) fn working(authorization: &Authorization, now: Timestamp) -> Option<Duration> {
+    if authorization.status(now) != AuthorizationStatus::Pending {
+        // It is decided, and who waits for it is about to hear.
+        return Some(WORKING);
+    }
+    authorization.challenges.iter().filter_map(|challenge| pause(challenge, now)).min()
 }
 
 /// How long it takes until there is news: a second while an attempt runs, else until the next one.

@@ -63,19 +63,23 @@ pub(super) async fn revoke(asked: EitherRequest) -> Result<HttpResponse, Problem
     Ok(Reply::ok().empty())
 }
 
-/// RFC 8555 section 7.6: the account that it was issued to, one that holds authorizations for all its names, or whoever
-/// holds its key.
+/// RFC 8555 section 7.6: the account that it was issued to, one of the same endpoint that holds authorizations for all its
+/// names, or, at whatever endpoint, who holds its key.
 async fn may_revoke(asked: &EitherRequest, found: &CertificateRecord) -> Result<(), ProblemDocument> {
     let (may, detail) = match asked {
         EitherRequest::Account(asked) => (
             match found.order {
                 Some((owner, _)) if owner == asked.id => true,
-                Some(_) => asked.site.acme.engine.holds_authorizations(asked.id, &found.subjects).await?,
+                Some((owner, _)) => {
+                    // What counts as proof at one endpoint need not at another.
+                    asked.site.has(owner).await?
+                        && asked.site.acme.engine.holds_authorizations(asked.id, &found.subjects).await?
+                }
                 // The server issued it to itself.
                 None => false,
             },
-            "the certificate was issued to another account, and this one does not hold valid authorizations for all its \
-             names; sign with that account or with the certificate's own key",
+            "the certificate was issued to another account, and this one is of another endpoint or does not hold valid \
+             authorizations for all its names; sign with that account or with the certificate's own key",
         ),
         EitherRequest::Key(asked) => (
             found.spki_sha256 == asked.key.spki_sha256(),

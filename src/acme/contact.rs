@@ -13,8 +13,14 @@ const LONGEST: usize = 320 + "mailto:".len();
 /// Accepts the contacts of an account.
 ///
 /// # Errors
-/// `unsupportedContact` for another scheme than mailto, `invalidContact` for what RFC 8555 section 7.3 forbids.
-pub(super) fn accept(contacts: Vec<String>) -> Result<Vec<String>, Problem> {
+/// `unsupportedContact` for another scheme than mailto, `invalidContact` for what RFC 8555 section 7.3 forbids, and for
+/// none at all where one is required.
+pub(super) fn accept(contacts: Vec<String>, required: bool) -> Result<Vec<String>, Problem> {
+    if required && contacts.is_empty() {
+        let detail =
+            "accounts of this endpoint need a contact; send one as in \"contact\": [\"mailto:name@example.org\"]";
+        return Err(Problem::new(ProblemType::InvalidContact, detail));
+    }
     if contacts.len() > MOST {
         let detail = format!("an account may have {MOST} contacts; the request has {}", contacts.len());
         return Err(Problem::new(ProblemType::InvalidContact, detail));
@@ -60,7 +66,7 @@ mod tests {
     use super::*;
 
     fn kind(contact: &str) -> Option<ProblemType> {
-        accept(vec![contact.to_owned()]).err().map(|problem| problem.kind)
+        accept(vec![contact.to_owned()], true).err().map(|problem| problem.kind)
     }
 
     #[test]
@@ -86,6 +92,12 @@ mod tests {
         ] {
             assert_eq!(kind(contact), Some(expected), "{contact}");
         }
-        assert!(accept(vec!["mailto:a@example.org".into(); MOST + 1]).is_err());
+        assert!(accept(vec!["mailto:a@example.org".into(); MOST + 1], false).is_err());
+    }
+
+    #[test]
+    fn none_at_all_is_refused_where_one_is_required() {
+        assert_eq!(accept(Vec::new(), false), Ok(Vec::new()));
+        assert_eq!(accept(Vec::new(), true).map_err(|problem| problem.kind), Err(ProblemType::InvalidContact));
     }
 }

@@ -182,13 +182,7 @@ impl Jws {
 
 impl Header {
     fn parse(json: &[u8]) -> Result<Self, JwsError> {
-        let members = Members::parse(json).map_err(JwsError::Header)?;
-        if members.raw("b64").is_some() {
-            return Err(JwsError::UnencodedPayload);
-        }
-        if members.raw("crit").is_some() {
-            return Err(JwsError::Critical);
-        }
+        let members = protected(json)?;
         let name = members.required_text("alg").map_err(JwsError::Header)?;
         let algorithm = Algorithm::from_name(&name).ok_or_else(|| JwsError::Algorithm(Excerpt::new(&name)))?;
         let nonce = members.text("nonce").map_err(JwsError::Header)?;
@@ -204,6 +198,18 @@ impl Header {
         };
         Ok(Self { algorithm, nonce, url, key })
     }
+}
+
+/// Reads a protected header, and refuses what no JWS of ACME may have in it.
+pub(super) fn protected(json: &[u8]) -> Result<Members<'_>, JwsError> {
+    let members = Members::parse(json).map_err(JwsError::Header)?;
+    if members.raw("b64").is_some() {
+        return Err(JwsError::UnencodedPayload);
+    }
+    if members.raw("crit").is_some() {
+        return Err(JwsError::Critical);
+    }
+    Ok(members)
 }
 
 /// RFC 7518 section 3.4 and RFC 8037 section 3.1: the algorithm has to be that of the key, before anything is verified.

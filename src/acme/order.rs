@@ -1,17 +1,21 @@
 //! Orders (RFC 8555 section 7.4): new, read, finalize.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use chancery_actors::Versioned;
-use chancery_actors::place::NewOrder;
+use chancery_actors::error::LoadError;
+use chancery_actors::place::{NewOrder, PlaceError};
 use chancery_machine::id::OrderId;
 use chancery_machine::identifier::Subject;
-use chancery_machine::order::{Order, OrderStatus};
+use chancery_machine::order::{Order, OrderState, OrderStatus};
 use chancery_machine::problem::{ProblemType, Subproblem};
 use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::account::Named;
+use super::authorization::working;
 use super::base64url;
 use super::json::Excerpt;
 use super::problem::{ProblemDocument, embedded};
@@ -22,6 +26,9 @@ use super::wire::Site;
 
 /// No profile allows more identifiers in an order; a longer list is not even looked at.
 const MOST_IDENTIFIERS: usize = 1000;
+
+/// At how many of the authorizations that an order waits for is looked, to tell when there may be news.
+const LOOKED_AT: usize = 16;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,8 +78,17 @@ pub(super) async fn new_order(asked: AccountRequest) -> Result<HttpResponse, Pro
         not_before: time("notBefore", payload.not_before.as_deref())?,
         not_after: time("notAfter", payload.not_after.as_deref())?,
     };
-    let order = site.acme.engine.place_order(&asked.account, &site.pair, new).await?;
-    Ok(respond(site, &order, StatusCode::CREATED))
+    let order = site.acme.engine.place_order(&asked.account, &site.pair, new).await.map_err(|error| match error {
+        PlaceError::TermsChanged => terms_changed(site),
+        other @ (PlaceError::Empty
+        | PlaceError::TooMany { .. }
+        | PlaceError::Rejected(_)
+        | PlaceError::Validity(_)
+        | PlaceError::RateLimited { .. }
+        | PlaceError::Turn(_)) => other.into(),
+    })?;
+    // There is nothing to wait for before the client has done its part.
+    Ok(respond(site, &order, StatusCode::CREATED, None))
 }
 
 /// POST-as-GET to an order.
@@ -80,7 +96,8 @@ pub(super) async fn order(asked: AccountRequest, path: web::Path<Named>) -> Resu
     let site = &asked.site;
     let order = own(&asked, &path.id).await?;
     asked.payload.empty()?;
-    Ok(respond(site, &order, StatusCode::OK))
+    let pause = pause(site, &order).await?;
+    Ok(respond(site, &order, StatusCode::OK, pause))
 }
 
 /// POST to an order's finalize URL.
@@ -94,7 +111,8 @@ pub(super) async fn finalize(asked: AccountRequest, path: web::Path<Named>) -> R
     })?;
     let guards = [asked.account.guard()];
     let order = site.acme.engine.finalize(&order, csr, &guards, site.acme.finalize_patience).await?;
-    Ok(respond(site, &order, StatusCode::OK))
+    let pause = pause(site, &order).await?;
+    Ok(respond(site, &order, StatusCode::OK, pause))
 }
 
 async fn own(asked: &AccountRequest, id: &str) -> Result<Versioned<Order>, ProblemDocument> {
@@ -105,13 +123,41 @@ async fn own(asked: &AccountRequest, id: &str) -> Result<Versioned<Order>, Probl
 }
 
 /// Every order is answered with its Location: clients poll it after finalize too.
-fn respond(site: &Site, order: &Versioned<Order>, status: StatusCode) -> HttpResponse {
+fn respond(site: &Site, order: &Versioned<Order>, status: StatusCode, pause: Option<Duration>) -> HttpResponse {
+    Reply::new(status).location(&site.urls.order(OrderId(order.id))).retry_after(pause).json(&object(
+        site,
+        order,
+        site.acme.engine.now(),
+    ))
+}
+
+/// When there may be news of an order: soon if it is worked on, or if what it waits for is; else the client, or a person,
+/// has something to do first, and nobody knows how long that takes.
+async fn pause(site: &Site, order: &Versioned<Order>) -> Result<Option<Duration>, ProblemDocument> {
     let now = site.acme.engine.now();
-    let processing = order.state.status(now) == OrderStatus::Processing;
-    Reply::new(status)
-        .location(&site.urls.order(OrderId(order.id)))
-        .retry_after(processing.then_some(WORKING))
-        .json(&object(site, order, now))
+    let outstanding = match (order.state.status(now), &order.state.state) {
+        (OrderStatus::Processing, _) => return Ok(Some(WORKING)),
+        (OrderStatus::Pending, OrderState::Pending { outstanding }) => outstanding,
+        (OrderStatus::Pending | OrderStatus::Ready | OrderStatus::Valid | OrderStatus::Invalid, _) => return Ok(None),
+    };
+    let mut least: Duration = site.pair.acme.retry.interval().into();
+    for id in outstanding.iter().take(LOOKED_AT) {
+        match site.acme.engine.authorization(*id).await {
+            Ok(authorization) => least = least.min(working(&authorization.state, now).unwrap_or(least)),
+            Err(LoadError::Absent) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Some(least))
+}
+
+/// RFC 8555 section 7.3.3: where a person agrees, or, if that is nowhere in particular, what there is to agree to.
+fn terms_changed(site: &Site) -> ProblemDocument {
+    let terms = &site.pair.acme.terms;
+    match &terms.url {
+        Some(url) => ProblemDocument::terms_changed(terms.change_url.as_ref().unwrap_or(url), url),
+        None => PlaceError::TermsChanged.into(),
+    }
 }
 
 fn object(site: &Site, order: &Versioned<Order>, now: Timestamp) -> OrderObject {

@@ -14,6 +14,7 @@ use chancery_machine::problem::{Problem, ProblemType, Subproblem};
 use chancery_machine::rejection::Rejection;
 use tracing::error;
 
+use super::binding::BindingError;
 use super::problem::{PROBLEM_JSON, ProblemDocument};
 
 /// When a client is asked to come back after a failure that may pass.
@@ -63,7 +64,10 @@ impl From<Rejection> for ProblemDocument {
             Rejection::OrderNotReady(_) => Self::new(ProblemType::OrderNotReady, detail),
             Rejection::AlreadyRevoked => Self::new(ProblemType::AlreadyRevoked, detail),
             Rejection::AccountClosed(_) => Self::account_closed(detail),
-            Rejection::AccountDisabled | Rejection::Binding(_) => Self::new(ProblemType::Unauthorized, detail),
+            Rejection::AccountDisabled => {
+                Self::new(ProblemType::Unauthorized, "the account is disabled by the operator of this server; ask them")
+            }
+            Rejection::Binding(_) => Self::new(ProblemType::Unauthorized, detail),
             Rejection::NoSuchChallenge => Self::not_found(detail),
             Rejection::TooManyOrders => Self::new(ProblemType::RateLimited, detail),
             Rejection::AuthorizationClosed(_)
@@ -120,8 +124,27 @@ impl From<SignError> for ProblemDocument {
 }
 
 impl From<EndpointError> for ProblemDocument {
+    /// 404 where the URL names what does not exist: the client has the wrong one. 403 where it names a profile that does
+    /// not serve as things are: the URL is right, and it is the operator who has decided so, or has something left to do.
     fn from(error: EndpointError) -> Self {
-        Self::not_found(error.to_string())
+        let detail = error.to_string();
+        match error {
+            EndpointError::NoAcmeProfile(_) | EndpointError::NoRaProfile(_) => Self::not_found(detail),
+            EndpointError::AcmeProfileDisabled(_)
+            | EndpointError::NoDefault(_)
+            | EndpointError::DefaultMissing { .. }
+            | EndpointError::DefaultDisabled { .. }
+            | EndpointError::RaProfileDisabled(_)
+            | EndpointError::NotActivated(_)
+            | EndpointError::ActivatedMissing { .. }
+            | EndpointError::ActivatedDisabled { .. } => Self::new(ProblemType::Unauthorized, detail),
+        }
+    }
+}
+
+impl From<BindingError> for ProblemDocument {
+    fn from(error: BindingError) -> Self {
+        Self::new(ProblemType::Malformed, error.to_string())
     }
 }
 
@@ -150,6 +173,10 @@ impl From<PlaceError> for ProblemDocument {
                     identifier: Some(subject.identifier),
                 });
                 compound(parts.collect()).into()
+            }
+            PlaceError::TermsChanged => Self::new(ProblemType::UserActionRequired, detail),
+            PlaceError::RateLimited { retry_after, .. } => {
+                Self::new(ProblemType::RateLimited, detail).retry_after(retry_after)
             }
             PlaceError::Turn(error) => error.into(),
         }

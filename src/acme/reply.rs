@@ -39,7 +39,7 @@ impl Reply {
 
     pub(super) fn retry_after(mut self, wait: Option<Duration>) -> Self {
         if let Some(wait) = wait {
-            self.headers.push((RETRY_AFTER, wait.as_secs().max(1).to_string()));
+            self.headers.push((RETRY_AFTER, wait.as_millis().div_ceil(1000).max(1).to_string()));
         }
         self
     }

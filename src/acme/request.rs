@@ -10,6 +10,7 @@ use chancery_actors::error::LoadError;
 use chancery_machine::account::{Account, AccountKey, AccountStatus};
 use chancery_machine::id::AccountId;
 use chancery_machine::problem::ProblemType;
+use chancery_machine::rejection::Rejection;
 use futures::future::LocalBoxFuture;
 
 use super::json::Excerpt;
@@ -33,14 +34,16 @@ pub(super) struct AccountRequest {
 /// A verified request whose key came with it.
 pub(super) struct KeyRequest {
     pub(super) site: Site,
+    /// Where it came to, as both sides say.
+    pub(super) url: String,
     pub(super) key: PublicKey,
     pub(super) payload: Payload,
 }
 
 /// A request that may be either.
 pub(super) enum EitherRequest {
-    Account(AccountRequest),
-    Key(KeyRequest),
+    Account(Box<AccountRequest>),
+    Key(Box<KeyRequest>),
 }
 
 /// Extractors: a handler that asks for one of them gets a verified request or is not called.
@@ -93,8 +96,8 @@ async fn by_key(site: Site, request: &HttpRequest, body: web::Payload) -> Result
 async fn by_either(site: Site, request: &HttpRequest, body: web::Payload) -> Result<EitherRequest, ProblemDocument> {
     let jws = site.read(request, body).await?;
     match jws.header().key.clone() {
-        KeyRef::Kid(kid) => site.of_account(jws, &kid).await.map(EitherRequest::Account),
-        KeyRef::Jwk(_) => site.of_key(jws).map(EitherRequest::Key),
+        KeyRef::Kid(kid) => site.of_account(jws, &kid).await.map(Box::new).map(EitherRequest::Account),
+        KeyRef::Jwk(_) => site.of_key(jws).map(Box::new).map(EitherRequest::Key),
     }
 }
 
@@ -175,21 +178,36 @@ impl Site {
             Err(LoadError::Absent) => return Err(unknown()),
             Err(error) => return Err(error.into()),
         };
-        // An account counts only with the pair of profiles that it registered with.
-        if account.state.endpoint != self.endpoint || account.state.acme_profile.as_ref() != self.activated() {
+        if !self.counts(&account.state) {
             return Err(unknown());
         }
         let key = PublicKey::from_jwk(account.state.key.jwk.as_bytes()).map_err(|bad| {
             ProblemDocument::internal(&format!("the stored key of account {id} cannot be read: {bad}"))
         })?;
         let verified = jws.verify(&key)?;
+        self.acme.engine.saw(id);
         standing(&account.state)?;
         Ok(AccountRequest { site: self, id, account, payload: verified.payload })
     }
 
+    /// An account counts only with the pair of profiles that it registered with. Under `/acme/{acmeProfile}/…` that is
+    /// whatever RA Profile is the default, so that accounts stay when it changes.
+    fn counts(&self, account: &Account) -> bool {
+        account.endpoint == self.endpoint && account.acme_profile.as_ref() == self.activated()
+    }
+
+    /// Whether this is an account of this endpoint.
+    pub(super) async fn has(&self, id: AccountId) -> Result<bool, ProblemDocument> {
+        match self.acme.engine.account(id).await {
+            Ok(account) => Ok(self.counts(&account.state)),
+            Err(LoadError::Absent) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn of_key(self, jws: Jws) -> Result<KeyRequest, ProblemDocument> {
         let (key, verified) = jws.verify_embedded()?;
-        Ok(KeyRequest { site: self, key, payload: verified.payload })
+        Ok(KeyRequest { site: self, url: verified.header.url, key, payload: verified.payload })
     }
 }
 
@@ -204,9 +222,11 @@ impl AccountRequest {
     }
 }
 
-/// RFC 8555 section 7.3.6: a closed account gets 401, whatever it asks for.
+/// RFC 8555 section 7.3.6: a closed account gets 401, whatever it asks for. One that an operator has disabled gets 403: it
+/// is not closed, and its key goes on to be its key.
 pub(super) fn standing(account: &Account) -> Result<(), ProblemDocument> {
     match account.status() {
+        AccountStatus::Valid if account.disabled.is_some() => Err(Rejection::AccountDisabled.into()),
         AccountStatus::Valid => Ok(()),
         status @ (AccountStatus::Deactivated | AccountStatus::Revoked) => {
             let detail = format!("the account is {}; register a new one with another key", status.token());

@@ -18,7 +18,9 @@ use chancery_machine::profile::{Endpoint, ProfileName};
 
 use super::nonce::Nonces;
 use super::problem::ProblemDocument;
+use super::registrations::Registrations;
 use super::urls::{Resource, Urls};
+use crate::vault::Vault;
 
 /// What every resource has at hand.
 pub struct Acme {
@@ -28,6 +30,10 @@ pub struct Acme {
     pub nonces: Nonces,
     /// Scheme, host and port under which clients reach the server, such as `https://acme.corp.example`.
     pub origin: String,
+    /// How many accounts each address has made.
+    pub registrations: Registrations,
+    /// Opens the MAC keys of external accounts.
+    pub vault: Arc<Vault>,
     /// How long a finalize request waits for its certificate before it answers `processing`.
     pub finalize_patience: Duration,
 }

@@ -1,21 +1,22 @@
 //! Profiles as a file declares them: what differs is created and changed, all of it or nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use chancery_actors::Engine;
-use chancery_actors::audit::{Act, ActError, Deed};
+use chancery_actors::audit::{Act, ActError};
 use chancery_actors::catalog::{Catalog, MOST_PROFILES};
 use chancery_actors::ports::StoreError;
 use chancery_machine::id::{AuthorityId, Id};
 use chancery_machine::profile::{AcmeProfile, ProfileName, RaProfile};
 use chancery_machine::time::Timestamp;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use thiserror::Error;
+use utoipa::ToSchema;
 
+use super::Admin;
 use super::authorities::Authorities;
-use super::settings::{AcmeProfileSettings, Fault, RaProfileSettings, changed};
-use super::view::{AcmeProfileView, RaProfileView};
+use super::profiles::{Managed, deed, dependents, object};
+use super::settings::{Fault, changed};
 
 /// A declared set of profiles. What a profile leaves out has its default, whatever it was before.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,20 +57,26 @@ impl Authorities for Anything {
 pub struct Options {
     /// Only say what would be done.
     pub dry_run: bool,
-    /// Remove the profiles that are not declared.
+    /// Remove the profiles that are not declared. What is left then names nothing that is gone, or nothing is done; but
+    /// accounts that are registered at such a profile, and external accounts' credentials that are for it, speak against it.
     pub prune: bool,
+    /// Remove them all the same.
+    pub force: bool,
 }
 
 /// What is done to one profile.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Change {
     /// `create`, `update`, `delete` or `unchanged`.
+    #[schema(value_type = String)]
     pub action: &'static str,
     /// `acmeProfile/{name}` or `raProfile/{name}`.
     pub object: String,
-    /// How it was.
+    /// How it was; `null` if it is new.
+    #[schema(value_type = Option<Object>)]
     pub before: Option<Value>,
-    /// How it is then.
+    /// How it is then; `null` if it is gone.
+    #[schema(value_type = Option<Object>)]
     pub after: Option<Value>,
 }
 
@@ -84,65 +91,85 @@ pub enum ApplyError {
         /// What is wrong with it.
         fault: Fault,
     },
+    /// Something depends on a profile that would be removed.
+    #[error("{object} is not declared, but in use: {}", dependents.join(", "))]
+    InUse {
+        /// `acmeProfile/{name}` or `raProfile/{name}`.
+        object: String,
+        /// What depends on it.
+        dependents: Vec<String>,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Makes the profiles as they are declared, in one commit, and says what that was.
-///
-/// # Errors
-/// [`ApplyError`] for what is declared, [`ActError::Turn`] where it could not be stored.
-pub async fn apply(
-    engine: &Engine,
-    authorities: &dyn Authorities,
-    who: &str,
-    declared: &Declared,
-    options: Options,
-) -> Result<Vec<Change>, ActError<ApplyError>> {
-    engine
-        .administer(who, async || {
-            let plan = plan(engine, authorities, declared, options).await?;
+impl Admin {
+    /// Makes the profiles as they are declared, in one commit, and says what that was. Who may do that is for the caller to
+    /// say: the server itself does it at its start.
+    ///
+    /// # Errors
+    /// [`ApplyError`] for what is declared, [`ActError::Turn`] where it could not be stored.
+    pub async fn apply(
+        &self,
+        who: &str,
+        declared: &Declared,
+        options: Options,
+    ) -> Result<Vec<Change>, ActError<ApplyError>> {
+        let plan = async || {
+            let plan = self.plan(declared, options).await?;
             Ok(if options.dry_run { Act::nothing(plan.outcome) } else { plan })
-        })
-        .await
-}
+        };
+        self.engine.administer(who, plan).await
+    }
 
-async fn plan(
-    engine: &Engine,
-    authorities: &dyn Authorities,
-    declared: &Declared,
-    options: Options,
-) -> Result<Act<Vec<Change>>, ApplyError> {
-    let catalog = engine.catalog().await?;
-    let target = Target::of(engine.now(), authorities, declared, &catalog)?;
-    let mut act = Act::nothing(Vec::new());
-    for (name, profile) in &target.ra {
-        let before = catalog.ra.get(name);
-        let (writes, profile) = engine.profile_writes(before, profile.clone()).await?;
-        let after = RaProfileView::of(&profile).json();
-        note(&mut act, "raProfile", name, before.map(|kept| RaProfileView::of(&kept.state).json()), Some(after));
-        act.writes.extend(writes);
-    }
-    for (name, profile) in &target.acme {
-        let before = catalog.acme.get(name);
-        let (writes, profile) = engine.profile_writes(before, profile.clone()).await?;
-        let after = AcmeProfileView::of(&profile).json();
-        note(&mut act, "acmeProfile", name, before.map(|kept| AcmeProfileView::of(&kept.state).json()), Some(after));
-        act.writes.extend(writes);
-    }
-    if options.prune {
-        for (name, kept) in catalog.acme.iter().filter(|(name, _)| !target.acme.contains_key(*name)) {
-            note(&mut act, "acmeProfile", name, Some(AcmeProfileView::of(&kept.state).json()), None);
-            act.writes.extend(engine.profile_removal(kept));
+    async fn plan(&self, declared: &Declared, options: Options) -> Result<Act<Vec<Change>>, ApplyError> {
+        let catalog = self.engine.catalog().await?;
+        let target = Target::of(self.engine.now(), &*self.authorities, declared, &catalog)?;
+        target.check_references(&catalog, options.prune)?;
+        let mut act = Act::nothing(Vec::new());
+        self.make(&mut act, &catalog, &target.ra).await?;
+        self.make(&mut act, &catalog, &target.acme).await?;
+        if options.prune {
+            self.prune(&mut act, &catalog, &target.acme, options.force).await?;
+            self.prune(&mut act, &catalog, &target.ra, options.force).await?;
         }
-        for (name, kept) in catalog.ra.iter().filter(|(name, _)| !target.ra.contains_key(*name)) {
-            note(&mut act, "raProfile", name, Some(RaProfileView::of(&kept.state).json()), None);
-            act.writes.extend(engine.profile_removal(kept));
-        }
+        Ok(act)
     }
-    target.check_references(&catalog, options.prune)?;
-    Ok(act)
+
+    async fn make<P: Managed>(
+        &self,
+        act: &mut Act<Vec<Change>>,
+        catalog: &Catalog,
+        target: &BTreeMap<ProfileName, P>,
+    ) -> Result<(), StoreError> {
+        for (name, profile) in target {
+            let before = P::in_catalog(catalog).get(name);
+            let (writes, profile) = self.engine.profile_writes(before, profile.clone()).await?;
+            let shown = before.map(|kept| kept.state.shown(&self.origin));
+            note::<P>(act, name, shown, Some(profile.shown(&self.origin)));
+            act.writes.extend(writes);
+        }
+        Ok(())
+    }
+
+    async fn prune<P: Managed>(
+        &self,
+        act: &mut Act<Vec<Change>>,
+        catalog: &Catalog,
+        target: &BTreeMap<ProfileName, P>,
+        force: bool,
+    ) -> Result<(), ApplyError> {
+        for (name, kept) in P::in_catalog(catalog).iter().filter(|(name, _)| !target.contains_key(*name)) {
+            let dependents = if force { Vec::new() } else { dependents::<P>(&self.engine, name).await? };
+            if !dependents.is_empty() {
+                return Err(ApplyError::InUse { object: object::<P>(name.as_str()), dependents });
+            }
+            note::<P>(act, name, Some(kept.state.shown(&self.origin)), None);
+            act.writes.extend(self.engine.profile_removal(kept));
+        }
+        Ok(())
+    }
 }
 
 /// What is declared, understood.
@@ -158,67 +185,58 @@ impl Target {
         declared: &Declared,
         catalog: &Catalog,
     ) -> Result<Self, ApplyError> {
-        let mut target = Self { acme: BTreeMap::new(), ra: BTreeMap::new() };
-        for (text, members) in &declared.ra_profiles {
-            let fault = |fault| ApplyError::Fault { object: format!("raProfile/{text}"), fault };
-            let name = ProfileName::parse(text).map_err(|bad| fault(Fault::new("", bad.to_string())))?;
-            let settings: RaProfileSettings = changed(&RaProfileSettings::default(), members).map_err(fault)?;
-            // What signs stays as it is where nothing is said.
-            let signing = catalog.ra.get(&name).map(|kept| kept.state.authority);
-            let authority = |asked: Option<&str>| match (asked, signing) {
-                (None, Some(signing)) => Ok(signing),
-                (asked, _) => authorities.resolve(asked),
-            };
-            let profile = settings.profile(name.clone(), authority).map_err(fault)?;
-            target.ra.insert(name, profile);
-        }
-        for (text, members) in &declared.acme_profiles {
-            let fault = |fault| ApplyError::Fault { object: format!("acmeProfile/{text}"), fault };
-            let name = ProfileName::parse(text).map_err(|bad| fault(Fault::new("", bad.to_string())))?;
-            let settings: AcmeProfileSettings = changed(&AcmeProfileSettings::default(), members).map_err(fault)?;
-            let before = catalog.acme.get(&name).map(|kept| Arc::clone(&kept.state));
-            let profile = settings.profile(name.clone(), before.as_deref(), now).map_err(fault)?;
-            target.acme.insert(name, profile);
-        }
-        for (kind, here, there) in
-            [("acmeProfile", target.acme.len(), catalog.acme.len()), ("raProfile", target.ra.len(), catalog.ra.len())]
-        {
-            if here + there > MOST_PROFILES {
-                let fault = Fault::new("", format!("there would be more than {MOST_PROFILES} of them"));
-                return Err(ApplyError::Fault { object: kind.to_owned(), fault });
-            }
-        }
-        Ok(target)
+        let ra = understood(&declared.ra_profiles, now, authorities, catalog)?;
+        let acme = understood(&declared.acme_profiles, now, authorities, catalog)?;
+        Ok(Self { acme, ra })
     }
 
     /// What a declared profile names has to exist once all is done.
     fn check_references(&self, catalog: &Catalog, prune: bool) -> Result<(), ApplyError> {
-        let missing = |object: String, field: &str, kind: &str, name: &ProfileName| {
-            let fault = Fault::new(field, format!("there is no {kind} {:?}", name.as_str()));
-            Err(ApplyError::Fault { object, fault })
-        };
-        for (name, profile) in &self.acme {
-            if let Some(ra) = &profile.default_ra_profile
-                && !self.ra.contains_key(ra)
-                && (prune || !catalog.ra.contains_key(ra))
-            {
-                return missing(format!("acmeProfile/{name}"), "defaultRaProfile", "RA Profile", ra);
-            }
-        }
-        for (name, profile) in &self.ra {
-            if let Some(acme) = &profile.acme_profile
-                && !self.acme.contains_key(acme)
-                && (prune || !catalog.acme.contains_key(acme))
-            {
-                return missing(format!("raProfile/{name}"), "acmeProfile", "ACME Profile", acme);
-            }
-        }
-        Ok(())
+        check_references(&self.acme, &self.ra, catalog, prune)?;
+        check_references(&self.ra, &self.acme, catalog, prune)
     }
 }
 
-fn note(act: &mut Act<Vec<Change>>, kind: &str, name: &ProfileName, before: Option<Value>, after: Option<Value>) {
-    let object = format!("{kind}/{name}");
+fn understood<P: Managed>(
+    declared: &BTreeMap<String, Map<String, Value>>,
+    now: Timestamp,
+    authorities: &dyn Authorities,
+    catalog: &Catalog,
+) -> Result<BTreeMap<ProfileName, P>, ApplyError> {
+    let kept = P::in_catalog(catalog);
+    let mut profiles = BTreeMap::new();
+    for (text, members) in declared {
+        let fault = |fault| ApplyError::Fault { object: object::<P>(text), fault };
+        let name = ProfileName::parse(text).map_err(|bad| fault(Fault::new("", bad.to_string())))?;
+        let settings = changed(&P::Settings::default(), members).map_err(fault)?;
+        let before = kept.get(&name).map(|kept| &*kept.state);
+        let profile = P::made(&settings, name.clone(), before, now, authorities).map_err(fault)?;
+        profiles.insert(name, profile);
+    }
+    let new = profiles.keys().filter(|name| !kept.contains_key(*name)).count();
+    if new + kept.len() > MOST_PROFILES {
+        let fault = Fault::new("", format!("there would be more than {MOST_PROFILES} of them"));
+        return Err(ApplyError::Fault { object: P::WORD.to_owned(), fault });
+    }
+    Ok(profiles)
+}
+
+fn check_references<P: Managed>(
+    profiles: &BTreeMap<ProfileName, P>,
+    others: &BTreeMap<ProfileName, P::Other>,
+    catalog: &Catalog,
+    prune: bool,
+) -> Result<(), ApplyError> {
+    let kept = P::Other::in_catalog(catalog);
+    for (name, profile) in profiles {
+        let there = |other: &ProfileName| others.contains_key(other) || (!prune && kept.contains_key(other));
+        let checked = profile.check_names(there);
+        checked.map_err(|fault| ApplyError::Fault { object: object::<P>(name.as_str()), fault })?;
+    }
+    Ok(())
+}
+
+fn note<P: Managed>(act: &mut Act<Vec<Change>>, name: &ProfileName, before: Option<Value>, after: Option<Value>) {
     let action = match (&before, &after) {
         (None, _) => "create",
         (Some(_), None) => "delete",
@@ -226,8 +244,7 @@ fn note(act: &mut Act<Vec<Change>>, kind: &str, name: &ProfileName, before: Opti
         (Some(_), Some(_)) => "update",
     };
     if action != "unchanged" {
-        let text = |value: &Option<Value>| value.as_ref().map(ToString::to_string);
-        act.deeds.push(Deed { action, object: object.clone(), before: text(&before), after: text(&after) });
+        act.deeds.push(deed::<P>(action, name, before.as_ref(), after.as_ref()));
     }
-    act.outcome.push(Change { action, object, before, after });
+    act.outcome.push(Change { action, object: object::<P>(name.as_str()), before, after });
 }

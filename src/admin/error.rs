@@ -5,6 +5,7 @@ use chancery_actors::error::{LoadError, TurnError};
 use chancery_actors::ports::StoreError;
 use thiserror::Error;
 
+use super::apply::ApplyError;
 use super::operator::Role;
 use super::settings::Fault;
 use crate::vault::VaultError;
@@ -62,6 +63,20 @@ pub enum AdminError {
     /// The request cannot be read at all.
     #[error("{0}")]
     Malformed(String),
+    /// The body is not JSON.
+    #[error("{0}")]
+    MediaType(String),
+    /// The body is too large.
+    #[error("{0}")]
+    TooLarge(String),
+    /// There is no such method here.
+    #[error("there is no {method} here, only {allowed}")]
+    Method {
+        /// What was asked for.
+        method: String,
+        /// What there is.
+        allowed: String,
+    },
     /// The engine or the store is at fault.
     #[error(transparent)]
     Turn(#[from] TurnError),
@@ -93,6 +108,22 @@ impl From<ActError<Self>> for AdminError {
         match error {
             ActError::Refused(refused) => refused,
             ActError::Turn(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApplyError> for AdminError {
+    /// The fields are named as they stand in the request: `acmeProfiles.web.challenges[0]`.
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Fault { object, fault: Fault { field, detail } } => {
+                let (word, name) = object.split_once('/').unwrap_or((&object, ""));
+                let parts = [format!("{word}s"), name.to_owned(), field];
+                let path: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+                Fault::new(path.join("."), detail).into()
+            }
+            ApplyError::InUse { object, dependents } => Self::InUse { object, dependents },
+            ApplyError::Store(error) => error.into(),
         }
     }
 }

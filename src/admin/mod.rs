@@ -4,11 +4,18 @@
 //! Every use case begins with what its caller may do, and ends with one commit that holds the change and its entry in the
 //! audit log.
 
+pub mod accounts;
 pub mod apply;
+pub mod audit;
 pub mod authorities;
+pub mod authorizations;
+pub mod certificates;
+pub mod eab;
 pub mod error;
 pub mod idempotency;
+mod objects;
 pub mod operator;
+pub mod orders;
 pub mod precondition;
 pub mod profiles;
 pub mod rest;
@@ -16,6 +23,7 @@ pub mod settings;
 pub mod time;
 pub mod tokens;
 pub mod view;
+pub mod words;
 
 use std::sync::Arc;
 

@@ -1,15 +1,176 @@
-//! What operators do with profiles.
+//! What operators do with profiles: the same with ACME Profiles and RA Profiles.
 
 mod acme;
+mod bulk;
+mod managed;
+mod ra;
+mod removal;
 
+use std::sync::Arc;
+
+use chancery_actors::audit::{Act, Deed};
+use chancery_actors::catalog::MOST_PROFILES;
 use chancery_machine::profile::ProfileName;
 use serde_json::{Map, Value};
 
+pub use self::bulk::BulkAction;
+pub use self::managed::Managed;
+pub(super) use self::removal::dependents;
+use super::Admin;
 use super::error::AdminError;
-use super::settings::Fault;
+use super::idempotency::{Created, IdempotencyKey};
+use super::operator::{Operator, Role};
+use super::precondition::Precondition;
+use super::settings::{Fault, changed};
 
-/// How many dependents of each kind an error names.
-const NAMED: usize = 100;
+impl Admin {
+    /// A page of the profiles, by name: those after `after` that are wanted.
+    ///
+    /// # Errors
+    /// [`AdminError::Forbidden`].
+    pub fn list_profiles<P: Managed>(
+        &self,
+        operator: &Operator,
+        wanted: impl Fn(&P) -> bool,
+        after: Option<&ProfileName>,
+        limit: usize,
+    ) -> Result<Vec<Arc<P>>, AdminError> {
+        operator.may(Role::Auditor)?;
+        let set = self.engine.profiles();
+        let past = |name: &ProfileName| after.is_none_or(|after| name > after);
+        let found = P::in_set(&set).iter().filter(|(name, profile)| past(name) && wanted(profile));
+        Ok(found.take(limit).map(|(_, profile)| Arc::clone(profile)).collect())
+    }
+
+    /// One profile.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub fn read_profile<P: Managed>(&self, operator: &Operator, name: &str) -> Result<Arc<P>, AdminError> {
+        operator.may(Role::Auditor)?;
+        let set = self.engine.profiles();
+        P::in_set(&set).get(&path_name::<P>(name)?).cloned().ok_or_else(|| absent::<P>(name))
+    }
+
+    /// Creates a profile, and answers how it is shown; what is left out has its default.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn create_profile<P: Managed>(
+        &self,
+        operator: &Operator,
+        members: Map<String, Value>,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Created<Value>, AdminError> {
+        operator.may(Role::Operator)?;
+        let (name, members) = named(members)?;
+        let settings: P::Settings = changed(&P::Settings::default(), &members)?;
+        let act = async || {
+            if let Some(key) = key
+                && let Some(view) = key.answer(self).await?
+            {
+                return Ok(Act::nothing(Created { view, replayed: true }));
+            }
+            let catalog = self.engine.catalog().await?;
+            let all = P::in_catalog(&catalog);
+            if all.contains_key(&name) {
+                return Err(AdminError::Exists(format!("{} {:?}", P::TITLE, name.as_str())));
+            }
+            if all.len() >= MOST_PROFILES {
+                return Err(AdminError::Refused(format!("there are {MOST_PROFILES} of them, which is the most")));
+            }
+            let profile = P::made(&settings, name.clone(), None, self.engine.now(), &*self.authorities)?;
+            profile.check_references(&catalog)?;
+            let (mut writes, profile) = self.engine.profile_writes(None, profile).await?;
+            let view = profile.shown(&self.origin);
+            if let Some(key) = key {
+                writes.push(key.record(self, &view)?);
+            }
+            let deed = deed::<P>("create", &name, None, Some(&view));
+            let outcome = Created { view, replayed: false };
+            Ok(Act { guards: Vec::new(), writes, deeds: vec![deed], outcome })
+        };
+        Ok(self.engine.administer(&operator.who, act).await?)
+    }
+
+    /// Changes a profile; what is left out stays as it was.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn update_profile<P: Managed>(
+        &self,
+        operator: &Operator,
+        name: &str,
+        members: Map<String, Value>,
+        precondition: Precondition,
+    ) -> Result<P, AdminError> {
+        operator.may(Role::Operator)?;
+        let members = update(name, members)?;
+        self.alter_profile("update", operator, name, &members, precondition).await
+    }
+
+    /// Has its endpoints answer, or not.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn enable_profile<P: Managed>(
+        &self,
+        operator: &Operator,
+        name: &str,
+        enabled: bool,
+        precondition: Precondition,
+    ) -> Result<P, AdminError> {
+        operator.may(Role::Operator)?;
+        let members = Map::from_iter([("enabled".to_owned(), Value::Bool(enabled))]);
+        let action = if enabled { "enable" } else { "disable" };
+        self.alter_profile(action, operator, name, &members, precondition).await
+    }
+
+    /// Changes these members, and logs it as that action.
+    async fn alter_profile<P: Managed>(
+        &self,
+        action: &'static str,
+        operator: &Operator,
+        name: &str,
+        members: &Map<String, Value>,
+        precondition: Precondition,
+    ) -> Result<P, AdminError> {
+        let name = path_name::<P>(name)?;
+        let act = async || {
+            let catalog = self.engine.catalog().await?;
+            let kept = P::in_catalog(&catalog).get(&name).ok_or_else(|| absent::<P>(name.as_str()))?;
+            precondition.check(kept.state.revision().0)?;
+            let settings = changed(&kept.state.settings(), members)?;
+            let before = Some(&*kept.state);
+            let profile = P::made(&settings, name.clone(), before, self.engine.now(), &*self.authorities)?;
+            profile.check_references(&catalog)?;
+            let (writes, profile) = self.engine.profile_writes(Some(kept), profile).await?;
+            if writes.is_empty() {
+                return Ok(Act::nothing(profile));
+            }
+            let (before, after) = (kept.state.shown(&self.origin), profile.shown(&self.origin));
+            let deed = deed::<P>(action, &name, Some(&before), Some(&after));
+            Ok(Act { guards: Vec::new(), writes, deeds: vec![deed], outcome: profile })
+        };
+        Ok(self.engine.administer(&operator.who, act).await?)
+    }
+}
+
+/// What the log says of something that was done to a profile.
+pub(super) fn deed<P: Managed>(
+    action: &'static str,
+    name: &ProfileName,
+    before: Option<&Value>,
+    after: Option<&Value>,
+) -> Deed {
+    let text = |value: Option<&Value>| value.map(ToString::to_string);
+    Deed { action, object: object::<P>(name.as_str()), before: text(before), after: text(after) }
+}
+
+/// How the log and errors name a profile, as in `acmeProfile/web`.
+pub(super) fn object<P: Managed>(name: &str) -> String {
+    format!("{}/{name}", P::WORD)
+}
 
 /// The name of a new profile, and its settings without it.
 fn named(mut members: Map<String, Value>) -> Result<(ProfileName, Map<String, Value>), Fault> {
@@ -23,9 +184,9 @@ fn named(mut members: Map<String, Value>) -> Result<(ProfileName, Map<String, Va
 }
 
 /// The settings of an update: the name may stand there if it is the same, since it never changes.
-fn update(name: &ProfileName, mut members: Map<String, Value>) -> Result<Map<String, Value>, Fault> {
+fn update(name: &str, mut members: Map<String, Value>) -> Result<Map<String, Value>, Fault> {
     match members.remove("name") {
-        Some(Value::String(same)) if same == name.as_str() => {}
+        Some(Value::String(same)) if same == name => {}
         None => {}
         Some(_) => return Err(Fault::new("name", "a name never changes; create another profile")),
     }
@@ -36,11 +197,11 @@ fn update(name: &ProfileName, mut members: Map<String, Value>) -> Result<Map<Str
     Ok(members)
 }
 
-fn absent(kind: &str, name: &str) -> AdminError {
-    AdminError::Absent(format!("{kind} {name:?}"))
+fn absent<P: Managed>(name: &str) -> AdminError {
+    AdminError::Absent(format!("{} {name:?}", P::TITLE))
 }
 
 /// A name from a path: what can be no name names nothing.
-fn path_name(kind: &str, text: &str) -> Result<ProfileName, AdminError> {
-    ProfileName::parse(text).map_err(|_| absent(kind, text))
+fn path_name<P: Managed>(text: &str) -> Result<ProfileName, AdminError> {
+    ProfileName::parse(text).map_err(|_| absent::<P>(text))
 }

@@ -4,9 +4,11 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chancery_actors::audit::{Act, Deed};
-use chancery_actors::ports::{Body, Direction, Found, Kind, ObjectId, Range, Revision, StoreError, Term, Write};
-use chancery_machine::id::Id;
+use chancery_actors::audit::{Act, Deed, record_offline};
+use chancery_actors::ports::{
+    Body, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, StoreError, Term, Write,
+};
+use chancery_machine::id::{AccountId, Id};
 use chancery_machine::time::Timestamp;
 use minicbor::{Decode, Encode};
 use secrecy::{ExposeSecret, SecretString};
@@ -30,6 +32,7 @@ const FORMAT: u8 = 1;
 /// A token that an operator asks for.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"name": "monitoring", "role": "auditor"}))]
 pub struct NewToken {
     /// For people: whose it is, or what for.
     pub name: String,
@@ -117,18 +120,8 @@ impl Admin {
                 let view = serde_json::from_value(answer).map_err(|bad| AdminError::Refused(bad.to_string()))?;
                 return Ok(Act::nothing(Created { view, replayed: true }));
             }
-            let token = Token {
-                name: name.clone(),
-                role: new.role as u8,
-                digest: sha256(secret.expose_secret().as_bytes()),
-                created: self.engine.now(),
-                expires,
-                revoked: None,
-            };
-            let kept = Kept { id: self.engine.new_id(), revision: Revision::ABSENT, token };
-            let mut view = kept.view_at(Revision::ABSENT.next(), self.engine.now(), None);
-            let after = Some(json(&view).to_string());
-            let deed = Deed { action: "create", object: format!("token/{}", kept.id), before: None, after };
+            let (kept, mut view, deed) =
+                made(self.engine.new_id(), &name, new.role, expires, &secret, self.engine.now());
             view.secret = Some(secret.expose_secret().to_owned());
             let mut writes = vec![kept.write()];
             if let Some(key) = key {
@@ -145,12 +138,20 @@ impl Admin {
     /// # Errors
     /// [`AdminError`].
     pub async fn first_token(&self) -> Result<Option<SecretString>, AdminError> {
-        if !self.store.scan(Kind::Token, None, 1).await?.is_empty() {
+        if self.has_tokens().await? {
             return Ok(None);
         }
         let new = NewToken { name: "first".to_owned(), role: Role::Administrator, expires: None };
         let made = self.create_token(&Operator::system(), &new, None).await?;
         Ok(made.view.secret.map(SecretString::from))
+    }
+
+    /// Whether there ever was a token.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn has_tokens(&self) -> Result<bool, AdminError> {
+        Ok(!self.store.scan(Kind::Token, None, 1).await?.is_empty())
     }
 
     /// Whoever has this secret.
@@ -169,6 +170,7 @@ impl Admin {
             "valid" => {}
             status => return Err(AdminError::Unauthenticated(format!("the token is {status}"))),
         }
+        self.engine.saw(sighted(kept.id));
         Ok(Operator { who: format!("token:{} {}", kept.id, kept.token.name), role: role(kept.token.role) })
     }
 
@@ -245,7 +247,8 @@ impl Admin {
     }
 
     async fn token_view(&self, kept: &Kept) -> Result<TokenView, AdminError> {
-        Ok(kept.view_at(kept.revision, self.engine.now(), None))
+        let last_used = self.engine.last_seen(sighted(kept.id)).await?;
+        Ok(kept.view_at(kept.revision, self.engine.now(), last_used))
     }
 
     async fn token(&self, id: Id) -> Result<Option<Kept>, StoreError> {
@@ -259,6 +262,35 @@ impl Admin {
         };
         Ok(Some(Kept { id, revision: stored.revision, token }))
     }
+}
+
+/// Makes an administrator's token in a store that no server has open; answers its secret.
+///
+/// # Errors
+/// [`CommitError`].
+pub async fn make_offline(store: &dyn Store, id: Id, now: Timestamp) -> Result<SecretString, CommitError> {
+    let secret = secret();
+    let (kept, _, deed) = made(id, "made offline", Role::Administrator, None, &secret, now);
+    record_offline(store, "offline", vec![kept.write()], vec![deed], now).await?;
+    Ok(secret)
+}
+
+/// A new token, how it is shown without its secret, and what the log says of it.
+fn made(
+    id: Id,
+    name: &str,
+    role: Role,
+    expires: Option<Timestamp>,
+    secret: &SecretString,
+    created: Timestamp,
+) -> (Kept, TokenView, Deed) {
+    let digest = sha256(secret.expose_secret().as_bytes());
+    let token = Token { name: name.to_owned(), role: role as u8, digest, created, expires, revoked: None };
+    let kept = Kept { id, revision: Revision::ABSENT, token };
+    let view = kept.view_at(Revision::ABSENT.next(), created, None);
+    let after = Some(json(&view).to_string());
+    let deed = Deed { action: "create", object: format!("token/{id}"), before: None, after };
+    (kept, view, deed)
 }
 
 impl Kept {
@@ -302,6 +334,11 @@ fn secret() -> SecretString {
     let mut random = Zeroizing::new([0_u8; 32]);
     aws_lc_rs::rand::fill(&mut *random).expect("the operating system gives randomness, or nothing here is safe");
     SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(*random)))
+}
+
+/// Sightings are kept by id alone, and no two objects of any kind share one.
+const fn sighted(token: Id) -> AccountId {
+    AccountId(token)
 }
 
 /// A digest of the digest: an index is compared byte by byte, and must not tell how much of a guess was right.

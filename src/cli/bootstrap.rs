@@ -94,7 +94,7 @@ pub(super) fn in_file(error: ApplyError) -> anyhow::Error {
             let setting = if field.is_empty() { section } else { format!("{section}.{}", snake_case(&field)) };
             ConfigError::Value { setting, reason: detail }.into()
         }
-        other @ ApplyError::Store(_) => other.into(),
+        other @ (ApplyError::InUse { .. } | ApplyError::Store(_)) => other.into(),
     }
 }
 

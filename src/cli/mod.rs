@@ -2,7 +2,9 @@
 
 mod authority;
 mod bootstrap;
+mod clients;
 mod dev;
+mod first_token;
 mod manage;
 mod origin;
 mod repository;
@@ -47,6 +49,12 @@ enum Command {
     /// line to paste. Logs go to standard error; CHANCERY_LOG sets how much, as in CHANCERY_LOG=debug.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
+    /// Make an administrator's token while the server is stopped: for when the last one is lost.
+    ///
+    /// Prints the token. The server must not run: its store is open to one process at a time. The audit log names it
+    /// `offline`.
+    #[command(after_help = ADMIN_TOKEN_EXAMPLES)]
+    AdminToken(AdminTokenArgs),
     /// Print a configuration file with every setting, its default and what it means.
     Config,
     /// Print the state machines of RFC 8555 section 7.1.6 as this program runs them.
@@ -76,6 +84,21 @@ Examples:
   chancery serve --listen 0.0.0.0:443 --data /var/lib/chancery
   chancery serve --config /etc/chancery/chancery.toml
   chancery serve --dev --http-port 5002 --resolver 127.0.0.1:8053";
+
+const ADMIN_TOKEN_EXAMPLES: &str = "\
+Examples:
+  chancery admin-token --data /var/lib/chancery
+  chancery admin-token --config /etc/chancery/chancery.toml > token";
+
+#[derive(Args, Debug)]
+struct AdminTokenArgs {
+    /// The configuration file of the server.
+    #[arg(long, value_name = "FILE", env = "CHANCERY_CONFIG")]
+    config: Option<PathBuf>,
+    /// The directory of the store.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Form {
@@ -114,6 +137,7 @@ struct ServeArgs {
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::AdminToken(args) => first_token::recover(&args).map(|()| ExitCode::SUCCESS),
         Command::Config => print(config::EXAMPLE).map(|()| ExitCode::SUCCESS),
         Command::Machines { form } => print(&machines(form)).map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => print(&completions(shell)).map(|()| ExitCode::SUCCESS),

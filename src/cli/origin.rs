@@ -4,13 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::{Context, bail};
 
-use crate::config::Server;
+use crate::config::{Config, Server};
 use crate::pki::name::ServerName;
 
 /// The listening sockets, and the URLs by which they are reached.
 pub(super) struct Origin {
     pub(super) https: TcpListener,
     pub(super) http: TcpListener,
+    /// Where the management API listens by itself, and its scheme, host and port.
+    pub(super) admin: Option<(TcpListener, String)>,
     /// Scheme, host and port of HTTPS.
     pub(super) external: String,
     /// Scheme, host and port of plain HTTP.
@@ -22,8 +24,8 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Binds both sockets, so that the ports that the system chose are known.
-    pub(super) fn bind(server: &Server) -> anyhow::Result<Self> {
+    /// Binds the sockets, so that the ports that the system chose are known.
+    pub(super) fn bind(Config { server, admin, .. }: &Config) -> anyhow::Result<Self> {
         let https = bind(server.listen, "server.listen")?;
         let https_at = https.local_addr()?;
         let http = match server.http_listen {
@@ -44,8 +46,18 @@ impl Origin {
         };
         let port = server.http_listen.unwrap_or_else(|| beside(server.listen)).port();
         let lasting = server.publication_url.is_some() || port != 0;
-        let names = names(server, &external, https_at.ip())?;
-        Ok(Self { https, http, external, publication, lasting, names })
+        let mut listen = vec![https_at.ip()];
+        let admin = match admin.listen {
+            Some(address) => {
+                let listener = bind(address, "admin.listen")?;
+                let at = listener.local_addr()?;
+                listen.push(at.ip());
+                Some((listener, url("https", &host(at.ip()), at.port(), 443)))
+            }
+            None => None,
+        };
+        let names = names(server, &external, &listen)?;
+        Ok(Self { https, http, admin, external, publication, lasting, names })
     }
 }
 
@@ -101,14 +113,12 @@ fn checked(setting: &str, text: &str, scheme: &str) -> anyhow::Result<String> {
     Ok(parsed.origin().ascii_serialization())
 }
 
-fn names(server: &Server, external: &str, listen: IpAddr) -> anyhow::Result<Vec<ServerName>> {
+fn names(server: &Server, external: &str, listen: &[IpAddr]) -> anyhow::Result<Vec<ServerName>> {
     let external = host_of(external).unwrap_or_default();
     let external = external.trim_start_matches('[').trim_end_matches(']').to_owned();
     let mut texts = vec![external];
     texts.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
-    if !listen.is_unspecified() {
-        texts.push(listen.to_string());
-    }
+    texts.extend(listen.iter().filter(|listen| !listen.is_unspecified()).map(ToString::to_string));
     texts.extend(server.names.iter().cloned());
     let mut names = Vec::with_capacity(texts.len());
     for text in texts {

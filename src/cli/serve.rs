@@ -11,20 +11,24 @@ use chancery_actors::engine::Running;
 use chancery_actors::ports::{Issue, Store};
 use chancery_actors::{Engine, Ports, Settings};
 use chancery_machine::network::Network;
+use futures::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
 use super::authority::{self, Opened, SigningAuthorities};
 use super::bootstrap::Prepared;
+use super::clients::Clients;
+use super::first_token::FirstToken;
 use super::origin::Origin;
 use super::repository::{self, Repository};
 use super::tls::{OwnCertificate, Owner};
-use super::{ServeArgs, bootstrap, print};
+use super::{ServeArgs, bootstrap, first_token, print};
 use crate::acme::nonce::{NonceSettings, Nonces};
+use crate::acme::registrations::Registrations;
 use crate::acme::{self, Acme};
-use crate::admin::apply::{self, Declared, Options};
+use crate::admin::apply::{Declared, Options};
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::passphrase::Source;
@@ -51,7 +55,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
 async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyhow::Result<Running> {
     // First of all, so that a signal during the start leads to a clean end too.
     let mut stop = Stop::listen()?;
-    let origin = Origin::bind(&config.server)?;
+    let clients = Clients::read(&config.admin)?;
+    let origin = Origin::bind(config)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
     let Opened { authorities, intermediate, root, passphrase, secret } =
         authority::open(&*store, config, &origin.publication, origin.lasting).await?;
@@ -62,35 +67,49 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let (engine, running) =
         start_engine(config, Arc::clone(&store), Arc::clone(&authorities), bootstrap::also_allowed(config, dev))?;
     let signing = SigningAuthorities { opened: Arc::clone(&authorities), first: intermediate };
-    declare(&engine, &signing, declared).await?;
-    let signing = Arc::new(signing);
-    let Origin { https, http, external, publication, names, .. } = origin;
+    let Origin { https, http, admin: apart, external, publication, names, .. } = origin;
+    let admin = web::Data::new(Admin {
+        engine: engine.clone(),
+        store,
+        vault: Arc::clone(&vault),
+        authorities: Arc::new(signing),
+        origin: external.clone(),
+    });
+    declare(&admin, declared).await?;
     let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), authority: intermediate, names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
-    let tls = Arc::clone(&own).server_config()?;
+    let asking = clients.verifier()?;
+    // Where the API listens by itself, only there certificates are asked for.
+    let (here, there) = if apart.is_some() { (None, asking) } else { (asking, None) };
+    let tls = Arc::clone(&own).server_config(here)?;
+    let tls_apart = Arc::clone(&own).server_config(there)?;
     let renewal = actix_rt::spawn(own.keep(owner, renew_at));
 
     let repository = web::Data::new(Repository { engine: engine.clone(), authorities, root });
-    let admin =
-        web::Data::new(Admin { engine: engine.clone(), store, vault, authorities: signing, origin: external.clone() });
-    let first_token = admin.first_token().await?;
+    let first_token = first_token::make(&admin, config.admin.first_token_file.as_deref()).await?;
     let acme = web::Data::new(Acme {
         nonces: Nonces::new(NonceSettings::default(), &SystemEntropy),
+        registrations: Registrations::default(),
         engine,
+        vault,
         origin: external.clone(),
         finalize_patience: config.server.finalize_patience.into(),
     });
     let shown = repository.clone();
     let connections = connections_per_worker();
+    let api = apart.as_ref().map_or(&external, |(_, url)| url).clone();
+    let beside = apart.is_none().then(|| admin.clone());
+    let known = clients.clone();
     let https = HttpServer::new(move || {
-        App::new()
-            .app_data(acme.clone())
-            .app_data(admin.clone())
-            .app_data(shown.clone())
-            .configure(repository::configure)
-            .configure(admin::rest::configure)
-            .configure(acme::configure)
+        let app = App::new().app_data(acme.clone()).app_data(shown.clone()).configure(repository::configure);
+        let app = app.configure(|config| {
+            if let Some(admin) = &beside {
+                config.app_data(admin.clone()).configure(admin::rest::configure);
+            }
+        });
+        app.configure(acme::configure)
     })
+    .on_connect(move |connection, data| known.greet(connection, data))
     .tcp_nodelay(true)
     .max_connections(connections)
     .shutdown_timeout(SHUTDOWN.as_secs())
@@ -107,27 +126,48 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     .listen(http)?
     .run();
 
-    let servers = [https.handle(), http.handle()];
+    let mut servers = vec![https.handle(), http.handle()];
+    let mut apart_server = None;
+    if let Some((listener, _)) = apart {
+        let server = HttpServer::new(move || App::new().app_data(admin.clone()).configure(admin::rest::configure))
+            .on_connect(move |connection, data| clients.greet(connection, data))
+            .tcp_nodelay(true)
+            .workers(1)
+            .max_connections(connections)
+            .shutdown_timeout(SHUTDOWN.as_secs())
+            .disable_signals()
+            .listen_rustls_0_23(listener, tls_apart)?
+            .run();
+        servers.push(server.handle());
+        apart_server = Some(server);
+    }
     let mode = match (dev, bootstrap::local(config)) {
         (true, _) => "dev: loopback may be validated, no limits; never for real certificates",
         (false, true) => "local: only this machine can reach the server, so loopback may be validated",
         (false, false) => "",
     };
     let crl = format!("{publication}/crl/{intermediate}.crl");
-    greet(&external, &crl, &config.data, &passphrase, first_token.as_ref(), mode)?;
-    let (https, http, ()) = tokio::join!(https, http, stop.wait(&servers));
+    greet(&external, &api, &crl, &config.data, &passphrase, &first_token, mode)?;
+    let apart = async {
+        match apart_server {
+            Some(server) => server.await,
+            None => Ok(()),
+        }
+    };
+    let (https, http, apart, ()) = tokio::join!(https, http, apart, stop.wait(&servers));
     renewal.abort();
-    https.and(http)?;
+    https.and(http).and(apart)?;
     Ok(running)
 }
 
 /// Makes the declared profiles so; a server that has none at all and was told of none begins with one of each kind.
-async fn declare(engine: &Engine, signing: &SigningAuthorities, declared: &Declared) -> anyhow::Result<()> {
-    engine.refresh_profiles().await?;
-    let none = engine.profiles().acme.is_empty() && engine.profiles().ra.is_empty();
+async fn declare(admin: &Admin, declared: &Declared) -> anyhow::Result<()> {
+    admin.engine.refresh_profiles().await?;
+    let profiles = admin.engine.profiles();
+    let none = profiles.acme.is_empty() && profiles.ra.is_empty();
     let first = bootstrap::first();
     let declared = if declared.is_empty() && none { &first } else { declared };
-    let changes = apply::apply(engine, signing, "system", declared, Options::default()).await;
+    let changes = admin.apply("system", declared, Options::default()).await;
     for change in changes.map_err(|error| match error {
         ActError::Refused(error) => bootstrap::in_file(error),
         ActError::Turn(error) => error.into(),
@@ -185,23 +225,23 @@ impl Stop {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn wait(&mut self, servers: &[ServerHandle; 2]) {
+    async fn wait(&mut self, servers: &[ServerHandle]) {
         tokio::select! {
             _ = self.terminate.recv() => info!("SIGTERM: stopping"),
             _ = self.interrupt.recv() => info!("SIGINT: stopping"),
         }
-        let [https, http] = servers;
-        tokio::join!(https.stop(true), http.stop(true));
+        join_all(servers.iter().map(|server| server.stop(true))).await;
     }
 }
 
 /// What a person needs to know, once the server answers.
 fn greet(
     external: &str,
+    api: &str,
     crl: &str,
     data: &std::path::Path,
     passphrase: &Source,
-    first_token: Option<&SecretString>,
+    first_token: &FirstToken,
     mode: &str,
 ) -> anyhow::Result<()> {
     let root = data.join("root.pem");
@@ -222,13 +262,18 @@ fn greet(
         ),
         Source::File(_) | Source::Environment | Source::Credential(_) | Source::KeyFile(_) => String::new(),
     };
-    let token = first_token.map_or_else(String::new, |token| {
-        format!("token:     {} (an administrator's, shown only now: keep it safe)\n", token.expose_secret())
-    });
+    let token = match first_token {
+        FirstToken::NotNeeded => String::new(),
+        FirstToken::Shown(token) => {
+            format!("token:     {} (an administrator's, shown only now: keep it safe)\n", token.expose_secret())
+        }
+        FirstToken::Written(path) => format!("token:     in {} (an administrator's)\n", path.display()),
+    };
     print(&format!(
         "directory: {directory}\n\
          root:      {root}\n\
          crl:       {crl}\n\
+         api:       {api}/api/v1/docs/\n\
          {key_file}{token}{mode}\
          certbot:   REQUESTS_CA_BUNDLE={root} certbot certonly --standalone --server {directory} -d NAME\n"
     ))

@@ -13,6 +13,7 @@ use chancery_machine::profile::Seconds;
 use chancery_machine::time::Timestamp;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tracing::{info, warn};
@@ -68,13 +69,18 @@ impl OwnCertificate {
         }
     }
 
-    /// How HTTPS is spoken.
-    pub(super) fn server_config(self: Arc<Self>) -> anyhow::Result<rustls::ServerConfig> {
+    /// How HTTPS is spoken, and with whom.
+    pub(super) fn server_config(
+        self: Arc<Self>,
+        clients: Option<Arc<dyn ClientCertVerifier>>,
+    ) -> anyhow::Result<rustls::ServerConfig> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        Ok(rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(self))
+        let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        let builder = match clients {
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
+            None => builder.with_no_client_auth(),
+        };
+        Ok(builder.with_cert_resolver(self))
     }
 }
 

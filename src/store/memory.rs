@@ -127,7 +127,7 @@ impl Store for MemoryStore {
                 (usize::MAX, Box::new(objects.rows.range(places).map(found)))
             }
             Range::Terms { low, high } if low.0.len() == high.0.len() && low <= high => {
-                let places = (low.clone(), FIRST)..=(high.clone(), ObjectId { kind: Kind::Vault, id: LAST });
+                let places = (low.clone(), FIRST)..=(high.clone(), ObjectId { kind: Kind::Quota, id: LAST });
                 let found = |(term, object): &(Term, ObjectId)| Found { term: term.0.clone(), object: *object };
                 (low.0.len(), Box::new(objects.terms.range(places).map(found)))
             }

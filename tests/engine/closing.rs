@@ -1,6 +1,7 @@
 //! An account that is closed while it is busy.
 
 use chancery_actors::error::TurnError;
+use chancery_actors::place::PlaceError;
 use chancery_actors::ports::Kind;
 use chancery_machine::account::{AccountEvent, AccountStatus};
 use chancery_machine::authorization::AuthorizationStatus;
@@ -34,7 +35,9 @@ async fn closed_by(event: AccountEvent) {
             let order = match engine.place_order(account, &pair(engine), new_order(&[&name])).await {
                 Ok(order) => order,
                 Err(error) => {
-                    assert_eq!(error, TurnError::GuardChanged(account.guard().0).into());
+                    let PlaceError::Turn(TurnError::Rejected(Rejection::AccountClosed(_))) = error else {
+                        panic!("{error:?}");
+                    };
                     return round;
                 }
             };

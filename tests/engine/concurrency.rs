@@ -9,8 +9,8 @@ use chancery_machine::rejection::Rejection;
 use futures::future::join_all;
 
 use super::lab::{
-    Lab, account_id, certificate_of, csr, finalize, key, new_account, new_order, obtain, order_until, pair, place,
-    ready, register, run,
+    Lab, account_id, certificate_of, finalize, key, new_account, new_order, obtain, order_until, pair, place, ready,
+    register, respond, run,
 };
 
 #[test]
@@ -74,7 +74,8 @@ fn one_key_makes_one_account() {
         let lab = Lab::new();
         let started = lab.start().await;
         let engine = &started.engine;
-        let answers = join_all((0..50).map(|_| engine.create_account(new_account(1)))).await;
+        let pair = &pair(engine);
+        let answers = join_all((0..50).map(|_| engine.create_account(new_account(1), pair))).await;
         let answers: Vec<_> = answers.into_iter().map(|answer| answer.expect("answers")).collect();
         assert_eq!(answers.iter().filter(|(_, made)| *made).count(), 1);
         assert!(answers.iter().all(|(account, _)| account.id == answers[0].0.id));
@@ -119,7 +120,7 @@ fn revoked_twice_at_once_is_revoked_once() {
 }
 
 #[test]
-fn what_guards_an_account_that_changed_is_refused() {
+fn work_goes_on_across_a_change_of_its_account_that_does_no_harm() {
     run(async {
         let lab = Lab::new();
         let started = lab.start().await;
@@ -128,18 +129,42 @@ fn what_guards_an_account_that_changed_is_refused() {
         let order = ready(engine, &seen, &["a.example.org"]).await;
         let open = place(engine, &seen, &["b.example.org"]).await;
         let contacts = AccountEvent::ContactsUpdated(vec!["mailto:a@example.org".into()]);
-        let now = engine.change_account_as_seen(&seen, contacts.clone()).await.expect("changes");
-        let changed = TurnError::GuardChanged(seen.guard().0);
-        let placed = engine.place_order(&seen, &pair(engine), new_order(&["c.example.org"])).await;
-        assert_eq!(placed.map(|order| order.id), Err(changed.clone().into()));
-        let responded = engine.respond(open.state.terms.authorizations[0], 0, &[seen.guard()]).await;
-        assert_eq!(responded.map(|authorization| authorization.id), Err(changed.clone()));
-        let finalized = engine.finalize(&order, csr(&order), &[seen.guard()], super::lab::PATIENCE).await;
-        assert_eq!(finalized.map(|order| order.id), Err(changed.clone().into()));
+        engine.change_account_as_seen(&seen, contacts.clone()).await.expect("changes");
+        // All three have seen the account as it was.
+        place(engine, &seen, &["c.example.org"]).await;
+        respond(engine, &seen, &open).await;
+        finalize(engine, &seen, &order).await.expect("finalizes");
+        // A change of the account itself is made to what the client has seen, or not at all.
         let again = engine.change_account_as_seen(&seen, contacts).await;
-        assert_eq!(again.map(|account| account.id), Err(changed));
-        finalize(engine, &now, &order).await.expect("as it is now");
-        order_until(engine, OrderId(open.id), OrderStatus::Pending).await;
+        assert_eq!(again.map(|account| account.id), Err(TurnError::GuardChanged(seen.guard().0)));
+        order_until(engine, OrderId(open.id), OrderStatus::Ready).await;
+        lab.books_balance(engine).await;
+        started.stop();
+    });
+}
+
+#[test]
+fn nothing_goes_on_once_its_account_is_disabled() {
+    run(async {
+        let lab = Lab::new();
+        let started = lab.start().await;
+        let engine = &started.engine;
+        let seen = register(engine, 1).await;
+        let order = ready(engine, &seen, &["a.example.org"]).await;
+        let open = place(engine, &seen, &["b.example.org"]).await;
+        let disabled = engine.change_account(account_id(&seen), AccountEvent::Disabled).await.expect("disables");
+        let refused = TurnError::Rejected(Rejection::AccountDisabled);
+        for account in [&seen, &disabled] {
+            let placed = engine.place_order(account, &pair(engine), new_order(&["c.example.org"])).await;
+            assert_eq!(placed.map(|order| order.id), Err(refused.clone().into()));
+        }
+        let responded = engine.respond(open.state.terms.authorizations[0], 0, &[seen.guard()]).await;
+        assert_eq!(responded.map(|authorization| authorization.id), Err(refused.clone()));
+        let finalized = finalize(engine, &seen, &order).await;
+        assert_eq!(finalized.map(|order| order.id), Err(refused.into()));
+        engine.change_account(account_id(&seen), AccountEvent::Enabled).await.expect("enables");
+        respond(engine, &seen, &open).await;
+        finalize(engine, &seen, &order).await.expect("finalizes");
         lab.books_balance(engine).await;
         started.stop();
     });

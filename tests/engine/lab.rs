@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chancery::admin::settings::{AcmeProfileSettings, RaProfileSettings};
 use chancery::span::Span;
 use chancery::store::MemoryStore;
-use chancery_actors::audit::Act;
+use chancery_actors::audit::{Act, ActError};
 use chancery_actors::engine::{NewAccount, Running};
 use chancery_actors::finalize::FinalizeError;
 use chancery_actors::place::{NewOrder, PlaceError};
@@ -20,7 +20,7 @@ use chancery_machine::id::{AccountId, AuthorizationId, CertificateId, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::machine::Machine;
 use chancery_machine::order::{Order, OrderStatus};
-use chancery_machine::profile::{Endpoint, ProfileName, Seconds};
+use chancery_machine::profile::{AcmeProfile, Endpoint, ProfileName, RaProfile, Seconds};
 use chancery_machine::time::Timestamp;
 
 use super::doubles::{AUTHORITY, CountingEntropy, ScriptedIssuer, ScriptedValidator, StandingClock};
@@ -104,7 +104,11 @@ impl Lab {
             issue: self.issuer.clone(),
         };
         let (engine, running) = Engine::start(ports, self.settings.clone()).expect("starts");
-        declare(&engine, profiles()).await;
+        // The store may fail now as well as later; once it is dead there is nobody to declare anything to.
+        until("the profiles", async || {
+            (attempt(&engine, &profiles()).await.is_ok() || self.store.dead()).then_some(())
+        })
+        .await;
         Started { engine, running }
     }
 
@@ -163,7 +167,7 @@ impl Started {
 
 /// What one client does, without a fault in sight.
 pub(crate) async fn register(engine: &Engine, number: u32) -> Versioned<Account> {
-    let (account, made) = engine.create_account(new_account(number)).await.expect("registers");
+    let (account, made) = engine.create_account(new_account(number), &pair(engine)).await.expect("registers");
     assert!(made);
     account
 }
@@ -227,7 +231,14 @@ pub(crate) fn csr(order: &Versioned<Order>) -> Vec<u8> {
 }
 
 pub(crate) fn new_account(number: u32) -> NewAccount {
-    NewAccount { endpoint: endpoint(), acme_profile: None, key: key(number), contacts: Vec::new(), terms_agreed: true }
+    NewAccount {
+        endpoint: endpoint(),
+        acme_profile: None,
+        key: key(number),
+        contacts: Vec::new(),
+        terms_agreed: true,
+        binding: None,
+    }
 }
 
 pub(crate) fn key(number: u32) -> AccountKey {
@@ -282,9 +293,24 @@ pub(crate) fn profiles() -> ProfileSet {
     profiles
 }
 
+/// The same, changed.
+pub(crate) fn profiles_with(change: impl FnOnce(&mut AcmeProfile, &mut RaProfile)) -> ProfileSet {
+    let mut set = profiles();
+    let mut acme = (*set.acme[&name("default")]).clone();
+    let mut ra = (*set.ra[&name("servers")]).clone();
+    change(&mut acme, &mut ra);
+    set.acme.insert(acme.name.clone(), Arc::new(acme));
+    set.ra.insert(ra.name.clone(), Arc::new(ra));
+    set
+}
+
 /// Makes these profiles so.
 pub(crate) async fn declare(engine: &Engine, set: ProfileSet) {
-    let declared = engine.administer::<(), StoreError>("system", async || {
+    attempt(engine, &set).await.expect("declares");
+}
+
+async fn attempt(engine: &Engine, set: &ProfileSet) -> Result<(), ActError<StoreError>> {
+    let declared = engine.administer("system", async || {
         let catalog = engine.catalog().await?;
         let mut act = Act::nothing(());
         for (name, profile) in &set.acme {
@@ -295,7 +321,9 @@ pub(crate) async fn declare(engine: &Engine, set: ProfileSet) {
         }
         Ok(act)
     });
-    declared.await.expect("declares");
+    declared.await?;
+    // What landed unheard is seen too.
+    Ok(engine.refresh_profiles().await?)
 }
 
 /// Whether an operation met a fault that a client meets with another try.

@@ -2,18 +2,26 @@
 //! stands until it is moved, a validator and an issuer that fail, hang and panic on command. Nothing here measures time;
 //! what has to happen is waited for.
 
+mod audit;
 mod closing;
 mod concurrency;
 mod crl;
 mod doubles;
+mod external;
 mod faults;
 mod lab;
+mod limits;
 mod news;
 mod panics;
 mod path;
+mod policy;
 mod pressure;
 mod registry;
 mod restart;
 mod retention;
+mod reuse;
+mod revisions;
+mod revoking;
+mod sightings;
 mod store;
 mod twins;

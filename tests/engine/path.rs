@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery::store::{MemoryStore, RedbStore};
+use chancery_actors::Engine;
+use chancery_actors::audit::Act as Deeds;
 use chancery_actors::finalize::FinalizeError;
-use chancery_actors::ports::{Kind, Store};
+use chancery_actors::ports::{Kind, Store, StoreError};
 use chancery_machine::authorization::AuthorizationStatus;
 use chancery_machine::certificate::{CertificateState, RevocationReason};
 use chancery_machine::id::{AuthorizationId, OrderId};
@@ -16,7 +18,7 @@ use tempfile::TempDir;
 
 use super::doubles::Act;
 use super::lab::{
-    Lab, PATIENCE, authorizations, certificate_of, csr, finalize, new_account, obtain, order_until, place, ready,
+    Lab, PATIENCE, authorizations, certificate_of, csr, finalize, new_account, obtain, order_until, pair, place, ready,
     register, respond, run, until,
 };
 
@@ -25,7 +27,7 @@ async fn whole_path(store: Arc<dyn Store>) {
     let started = lab.start().await;
     let engine = &started.engine;
     let account = register(engine, 1).await;
-    let (again, made) = engine.create_account(new_account(1)).await.expect("answers");
+    let (again, made) = engine.create_account(new_account(1), &pair(engine)).await.expect("answers");
     assert!(!made && again.id == account.id);
 
     let order = ready(engine, &account, &["b.example.org", "a.example.org", "a.example.org"]).await;
@@ -144,8 +146,8 @@ fn an_attempt_that_cannot_be_made_ends_with_the_authorization() {
         let engine = &started.engine;
         let account = register(engine, 1).await;
         let order = place(engine, &account, &["a.example.org"]).await;
-        // Its ACME Profile goes: nobody knows any more how to validate.
-        engine.declare(Default::default()).await.expect("declares");
+        // Its ACME Profile goes, and so does what was kept of it: nobody knows any more how to validate.
+        remove_acme_profiles(&lab, engine).await;
         respond(engine, &account, &order).await;
         lab.clock.advance(8 * super::lab::DAY);
         let id: AuthorizationId = order.state.terms.authorizations[0];
@@ -159,4 +161,19 @@ fn an_attempt_that_cannot_be_made_ends_with_the_authorization() {
         assert!(lab.validator.calls().is_empty());
         started.stop();
     });
+}
+
+/// As an operator removes them, and then time what is kept of them.
+async fn remove_acme_profiles(lab: &Lab, engine: &Engine) {
+    let removed = engine.administer::<(), StoreError>("operator", async || {
+        let mut act = Deeds::nothing(());
+        for kept in engine.catalog().await?.acme.values() {
+            act.writes.extend(engine.profile_removal(kept));
+        }
+        Ok(act)
+    });
+    removed.await.expect("removes");
+    for object in lab.all(Kind::AcmeProfileRevision).await {
+        lab.store.remove(object).await;
+    }
 }

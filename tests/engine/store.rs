@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chancery_actors::ports::{
-    Commit, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, StoreError, Stored, Term,
+    Body, Commit, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, StoreError, Stored, Term,
+    Write,
 };
 use chancery_machine::time::Timestamp;
 use tokio::sync::Semaphore;
@@ -65,6 +66,11 @@ impl FaultyStore {
         *locked(&self.plan) = Some((commit, fault));
     }
 
+    /// How many commits there were.
+    pub(crate) fn commits(&self) -> usize {
+        self.commits.load(Ordering::SeqCst)
+    }
+
     /// Fails no commit any more.
     pub(crate) fn spare(&self) {
         *locked(&self.plan) = None;
@@ -99,6 +105,25 @@ impl FaultyStore {
     /// Lets commits wait, or go on.
     pub(crate) async fn hold(&self) -> tokio::sync::SemaphorePermit<'_> {
         self.gate.acquire().await.expect("never closed")
+    }
+
+    /// Takes an object away behind the engine's back.
+    pub(crate) async fn remove(&self, object: ObjectId) {
+        self.tamper(object, |_| None).await;
+    }
+
+    /// Makes something else of an object's bytes behind the engine's back.
+    pub(crate) async fn tamper(&self, object: ObjectId, change: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) {
+        let stored = self.inner.load(object).await.expect("loads").expect("is there");
+        let body = change(stored.bytes).map(|bytes| Body {
+            bytes,
+            owes: false,
+            terms: Vec::new(),
+            unique: Vec::new(),
+            forget_at: None,
+        });
+        let write = Write { object, expected: stored.revision, body };
+        self.through(Commit { guards: Vec::new(), writes: vec![write] }).await.expect("tampers");
     }
 
     fn alive(&self) -> Result<(), StoreError> {

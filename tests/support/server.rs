@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a start may take: far longer than it does, so that only one that hangs fails.
 const START: Duration = Duration::from_secs(120);
@@ -88,26 +88,44 @@ impl Server {
 
     /// Waits until it says that it answers.
     fn attend(child: Child, stdout: ChildStdout, data: &Path, log: PathBuf) -> Self {
-        let (sender, directories) = mpsc::channel();
+        let (sender, lines) = mpsc::channel();
         let mut copy = File::options().append(true).open(&log).expect("the log can be opened twice");
         // Reads to the end, so that the server never waits for a full pipe.
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if let Some(url) = line.trim().strip_prefix("directory: ") {
-                    // The receiver is gone after the first.
-                    drop(sender.send(url.to_owned()));
-                }
-                if writeln!(copy, "stdout: {line}").is_err() {
+                let written = writeln!(copy, "stdout: {line}");
+                // The receiver is gone after the greeting.
+                drop(sender.send(line));
+                if written.is_err() {
                     break;
                 }
             }
         });
         let mut server = Self { child, directory: String::new(), data: data.to_owned(), log };
-        match directories.recv_timeout(START) {
-            Ok(url) => server.directory = url,
-            Err(error) => panic!("the server said no directory line: {error}"),
+        let deadline = Instant::now() + START;
+        loop {
+            let line = lines.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|error| panic!("the server did not greet: {error}"));
+            match line.split_once(':').map(|(name, value)| (name, value.trim())) {
+                Some(("directory", url)) => server.directory = url.to_owned(),
+                Some(("token", token)) => {
+                    let token = token.split(' ').next().unwrap_or_default();
+                    fs::write(server.token_file(), token).expect("the token can be written");
+                }
+                // The greeting's last line.
+                Some(("certbot", _)) => return server,
+                Some(_) | None => {}
+            }
         }
-        server
+    }
+
+    /// The administrator's token that it showed when it was started first with this data.
+    pub(crate) fn token(&self) -> String {
+        fs::read_to_string(self.token_file()).expect("its first start showed a token")
+    }
+
+    fn token_file(&self) -> PathBuf {
+        self.data.with_extension("token")
     }
 
     /// The URL of its directory.

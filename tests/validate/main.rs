@@ -41,6 +41,7 @@ fn rules(dns: &DnsServer, http_port: u16) -> NetworkRules {
         allowed: ["127.0.0.0/8", "::1/128"].map(|text| text.parse().expect("a network")).to_vec(),
         http_port,
         tls_port: 443,
+        only: Vec::new(),
     }
 }
 

@@ -65,6 +65,14 @@ pub struct AccountBinding {
     pub object: String,
 }
 
+/// When an account was seen last. A record of its own, since it says nothing that an account's guards care for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Sighting {
+    /// When it sent its last request, to about a minute.
+    #[n(0)]
+    pub last_seen: Timestamp,
+}
+
 /// The public key of an account, in the forms in which it is looked for.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct AccountKey {

@@ -34,7 +34,8 @@ pub struct EabCredential {
     /// How many accounts were bound with it.
     #[n(4)]
     pub accounts: u32,
-    /// How many orders those accounts have placed.
+    /// How many orders those accounts have placed while there was a limit to that. Without one they are not counted,
+    /// since counting has the orders of all those accounts wait for each other.
     #[n(5)]
     pub orders: u64,
     /// When it was revoked.
@@ -116,6 +117,9 @@ impl EabStatus {
 /// Why a credential cannot be used for this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BindingRefused {
+    /// An operator deleted it.
+    #[error("the external account's credential does not exist any more; ask for another one")]
+    Deleted,
     /// It was revoked.
     #[error("the external account's credential was revoked; ask for another one")]
     Revoked,

@@ -41,6 +41,13 @@ impl Id {
         self.0
     }
 
+    /// The time of birth.
+    #[must_use]
+    pub const fn born(&self) -> Timestamp {
+        let [a, b, c, d, e, f, ..] = self.0;
+        Timestamp::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
     /// Reads the 22 characters of base64url that [`fmt::Display`] writes; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -150,6 +157,7 @@ mod tests {
         let older = Id::new(Timestamp::from_seconds(1_000), [0xff; ID_ENTROPY]);
         let newer = Id::new(Timestamp::from_seconds(1_001), [0; ID_ENTROPY]);
         assert!(older < newer);
+        assert_eq!((older.born(), newer.born()), (Timestamp::from_seconds(1_000), Timestamp::from_seconds(1_001)));
     }
 
     #[test]

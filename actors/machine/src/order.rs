@@ -246,6 +246,18 @@ impl Order {
     pub fn status(&self, now: Timestamp) -> OrderStatus {
         match self.state {
             OrderState::Pending { .. } | OrderState::Ready if self.lapsed(now) => OrderStatus::Invalid,
+            OrderState::Pending { .. }
+            | OrderState::Ready
+            | OrderState::Processing { .. }
+            | OrderState::Valid { .. }
+            | OrderState::Invalid { .. } => self.stored_status(),
+        }
+    }
+
+    /// The status whatever the clock says: by it stores find the order.
+    #[must_use]
+    pub const fn stored_status(&self) -> OrderStatus {
+        match self.state {
             OrderState::Pending { .. } => OrderStatus::Pending,
             OrderState::Ready => OrderStatus::Ready,
             OrderState::Processing { .. } => OrderStatus::Processing,

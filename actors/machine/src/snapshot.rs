@@ -6,7 +6,7 @@
 use minicbor::{Decode, Encode};
 use thiserror::Error;
 
-use crate::account::Account;
+use crate::account::{Account, Sighting};
 use crate::audit::{AuditEntry, AuditHead};
 use crate::authorization::Authorization;
 use crate::certificate::Certificate;
@@ -22,6 +22,7 @@ pub trait Snapshot: Encode<()> + for<'bytes> Decode<'bytes, ()> {
 }
 
 impl Snapshot for Account {}
+impl Snapshot for Sighting {}
 impl Snapshot for Order {}
 impl Snapshot for Authorization {}
 impl Snapshot for Certificate {}

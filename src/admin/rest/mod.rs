@@ -5,10 +5,26 @@
 
 #![allow(unused_qualifications, reason = "utoipa's macros write out paths")]
 
+mod acme_accounts;
 mod acme_profiles;
+mod apply;
+mod audit;
+mod authorizations;
+mod bulk;
+mod certificates;
+mod docs;
+mod eab_credentials;
+mod filter;
+mod guard;
+mod orders;
 pub mod problem;
+mod profiles;
+mod ra_profiles;
 mod reply;
 pub mod request;
 mod routes;
+mod schemas;
+mod tokens;
+mod whoami;
 
 pub use routes::{configure, description};

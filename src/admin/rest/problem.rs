@@ -1,7 +1,7 @@
 //! Errors of the API as RFC 9457 has them: the one place that makes them.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use chancery_actors::error::TurnError;
 use serde::Serialize;
@@ -21,7 +21,8 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
     /// `urn:chancery:problem:` and a word: `invalid`, `absent`, `exists`, `inUse`, `changed`, `preconditionRequired`,
-    /// `forbidden`, `unauthenticated`, `refused`, `keyReused`, `cursor`, `malformed`, `busy`, `unavailable`.
+    /// `forbidden`, `unauthenticated`, `refused`, `keyReused`, `cursor`, `malformed`, `mediaType`,
+    /// `tooLarge`, `method`, `busy`, `unavailable`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The word in words.
@@ -97,6 +98,9 @@ fn class(error: &AdminError) -> (StatusCode, &'static str, &'static str) {
         AdminError::KeyReused => (StatusCode::CONFLICT, "keyReused", "The Idempotency-Key was used before"),
         AdminError::Cursor => (StatusCode::BAD_REQUEST, "cursor", "The cursor is of another list"),
         AdminError::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be read"),
+        AdminError::MediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "mediaType", "The body is not JSON"),
+        AdminError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "tooLarge", "The body is too large"),
+        AdminError::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method", "There is no such method here"),
         AdminError::Turn(TurnError::Busy) => (StatusCode::SERVICE_UNAVAILABLE, "busy", "The server is busy"),
         AdminError::Turn(TurnError::Conflict | TurnError::Unavailable(_)) | AdminError::Vault(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The server cannot do it now")
@@ -113,6 +117,11 @@ impl ResponseError for AdminError {
         let problem = Problem::of(self);
         let mut response = HttpResponse::build(self.status_code()).content_type(PROBLEM_JSON).json(&problem);
         response.headers_mut().insert(actix_web::http::header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Self::Method { allowed, .. } = self
+            && let Ok(allowed) = HeaderValue::try_from(allowed)
+        {
+            response.headers_mut().insert(ALLOW, allowed);
+        }
         match self.status_code() {
             StatusCode::UNAUTHORIZED => {
                 response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"chancery\""));

@@ -2,16 +2,14 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, LOCATION};
+use actix_web::http::header::{ETAG, LOCATION};
 use serde::Serialize;
 
 use crate::admin::precondition::Precondition;
 
-/// An answer with this body, and with the ETag of its revision if it has one. Nothing is to be kept by caches: what
-/// operators see changes, and some of it is shown once.
+/// An answer with this body, and with the ETag of its revision if it has one.
 pub(super) fn json(status: StatusCode, body: &impl Serialize, revision: Option<u64>) -> HttpResponse {
     let mut response = HttpResponse::build(status);
-    response.insert_header((CACHE_CONTROL, "no-store"));
     if let Some(revision) = revision {
         response.insert_header((ETAG, Precondition::etag(revision)));
     }
@@ -26,7 +24,7 @@ pub(super) fn ok(body: &impl Serialize, revision: Option<u64>) -> HttpResponse {
 /// 201 with where it is, or the same again where the request was answered before.
 pub(super) fn created(location: &str, body: &impl Serialize, revision: Option<u64>, replayed: bool) -> HttpResponse {
     let mut response = HttpResponse::Created();
-    response.insert_header((CACHE_CONTROL, "no-store")).insert_header((LOCATION, location));
+    response.insert_header((LOCATION, location));
     if let Some(revision) = revision {
         response.insert_header((ETAG, Precondition::etag(revision)));
     }
@@ -38,5 +36,5 @@ pub(super) fn created(location: &str, body: &impl Serialize, revision: Option<u6
 
 /// 204.
 pub(super) fn gone() -> HttpResponse {
-    HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish()
+    HttpResponse::NoContent().finish()
 }

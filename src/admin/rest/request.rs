@@ -1,7 +1,7 @@
 //! What handlers need of a request: who asks, in which page of a list, under which condition, and the body.
 
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
-use actix_web::{FromRequest, HttpRequest, dev, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::future::LocalBoxFuture;
@@ -20,7 +20,7 @@ use crate::admin::settings::read;
 /// The largest body: a declared set of many profiles.
 pub const MOST_BYTES: usize = 4 << 20;
 
-/// Whoever asks, and what every use case has at hand. A handler that takes it is not called for anybody else.
+/// Whoever asks, as the [guard](super::guard) has made out, and what every use case has at hand.
 pub struct Caller {
     /// What every use case has at hand.
     pub admin: web::Data<Admin>,
@@ -34,26 +34,31 @@ pub struct CertificateOperator(pub Operator);
 
 impl FromRequest for Caller {
     type Error = AdminError;
-    type Future = LocalBoxFuture<'static, Result<Self, AdminError>>;
+    type Future = std::future::Ready<Result<Self, AdminError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let admin = request.app_data::<web::Data<Admin>>().cloned();
-        let by_certificate = request.conn_data::<CertificateOperator>().cloned();
-        let bearer = bearer(request);
-        Box::pin(async move {
-            let unset = || AdminError::Refused("the application was configured without its use cases".to_owned());
-            let admin = admin.ok_or_else(unset)?;
-            let operator = match (bearer?, by_certificate) {
-                (Some(secret), _) => admin.authenticate(&secret).await?,
-                (None, Some(CertificateOperator(operator))) => operator,
-                (None, None) => {
-                    let advice = "send a token as \"Authorization: Bearer …\", or a client certificate";
-                    return Err(AdminError::Unauthenticated(advice.to_owned()));
-                }
-            };
-            Ok(Self { admin, operator })
-        })
+        let operator = request.extensions().get::<Operator>().cloned();
+        let caller = operator.ok_or_else(unknown).and_then(|operator| Ok(Self { admin: admin(request)?, operator }));
+        std::future::ready(caller)
     }
+}
+
+/// Whoever asks: a token goes before a client certificate.
+pub(super) async fn authenticate(request: &HttpRequest) -> Result<Operator, AdminError> {
+    if let Some(secret) = bearer(request)? {
+        return admin(request)?.authenticate(&secret).await;
+    }
+    let by_certificate = request.conn_data::<CertificateOperator>();
+    by_certificate.map(|CertificateOperator(operator)| operator.clone()).ok_or_else(unknown)
+}
+
+fn admin(request: &HttpRequest) -> Result<web::Data<Admin>, AdminError> {
+    let unset = || AdminError::Refused("the application was configured without its use cases".to_owned());
+    request.app_data::<web::Data<Admin>>().cloned().ok_or_else(unset)
+}
+
+fn unknown() -> AdminError {
+    AdminError::Unauthenticated("send a token as \"Authorization: Bearer …\", or a client certificate".to_owned())
 }
 
 fn bearer(request: &HttpRequest) -> Result<Option<String>, AdminError> {
@@ -154,14 +159,15 @@ impl FromRequest for Body {
         Box::pin(async move {
             let malformed = |why: &str| AdminError::Malformed(why.to_owned());
             if !json {
-                return Err(malformed("the body has to be JSON: send Content-Type: application/json"));
+                let advice = "the body has to be JSON: send Content-Type: application/json";
+                return Err(AdminError::MediaType(advice.to_owned()));
             }
             let key = key.transpose().map_err(|_| malformed("Idempotency-Key is no text"))?;
             let body = body.await.map_err(|_| malformed("the body cannot be read"))?;
             let bytes = match body.to_bytes_limited(MOST_BYTES).await {
                 Ok(Ok(bytes)) => bytes,
                 Ok(Err(_)) => return Err(malformed("the body broke off before its end")),
-                Err(_) => return Err(malformed("the body is larger than 4 MiB")),
+                Err(_) => return Err(AdminError::TooLarge("the body is larger than 4 MiB".to_owned())),
             };
             let value = serde_json::from_slice(&bytes)
                 .map_err(|bad| AdminError::Malformed(format!("the body is no JSON: {bad}")))?;

@@ -2,6 +2,7 @@
 //! it was.
 
 mod acme;
+mod eab;
 mod ra;
 
 use chancery_machine::network::Network;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 pub use self::acme::AcmeProfileSettings;
+pub use self::eab::EabSettings;
 pub use self::ra::{ExemptionSettings, RaProfileSettings};
 
 /// A field that is not what it has to be.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::certificate::Reason;
 use super::collection::{Action, Collection, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, Session, SortArgs};
 use super::output::column;
+use super::time::Moment;
 
 const COLLECTION: Collection = Collection {
     path: "acmeAccounts",
@@ -31,7 +32,7 @@ Examples:
 
 /// What can be done with accounts.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// List them.
     List {
         #[command(flatten)]
@@ -64,7 +65,7 @@ pub(super) enum Command {
 
 /// Which accounts.
 #[derive(Args, Debug)]
-pub(super) struct Filter {
+pub(in crate::cli) struct Filter {
     /// Only those that are valid, deactivated or revoked.
     #[arg(long, value_parser = ["valid", "deactivated", "revoked"])]
     status: Option<String>,
@@ -86,6 +87,12 @@ pub(super) struct Filter {
     /// Only those with this key (RFC 7638).
     #[arg(long, value_name = "THUMBPRINT", allow_hyphen_values = true)]
     thumbprint: Option<String>,
+    /// Only those that were made then or later.
+    #[arg(long, value_name = "TIME")]
+    created_from: Option<Moment>,
+    /// Only those that were made before.
+    #[arg(long, value_name = "TIME")]
+    created_to: Option<Moment>,
 }
 
 /// Does what was asked.
@@ -116,5 +123,7 @@ impl Filter {
             .with("eabCredential", self.eab.as_ref())
             .with("contact", self.contact.as_ref())
             .with("thumbprint", self.thumbprint.as_ref())
+            .with("createdFrom", self.created_from.as_ref())
+            .with("createdTo", self.created_to.as_ref())
     }
 }

@@ -37,7 +37,7 @@ Examples:
 
 /// What is declared, and how it is applied.
 #[derive(Args, Debug)]
-pub(super) struct ApplyArgs {
+pub(in crate::cli) struct ApplyArgs {
     /// The file, TOML: [acme_profiles.NAME] and [ra_profiles.NAME] with their attributes; - for standard input.
     #[arg(long, short, value_name = "FILE", required_unless_present_any = ["example", "export"])]
     file: Option<PathBuf>,

@@ -35,7 +35,7 @@ Examples:
 
 /// What can be done with the log.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// List entries.
     List {
         #[command(flatten)]
@@ -60,7 +60,7 @@ pub(super) enum Command {
 
 /// Which entries.
 #[derive(Args, Debug)]
-pub(super) struct Filter {
+pub(in crate::cli) struct Filter {
     /// Only those about this, as in acmeProfile/web.
     #[arg(long, value_name = "KIND/ID")]
     object: Option<String>,
@@ -80,7 +80,7 @@ pub(super) struct Filter {
 
 /// An entry as somebody noted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Noted {
+pub(in crate::cli) struct Noted {
     number: u64,
     digest: String,
 }
@@ -109,8 +109,9 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
 }
 
 async fn verify(session: &Session, expect: Option<Noted>) -> Outcome {
-    let query: Vec<_> =
-        expect.map(|noted| ("expect", format!("{}:{}", noted.number, noted.digest))).into_iter().collect();
+    let query =
+        expect.map(|Noted { number, digest }| vec![("expectNumber", number.to_string()), ("expectDigest", digest)]);
+    let query = query.unwrap_or_default();
     let request = Request { query: &query, ..Request::new(Verb::Get, &[COLLECTION.path, "verify"]) };
     let answer = session.client.send(request).await?.body;
     let number = |member: &str| answer.get(member).and_then(Value::as_u64).unwrap_or_default();

@@ -34,7 +34,7 @@ Examples:
 
 /// What can be done with authorities.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// List them.
     List(PageArgs),
     /// Show one.
@@ -56,7 +56,7 @@ pub(super) enum Command {
 
 /// An authority to make.
 #[derive(Args, Debug)]
-pub(super) struct Plan {
+pub(in crate::cli) struct Plan {
     /// Its common name.
     name: String,
     /// The root above it: its id or its name.

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::collection::{Action, Collection, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, Session, SortArgs};
 use super::output::column;
+use super::time::Moment;
 
 const COLLECTION: Collection = Collection {
     path: "authorizations",
@@ -29,7 +30,7 @@ Examples:
 
 /// What can be done with authorizations.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// List them.
     List {
         #[command(flatten)]
@@ -47,7 +48,7 @@ pub(super) enum Command {
 
 /// Which authorizations.
 #[derive(Args, Debug)]
-pub(super) struct Filter {
+pub(in crate::cli) struct Filter {
     /// Only those of this account.
     #[arg(long, value_name = "ID")]
     account: Option<String>,
@@ -57,6 +58,12 @@ pub(super) struct Filter {
     /// Only those for this identifier.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Only those that were made then or later.
+    #[arg(long, value_name = "TIME")]
+    created_from: Option<Moment>,
+    /// Only those that were made before.
+    #[arg(long, value_name = "TIME")]
+    created_to: Option<Moment>,
 }
 
 /// Does what was asked.
@@ -66,7 +73,9 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             let query = Query::default()
                 .with("account", filter.account.as_ref())
                 .with("status", filter.status.as_ref())
-                .with("name", filter.name.as_ref());
+                .with("name", filter.name.as_ref())
+                .with("createdFrom", filter.created_from.as_ref())
+                .with("createdTo", filter.created_to.as_ref());
             session.list(&COLLECTION, query.sorted(&sort), &page).await
         }
         Command::Show(item) => session.show(&COLLECTION, &item).await,

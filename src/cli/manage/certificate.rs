@@ -37,7 +37,7 @@ Examples:
 
 /// What can be done with certificates.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// List them.
     List {
         #[command(flatten)]
@@ -76,10 +76,13 @@ pub(super) enum Command {
 
 /// Which certificates.
 #[derive(Args, Debug)]
-pub(super) struct Filter {
+pub(in crate::cli) struct Filter {
     /// Only those of this account.
     #[arg(long, value_name = "ID")]
     account: Option<String>,
+    /// Only the one of this order.
+    #[arg(long, value_name = "ID")]
+    order: Option<String>,
     /// Only those that are valid, expired or revoked.
     #[arg(long, value_parser = ["valid", "expired", "revoked"])]
     status: Option<String>,
@@ -108,7 +111,7 @@ pub(super) struct Filter {
 
 /// Why a certificate is revoked (RFC 5280 section 5.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Reason {
+pub(in crate::cli) enum Reason {
     Unspecified,
     KeyCompromise,
     AffiliationChanged,
@@ -151,6 +154,7 @@ impl Filter {
     fn query(&self) -> Query {
         Query::default()
             .with("account", self.account.as_ref())
+            .with("order", self.order.as_ref())
             .with("status", self.status.as_ref())
             .with("name", self.name.as_ref())
             .with("serial", self.serial.as_ref())

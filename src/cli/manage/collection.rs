@@ -24,7 +24,7 @@ pub(super) type Outcome = anyhow::Result<ExitCode>;
 
 /// A collection of the API.
 #[derive(Debug)]
-pub(super) struct Collection {
+pub(in crate::cli) struct Collection {
     /// Its segment of the URL.
     pub(super) path: &'static str,
     /// What one of it is called.
@@ -39,7 +39,7 @@ pub(super) struct Collection {
 
 /// Something that is done to an item.
 #[derive(Debug)]
-pub(super) struct Action<'a> {
+pub(in crate::cli) struct Action<'a> {
     /// As the API calls it.
     verb: &'static str,
     /// What the item is then.
@@ -50,14 +50,14 @@ pub(super) struct Action<'a> {
 }
 
 /// A server, and how its answers are printed.
-pub(super) struct Session {
+pub(in crate::cli) struct Session {
     pub(super) client: Client,
     pub(super) output: Output,
 }
 
 /// Which part of a list.
 #[derive(Args, Debug)]
-pub(super) struct PageArgs {
+pub(in crate::cli) struct PageArgs {
     /// How many at the most; 100 if nothing is said.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
@@ -71,7 +71,7 @@ pub(super) struct PageArgs {
 
 /// In which order.
 #[derive(Args, Debug)]
-pub(super) struct SortArgs {
+pub(in crate::cli) struct SortArgs {
     /// The order; "-" for the other way round. The newest come first if nothing is said.
     #[arg(long, value_name = "KEY", value_parser = ["created", "-created"], allow_hyphen_values = true)]
     sort: Option<String>,
@@ -79,7 +79,7 @@ pub(super) struct SortArgs {
 
 /// One item.
 #[derive(Args, Debug)]
-pub(super) struct ItemArgs {
+pub(in crate::cli) struct ItemArgs {
     /// Its name or id.
     #[arg(value_name = "ID")]
     pub(super) id: String,
@@ -87,7 +87,7 @@ pub(super) struct ItemArgs {
 
 /// Some items.
 #[derive(Args, Debug)]
-pub(super) struct ItemsArgs {
+pub(in crate::cli) struct ItemsArgs {
     /// Their names or ids; - reads them from standard input, one in each line.
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
@@ -98,7 +98,7 @@ pub(super) struct ItemsArgs {
 
 /// Items to remove.
 #[derive(Args, Debug)]
-pub(super) struct DeleteArgs {
+pub(in crate::cli) struct DeleteArgs {
     #[command(flatten)]
     items: ItemsArgs,
     /// Remove them though something depends on them.
@@ -108,7 +108,7 @@ pub(super) struct DeleteArgs {
 
 /// How something is created.
 #[derive(Args, Debug)]
-pub(super) struct CreateArgs {
+pub(in crate::cli) struct CreateArgs {
     /// The same key and request again makes nothing new and prints the same answer.
     #[arg(long, value_name = "KEY")]
     pub(super) idempotency_key: Option<String>,
@@ -116,7 +116,7 @@ pub(super) struct CreateArgs {
 
 /// How something is changed.
 #[derive(Args, Debug)]
-pub(super) struct UpdateArgs {
+pub(in crate::cli) struct UpdateArgs {
     /// Only if it still has this ETag, as in '"3"'; * to change it however it is. Without it, the change is refused if
     /// somebody else is faster.
     #[arg(long, value_name = "ETAG")]
@@ -125,7 +125,7 @@ pub(super) struct UpdateArgs {
 
 /// The filters of a list.
 #[derive(Debug, Default)]
-pub(super) struct Query(Vec<(&'static str, String)>);
+pub(in crate::cli) struct Query(Vec<(&'static str, String)>);
 
 impl Query {
     /// With this filter, if it was given.

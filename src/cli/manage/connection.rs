@@ -27,7 +27,7 @@ const SILENCE: Duration = Duration::from_secs(300);
 /// Where the server is and who asks.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
-pub(super) struct ConnectionArgs {
+pub(in crate::cli) struct ConnectionArgs {
     /// The server.
     #[arg(
         long,
@@ -58,7 +58,7 @@ pub(super) struct ConnectionArgs {
 
 /// A request of the API.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Request<'a> {
+pub(in crate::cli) struct Request<'a> {
     pub(super) method: Verb,
     /// The segments below `/api/v1`.
     pub(super) path: &'a [&'a str],
@@ -70,7 +70,7 @@ pub(super) struct Request<'a> {
 
 /// What the API can be asked to do.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Verb {
+pub(in crate::cli) enum Verb {
     Get,
     Post,
     Patch,
@@ -79,14 +79,14 @@ pub(super) enum Verb {
 
 /// An answer of the API.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(in crate::cli) struct Answer {
     /// Null where there is none.
     pub(super) body: Value,
     pub(super) etag: Option<String>,
 }
 
 /// A server, and who asks it.
-pub(super) struct Client {
+pub(in crate::cli) struct Client {
     http: reqwest::Client,
     base: Url,
     token: Option<HeaderValue>,
@@ -110,7 +110,9 @@ impl ConnectionArgs {
     pub(super) fn client(&self) -> anyhow::Result<Client> {
         let base = base(&self.server)?;
         let beside = Path::new(ROOT_BESIDE);
-        let ca = self.ca.clone().or_else(|| beside.is_file().then(|| beside.to_owned()));
+        let ca = self.ca.as_deref().or_else(|| beside.is_file().then_some(beside));
+        // People paste it elsewhere, as in the line for certbot.
+        let ca = ca.map(std::path::absolute).transpose().context("--ca")?;
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("chancery/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
@@ -154,8 +156,8 @@ impl ConnectionArgs {
                 let text = std::fs::read_to_string(path).map(SecretString::from);
                 (text.with_context(|| format!("the token in {}", path.display()))?, path.display().to_string())
             }
-            (None, Ok(text)) => (SecretString::from(text), "CHANCERY_TOKEN".to_owned()),
-            (None, Err(_)) => return Ok(None),
+            (None, Ok(text)) if !text.is_empty() => (SecretString::from(text), "CHANCERY_TOKEN".to_owned()),
+            (None, Ok(_) | Err(_)) => return Ok(None),
         };
         let token = secret.expose_secret().trim();
         let header = Zeroizing::new(format!("Bearer {token}"));

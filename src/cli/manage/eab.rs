@@ -37,7 +37,7 @@ Examples:
 
 /// What can be done with credentials.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// List them; never with their keys.
     List {
         /// Only those that are valid, expired or revoked.
@@ -75,7 +75,7 @@ pub(super) enum Command {
 
 /// What a credential is for. What is not said limits nothing.
 #[derive(Args, Debug)]
-pub(super) struct Settings {
+pub(in crate::cli) struct Settings {
     /// For people: whose it is.
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,

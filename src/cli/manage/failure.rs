@@ -87,7 +87,7 @@ impl RequestError {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
-            412 => write!(f, "somebody else changed it meanwhile: {}\nLook at it again, then repeat", self.detail),
+            412 => write!(f, "somebody else changed it meanwhile: {}", self.detail),
             401 => write!(
                 f,
                 "{}\nGive a token by --token-file FILE or CHANCERY_TOKEN, or a client certificate by --client-cert and \

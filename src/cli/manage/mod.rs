@@ -37,7 +37,7 @@ const USAGE: u8 = 2;
 
 /// What can be done with a running server.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// ACME Profiles: how the endpoints behave.
     #[command(after_help = profile::EXAMPLES)]
     Profile(Room<profile::Command>),
@@ -80,7 +80,7 @@ pub(super) enum Command {
 
 /// The commands about one noun, each of which needs the server.
 #[derive(Args, Debug)]
-pub(super) struct Room<C: Subcommand> {
+pub(in crate::cli) struct Room<C: Subcommand> {
     #[command(flatten)]
     connection: ConnectionArgs,
     #[command(subcommand)]
@@ -90,7 +90,7 @@ pub(super) struct Room<C: Subcommand> {
 /// Arguments that make no sense together, which only showed when they were read.
 #[derive(Debug, Error)]
 #[error("{0}")]
-pub(super) struct Usage(pub(super) String);
+pub(in crate::cli) struct Usage(pub(super) String);
 
 /// Does what was asked.
 pub(super) fn run(command: Command) -> Outcome {

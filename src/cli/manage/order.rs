@@ -31,7 +31,7 @@ Examples:
 
 /// What can be done with orders.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// List them.
     List {
         #[command(flatten)]
@@ -49,7 +49,7 @@ pub(super) enum Command {
 
 /// Which orders.
 #[derive(Args, Debug)]
-pub(super) struct Filter {
+pub(in crate::cli) struct Filter {
     /// Only those of this account.
     #[arg(long, value_name = "ID")]
     account: Option<String>,

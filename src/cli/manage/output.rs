@@ -9,9 +9,12 @@ use serde_json::Value;
 
 use super::set::{SPANS, in_words, kebab_case};
 
+/// The members that come first in a record, if they are there: what it is.
+const FIRST: [&str; 7] = ["name", "id", "keyId", "number", "kind", "status", "enabled"];
+
 /// In which form things are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(in crate::cli) enum Format {
     /// Tables.
     Table,
     /// JSON, as the API has it.
@@ -20,7 +23,7 @@ pub(super) enum Format {
 
 /// A column of a list.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
+pub(in crate::cli) struct Column {
     pub(super) heading: &'static str,
     /// Where its value is, as a JSON pointer (RFC 6901).
     pub(super) pointer: &'static str,
@@ -33,12 +36,12 @@ pub(super) const fn column(heading: &'static str, pointer: &'static str) -> Colu
 
 /// Where and how things are printed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Output {
+pub(in crate::cli) struct Output {
     pub(super) format: Format,
 }
 
 /// A table that is printed page by page, so that a long list is never held as a whole.
-pub(super) struct Stream {
+pub(in crate::cli) struct Stream {
     columns: &'static [Column],
     widths: Vec<u16>,
     begun: bool,
@@ -178,6 +181,9 @@ fn record(value: &Value) -> String {
 fn flatten(path: &str, name: &str, value: &Value, rows: &mut Vec<(String, String)>, blocks: &mut Vec<String>) {
     match value {
         Value::Object(members) if !members.is_empty() => {
+            let place = |name: &str| FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len());
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(name, _)| place(name));
             for (name, value) in members {
                 let word = kebab_case(name);
                 let path = if path.is_empty() { word } else { format!("{path}.{word}") };

@@ -40,7 +40,7 @@ Examples:
 
 /// What can be done with ACME Profiles.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// List them, by name.
     List {
         /// Only those that are enabled, or that are not.
@@ -82,7 +82,7 @@ pub(super) enum Command {
 
 /// The attributes that are set most.
 #[derive(Args, Debug)]
-pub(super) struct Settings {
+pub(in crate::cli) struct Settings {
     /// For people.
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,

@@ -40,7 +40,7 @@ Examples:
 
 /// What can be done with RA Profiles.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// List them, by name.
     List {
         /// Only those that are enabled, or that are not.
@@ -49,6 +49,9 @@ pub(super) enum Command {
         /// Only those on which this ACME Profile is activated.
         #[arg(long, value_name = "NAME")]
         acme_profile: Option<String>,
+        /// Only those for which this authority signs.
+        #[arg(long, value_name = "ID")]
+        authority: Option<String>,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -91,7 +94,7 @@ pub(super) enum Command {
 
 /// The attributes that are set most.
 #[derive(Args, Debug)]
-pub(super) struct Settings {
+pub(in crate::cli) struct Settings {
     /// For people.
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
@@ -153,9 +156,12 @@ impl FromStr for Exemption {
 /// Does what was asked.
 pub(super) async fn run(session: &Session, command: Command) -> Outcome {
     match command {
-        Command::List { enabled, acme_profile, page } => {
-            let query = Query::default().with("enabled", enabled.as_ref());
-            session.list(&COLLECTION, query.with("acmeProfile", acme_profile.as_ref()), &page).await
+        Command::List { enabled, acme_profile, authority, page } => {
+            let query = Query::default()
+                .with("enabled", enabled.as_ref())
+                .with("acmeProfile", acme_profile.as_ref())
+                .with("authority", authority.as_ref());
+            session.list(&COLLECTION, query, &page).await
         }
         Command::Show(item) => session.show(&COLLECTION, &item).await,
         Command::Create { name, settings, args } => {

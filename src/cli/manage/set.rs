@@ -21,7 +21,7 @@ pub(super) const SPANS: &[&str] = &[
 
 /// Attributes without flags of their own.
 #[derive(Args, Debug, Default)]
-pub(super) struct SetArgs {
+pub(in crate::cli) struct SetArgs {
     /// An attribute and its value: text, JSON, or a list as a,b; `chancery apply --example` names them all.
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<Assignment>,
@@ -32,7 +32,7 @@ pub(super) struct SetArgs {
 
 /// `name=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Assignment {
+pub(in crate::cli) struct Assignment {
     name: String,
     value: String,
 }
@@ -64,7 +64,7 @@ impl SetArgs {
 
 /// Members that flags have set; those whose flags were not given are left out.
 #[derive(Debug, Default)]
-pub(super) struct Members(pub(super) Map<String, Value>);
+pub(in crate::cli) struct Members(pub(super) Map<String, Value>);
 
 impl Members {
     /// Sets this member, if it was given.

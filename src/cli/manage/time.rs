@@ -13,11 +13,11 @@ use crate::span::Span;
 
 /// A moment, RFC 3339 for the API: `2026-01-31T12:00:00Z`, or `2026-01-31` for the beginning of that day in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment(Timestamp);
+pub(in crate::cli) struct Moment(Timestamp);
 
 /// A moment to come: also a span of time from now, as in `90d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Later(Moment);
+pub(in crate::cli) struct Later(Moment);
 
 impl FromStr for Moment {
     type Err = String;

@@ -33,7 +33,7 @@ Examples:
 
 /// What can be done with tokens.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// List them; never with their secrets.
     List(PageArgs),
     /// Show one; never with its secret.
@@ -57,7 +57,7 @@ pub(super) enum Command {
 
 /// What a token may do; each may also do what those before it may.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Role {
+pub(in crate::cli) enum Role {
     /// Read everything that is no secret.
     Auditor,
     /// Manage profiles, accounts, credentials, orders and certificates.

@@ -8,8 +8,8 @@ use super::super::output::member;
 use super::super::{profile, ra_profile};
 use crate::admin::settings::snake_case;
 
-/// Members that say which version a profile is, not how it is.
-const VERSION: [&str; 3] = ["name", "revision", "termsChangedAt"];
+/// Members that are no attributes: they follow from them.
+const DERIVED: [&str; 4] = ["name", "revision", "termsChangedAt", "directoryUrl"];
 
 /// What is done to each profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +101,7 @@ fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<(Stri
 
 fn members(change: &Value, side: &str) -> Map<String, Value> {
     let mut members = change.get(side).and_then(Value::as_object).cloned().unwrap_or_default();
-    members.retain(|name, _| !VERSION.contains(&name.as_str()));
+    members.retain(|name, _| !DERIVED.contains(&name.as_str()));
     members
 }
 

@@ -1,0 +1,255 @@
+//! Placing an order: the order and its authorizations come into being in one commit.
+
+mod limits;
+mod policy;
+mod reuse;
+mod validity;
+
+use std::time::Duration;
+
+use chancery_machine::account::Account;
+use chancery_machine::authorization::{Authorization, AuthorizationTerms};
+use chancery_machine::challenge::{Challenge, TOKEN_ENTROPY, Token};
+use chancery_machine::eab::{BindingRefused, EabCredential, EabEvent};
+use chancery_machine::id::{AccountId, AuthorizationId, EabId, OrderId};
+use chancery_machine::identifier::Subject;
+use chancery_machine::order::{Order, OrderTerms, ProfileRef};
+use chancery_machine::profile::AcmeProfile;
+use chancery_machine::time::Timestamp;
+use futures::future::{join_all, try_join_all};
+use thiserror::Error;
+use tracing::debug;
+
+pub(crate) use self::limits::Turns;
+use crate::account::standing;
+use crate::engine::Engine;
+use crate::error::TurnError;
+use crate::ports::{Commit, Revision, Write};
+use crate::profiles::Pair;
+use crate::resident::{Companions, Versioned, creation};
+
+/// How often an order is committed again because its account changed meanwhile, or another order of it was placed.
+const ATTEMPTS: usize = 16;
+
+/// What a client asks for, already understood.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// For what: repeated ones count once.
+    pub subjects: Vec<Subject>,
+    /// The certificate's notBefore, if the client wants a certain one.
+    pub not_before: Option<Timestamp>,
+    /// The certificate's notAfter, if the client wants a certain one.
+    pub not_after: Option<Timestamp>,
+}
+
+/// Why an order was not placed. Nothing was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PlaceError {
+    /// There is nothing to certify.
+    #[error("the order has no identifiers")]
+    Empty,
+    /// More than the profile allows.
+    #[error("the order has {found} identifiers; {most} are allowed")]
+    TooMany {
+        /// How many it has.
+        found: usize,
+        /// How many are allowed.
+        most: usize,
+    },
+    /// What the profile does not issue for, each with the reason.
+    #[error("the server does not issue for some of the identifiers")]
+    Rejected(Vec<(Subject, String)>),
+    /// The validity that was asked for cannot be had (RFC 8555 section 7.4).
+    #[error("{0}")]
+    Validity(String),
+    /// The account has to agree to the terms of service as they are now (RFC 8555 section 7.3.3).
+    #[error("the terms of service have changed since the account agreed to them")]
+    TermsChanged,
+    /// The account has asked for too much (RFC 8555 section 6.6).
+    #[error("{detail}")]
+    RateLimited {
+        /// What it has too many of, and how many are allowed.
+        detail: String,
+        /// When another try may be worth it.
+        retry_after: Duration,
+    },
+    /// The account or the server is at fault.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
+}
+
+/// An order, and all that is stored with it.
+struct Drawn {
+    id: OrderId,
+    order: Order,
+    writes: Vec<Write>,
+}
+
+impl Engine {
+    /// Places an order of an account. If everything that it needs is proven already, or needs no proof, it is ready at
+    /// once.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub async fn place_order(
+        &self,
+        account: &Versioned<Account>,
+        pair: &Pair,
+        new: NewOrder,
+    ) -> Result<Versioned<Order>, PlaceError> {
+        let now = self.now();
+        let id = AccountId(account.id);
+        may_order(&account.state, pair)?;
+        let subjects = policy::accept(pair, new.subjects)?;
+        let counted_by = self.credential(&account.state, &subjects).await?;
+        let life = self.world.ports.issue.lifetime(pair.ra.authority);
+        let life = life.map_err(|error| TurnError::Unavailable(error.to_string()))?;
+        validity::accept(pair, life, new.not_before, new.not_after, now)?;
+        // Held until the order is stored; nothing waits for it where there is no limit.
+        let _turn = self.world.turns.take(id, &pair.acme.limits).await;
+        let mut quota = self.quota(id, &pair.acme).await?;
+        let drawn = self.draw_up(account, pair, NewOrder { subjects, ..new }, now).await?;
+        let mut guards = vec![account.guard()];
+        for _ in 0..ATTEMPTS {
+            let writes = drawn.writes.iter().chain(&quota).cloned().collect();
+            match self.store(counted_by, Commit { guards: guards.clone(), writes }).await {
+                Ok(()) => {
+                    let names = drawn.order.terms.subjects.len();
+                    debug!(order = %drawn.id, account = %id, names, "order placed");
+                    return Ok(Versioned { id: drawn.id.0, revision: Revision::ABSENT.next(), state: drawn.order });
+                }
+                // Another node has placed an order of this account: it may have been the last one that was allowed.
+                Err(TurnError::GuardChanged(changed))
+                    if quota.as_ref().is_some_and(|write| write.object == changed) =>
+                {
+                    quota = self.quota(id, &pair.acme).await?;
+                }
+                // Agreeing to terms cannot be taken back, so only the account's standing is looked at again.
+                Err(TurnError::GuardChanged(changed)) => self.guard_anew(&mut guards, changed).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(TurnError::Conflict.into())
+    }
+
+    /// Checks an order against what the account's external account is for, and answers with the credential that counts
+    /// the order, if one does. As it stands now: an operator who narrows it a moment later does not reach this order.
+    async fn credential(&self, account: &Account, subjects: &[Subject]) -> Result<Option<EabId>, PlaceError> {
+        let Some(binding) = &account.binding else { return Ok(None) };
+        let credential = match self.eab_credential(binding.credential).await.map_err(TurnError::from) {
+            Ok(credential) => credential.state,
+            // What it was for is not known any more, and that is not everything.
+            Err(TurnError::Absent) => return Err(deleted().into()),
+            Err(error) => return Err(error.into()),
+        };
+        policy::within(&credential, subjects)?;
+        Ok(credential.scope.orders.map(|_| binding.credential))
+    }
+
+    /// Stores an order; where a credential counts it, in the credential's own turn.
+    async fn store(&self, counted_by: Option<EabId>, commit: Commit) -> Result<(), TurnError> {
+        let Some(credential) = counted_by else {
+            return Ok(self.world.journal.commit(commit).await?);
+        };
+        let Commit { guards, writes } = commit;
+        let companions = || -> Companions<EabCredential> {
+            let writes = writes.clone();
+            Box::new(move |_, _| writes)
+        };
+        match self.world.send_with(credential.0, EabEvent::OrderPlaced, &guards, companions).await {
+            Ok(_) => Ok(()),
+            Err(TurnError::Absent) => Err(deleted()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the order and the authorizations that it needs. What was proven before knows of the order from here on,
+    /// though it is not stored yet: so it learns of every loss, and an order that never comes does no harm.
+    async fn draw_up(
+        &self,
+        account: &Versioned<Account>,
+        pair: &Pair,
+        new: NewOrder,
+        now: Timestamp,
+    ) -> Result<Drawn, PlaceError> {
+        let id = OrderId(self.world.new_id());
+        let NewOrder { subjects, not_before, not_after } = new;
+        let found = subjects.iter().map(|subject| self.proven(account, pair, subject, now));
+        let found = try_join_all(found).await.map_err(TurnError::from)?;
+        // An order never outlives what proves it: so nothing runs out between the order's being ready and its end.
+        let life = pair.acme.order_validity.min(pair.acme.authorization_validity);
+        let expires = found.iter().flatten().fold(now.plus(life.into()), |end, proven| end.min(proven.expires));
+        let joined = join_all(found.iter().map(|found| self.join(found.as_ref(), id, expires))).await;
+
+        let acme_profile = ProfileRef { name: pair.acme.name.clone(), revision: pair.acme.revision };
+        let mut writes = Vec::with_capacity(subjects.len() + 2);
+        let (mut authorizations, mut outstanding) = (Vec::with_capacity(subjects.len()), Vec::new());
+        for (subject, joined) in subjects.iter().zip(joined) {
+            if let Some(joined) = joined {
+                authorizations.push(joined);
+                continue;
+            }
+            let exemption = pair.ra.exemptions.rule(subject).map(ToString::to_string);
+            let exempt = exemption.is_some();
+            let terms = AuthorizationTerms {
+                account: AccountId(account.id),
+                endpoint: account.state.endpoint.clone(),
+                acme_profile: acme_profile.clone(),
+                identifier: subject.identifier.clone(),
+                wildcard: subject.wildcard,
+                created: now,
+                expires,
+                valid_for: pair.acme.authorization_validity,
+                retry: pair.acme.retry.clone(),
+                exemption,
+            };
+            let authorization_id = AuthorizationId(self.world.new_id());
+            let authorization = if exempt {
+                Authorization::exempt(terms, (id, expires))
+            } else {
+                outstanding.push(authorization_id);
+                Authorization::new(terms, self.challenges(&pair.acme, subject), Some((id, expires)))
+            };
+            writes.push(creation(&self.world, authorization_id.0, &authorization));
+            authorizations.push(authorization_id);
+        }
+        let terms = OrderTerms {
+            account: AccountId(account.id),
+            endpoint: account.state.endpoint.clone(),
+            acme_profile,
+            ra_profile: ProfileRef { name: pair.ra.name.clone(), revision: pair.ra.revision },
+            subjects,
+            authorizations,
+            created: now,
+            expires,
+            not_before,
+            not_after,
+        };
+        let order = Order::placed(terms, outstanding);
+        writes.push(creation(&self.world, id.0, &order));
+        Ok(Drawn { id, order, writes })
+    }
+
+    fn challenges(&self, profile: &AcmeProfile, subject: &Subject) -> Vec<Challenge> {
+        policy::offered(profile, subject)
+            .map(|kind| {
+                let mut entropy = [0; TOKEN_ENTROPY];
+                self.world.ports.entropy.fill(&mut entropy);
+                Challenge::new(kind, Token::new(&entropy))
+            })
+            .collect()
+    }
+}
+
+/// Whether the account may place orders at all. Its guard holds from here on: none slips in behind its end.
+fn may_order(account: &Account, pair: &Pair) -> Result<(), PlaceError> {
+    standing(account)?;
+    if pair.acme.terms.bars(account.terms_agreed) {
+        return Err(PlaceError::TermsChanged);
+    }
+    Ok(())
+}
+
+fn deleted() -> TurnError {
+    TurnError::Rejected(BindingRefused::Deleted.into())
+}

@@ -1,0 +1,59 @@
+//! Whether there can be a certificate for what an order names.
+
+use chancery_machine::challenge::ChallengeType;
+use chancery_machine::eab::EabCredential;
+use chancery_machine::identifier::Subject;
+use chancery_machine::profile::{AcmeProfile, ExemptionMode};
+
+use super::PlaceError;
+use crate::profiles::Pair;
+
+/// Each subject once, sorted, if there can be a certificate for all of them.
+pub(super) fn accept(pair: &Pair, mut subjects: Vec<Subject>) -> Result<Vec<Subject>, PlaceError> {
+    subjects.sort();
+    subjects.dedup();
+    let most = usize::try_from(pair.acme.limits.identifiers_per_order).unwrap_or(usize::MAX);
+    if subjects.is_empty() {
+        return Err(PlaceError::Empty);
+    }
+    if subjects.len() > most {
+        return Err(PlaceError::TooMany { found: subjects.len(), most });
+    }
+    none_refused(&subjects, |subject| refusal(pair, subject))?;
+    Ok(subjects)
+}
+
+/// Whether all of it is what a credential is for.
+pub(super) fn within(credential: &EabCredential, subjects: &[Subject]) -> Result<(), PlaceError> {
+    none_refused(subjects, |subject| {
+        let outside = "it is outside of what the account's external account credential is for";
+        (!credential.covers(subject)).then(|| outside.into())
+    })
+}
+
+/// The challenges of the profile that can prove control of the subject.
+pub(super) fn offered(profile: &AcmeProfile, subject: &Subject) -> impl Iterator<Item = ChallengeType> {
+    let wildcard = subject.wildcard;
+    profile.challenges.iter().copied().filter(move |kind| !wildcard || kind.proves_wildcard())
+}
+
+fn refusal(pair: &Pair, subject: &Subject) -> Option<String> {
+    let exemptions = &pair.ra.exemptions;
+    if let Err(refused) = pair.ra.identifiers.check(subject) {
+        Some(refused.to_string())
+    } else if exemptions.rule(subject).is_some() {
+        None
+    } else if exemptions.mode == ExemptionMode::OnlyThese {
+        Some("the server issues only for names that its operator has listed, and this is none of them".into())
+    } else if offered(&pair.acme, subject).next().is_none() {
+        Some("no challenge that is offered here can prove control of it; a wildcard needs dns-01".into())
+    } else {
+        None
+    }
+}
+
+fn none_refused(subjects: &[Subject], reason: impl Fn(&Subject) -> Option<String>) -> Result<(), PlaceError> {
+    let rejected: Vec<_> =
+        subjects.iter().filter_map(|subject| reason(subject).map(|reason| (subject.clone(), reason))).collect();
+    if rejected.is_empty() { Ok(()) } else { Err(PlaceError::Rejected(rejected)) }
+}

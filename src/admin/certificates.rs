@@ -1,0 +1,267 @@
+//! What operators do with certificates.
+
+use chancery_actors::Versioned;
+use chancery_actors::error::TurnError;
+use chancery_actors::listing::{CertificateQuery, Cursor, Page};
+use chancery_machine::certificate::{Certificate, CertificateEvent, CertificateState, RevocationReason};
+use chancery_machine::id::{AuthorityId, CertificateId};
+use chancery_machine::identifier::Subject;
+use chancery_machine::time::Timestamp;
+use der::pem::LineEnding;
+use der::{Decode, Encode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Admin;
+use super::error::AdminError;
+use super::objects::{ProfileRefView, deed, found, guard, hex, path_id, unstored};
+use super::operator::{Operator, Role};
+use super::precondition::Precondition;
+use super::settings::Fault;
+use super::time::rfc3339;
+use super::words;
+use crate::pki::public_key::{KeyKind, PublicKey};
+
+const KIND: &str = "certificate";
+
+/// A certificate.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Certificate)]
+pub struct CertificateView {
+    /// Names it.
+    pub id: String,
+    /// Counts changes; the ETag.
+    pub revision: u64,
+    /// How it stands now.
+    pub status: words::CertificateStatus,
+    /// Its serial number, in hexadecimal.
+    pub serial: String,
+    /// The names that it is for.
+    pub subjects: Vec<String>,
+    /// The id of the account that it was issued to; nobody's if the server issued it to itself.
+    pub account: Option<String>,
+    /// The id of the order that it was issued for.
+    pub order: Option<String>,
+    /// What signed it.
+    pub authority: IssuerView,
+    /// The ACME Profile under which it was ordered.
+    pub acme_profile: Option<ProfileRefView>,
+    /// The RA Profile by whose rules it was issued.
+    pub ra_profile: Option<ProfileRefView>,
+    /// When its life begins (RFC 3339).
+    pub not_before: String,
+    /// When its life ends (RFC 3339).
+    pub not_after: String,
+    /// When it was issued (RFC 3339).
+    pub issued: String,
+    /// SHA-256 of its DER, in hexadecimal.
+    pub fingerprint: String,
+    /// The kind of its key: `p256`, `p384`, `p521`, `ed25519`, or `rsa` with the bits, as in `rsa2048`.
+    pub key_algorithm: String,
+    /// Since when and why it is revoked.
+    pub revoked: Option<RevocationView>,
+}
+
+/// A certificate with its bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = CertificateDetail)]
+pub struct CertificateDetail {
+    /// The certificate.
+    #[serde(flatten)]
+    pub certificate: CertificateView,
+    /// The same, PEM.
+    pub pem: String,
+}
+
+/// What signed a certificate.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = Issuer)]
+pub struct IssuerView {
+    /// The id of the authority.
+    pub id: String,
+    /// Its common name, which stands in the certificate as its issuer's.
+    pub name: Option<String>,
+}
+
+/// Since when and why a certificate is revoked.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Revocation)]
+pub struct RevocationView {
+    /// When (RFC 3339).
+    pub at: String,
+    /// Why, if a reason was given.
+    pub reason: Option<words::RevocationReason>,
+    /// The number of the first CRL that lists it, once there is one.
+    pub published: Option<u64>,
+}
+
+/// The forms in which a certificate can be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The certificate alone, PEM.
+    Pem,
+    /// The certificate alone, DER.
+    Der,
+    /// The certificate and those above it up to the root, and without that, PEM: what ACME clients get.
+    Chain,
+}
+
+impl Admin {
+    /// A page of the certificates.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn list_certificates(
+        &self,
+        operator: &Operator,
+        query: &CertificateQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<CertificateView>, AdminError> {
+        operator.may(Role::Auditor)?;
+        let now = self.engine.now();
+        let page = self.engine.list_certificates(query, after, limit).await?;
+        Ok(page.map(|certificate| CertificateView::of(&certificate, now)))
+    }
+
+    /// One certificate.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn read_certificate(&self, operator: &Operator, id: &str) -> Result<CertificateDetail, AdminError> {
+        operator.may(Role::Auditor)?;
+        let (_, certificate) = self.certificate(id).await?;
+        let pem = pem(&certificate.state.record.der)?;
+        Ok(CertificateDetail { certificate: CertificateView::of(&certificate, self.engine.now()), pem })
+    }
+
+    /// The bytes of a certificate.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn download_certificate(&self, operator: &Operator, id: &str, form: Form) -> Result<Vec<u8>, AdminError> {
+        operator.may(Role::Auditor)?;
+        let record = self.certificate(id).await?.1.state.record;
+        match form {
+            Form::Der => Ok(record.der),
+            Form::Pem => Ok(pem(&record.der)?.into_bytes()),
+            Form::Chain => {
+                let above = self.engine.chain(record.authority);
+                let above = above.map_err(|error| TurnError::Unavailable(error.to_string()))?;
+                let all: Result<String, _> = std::iter::once(&record.der).chain(&above).map(|der| pem(der)).collect();
+                Ok(all?.into_bytes())
+            }
+        }
+    }
+
+    /// Revokes a certificate; the CRL follows.
+    ///
+    /// # Errors
+    /// [`AdminError`]; the machine refuses it for what has expired or was revoked before.
+    pub async fn revoke_certificate(
+        &self,
+        operator: &Operator,
+        id: &str,
+        reason: Option<RevocationReason>,
+        precondition: Precondition,
+    ) -> Result<CertificateView, AdminError> {
+        operator.may(Role::Operator)?;
+        let (named, certificate) = self.certificate(id).await?;
+        let seen = guard(precondition, certificate.revision)?;
+        let now = self.engine.now();
+        let describe = move |before: &Certificate, after: &Certificate| {
+            let view = |state| CertificateView::of(&unstored(named.0, state), now);
+            deed("revoke", format!("certificate/{named}"), &view(before), &view(after))
+        };
+        let event = CertificateEvent::Revoked(reason);
+        let revoked = self.engine.administer_certificate(&operator.who, named, event, seen, describe).await?;
+        Ok(CertificateView::of(&revoked, now))
+    }
+
+    /// The authority of this id or name, for a filter.
+    ///
+    /// # Errors
+    /// [`Fault`] of that field.
+    pub fn issuer(&self, field: &str, text: &str) -> Result<AuthorityId, Fault> {
+        // One that was deleted may have left certificates.
+        let known = AuthorityId::parse(text).map_or_else(|| self.authorities.resolve(Some(text)), Ok);
+        known.map_err(|why| Fault::new(field, why))
+    }
+
+    async fn certificate(&self, id: &str) -> Result<(CertificateId, Versioned<Certificate>), AdminError> {
+        let named = path_id(KIND, id, CertificateId::parse)?;
+        Ok((named, found(KIND, id, self.engine.certificate(named).await)?))
+    }
+}
+
+impl CertificateView {
+    /// The view of a certificate at this moment.
+    #[must_use]
+    pub fn of(certificate: &Versioned<Certificate>, now: Timestamp) -> Self {
+        let Versioned { id, revision, state } = certificate;
+        let record = &state.record;
+        let revoked = match state.state {
+            CertificateState::Valid => None,
+            CertificateState::Revoked { at, reason, published } => {
+                Some(RevocationView { at: rfc3339(at), reason: reason.map(Into::into), published })
+            }
+        };
+        let (acme_profile, ra_profile) = record.profiles.as_ref().map(|(acme, ra)| (acme.into(), ra.into())).unzip();
+        let said = Said::of(&record.der);
+        Self {
+            id: id.to_string(),
+            revision: revision.0,
+            status: state.status(now).into(),
+            serial: hex(&record.serial),
+            subjects: record.subjects.iter().map(Subject::to_string).collect(),
+            account: record.order.map(|(account, _)| account.to_string()),
+            order: record.order.map(|(_, order)| order.to_string()),
+            authority: IssuerView { id: record.authority.to_string(), name: said.issuer },
+            acme_profile,
+            ra_profile,
+            not_before: rfc3339(record.not_before),
+            not_after: rfc3339(record.not_after),
+            issued: rfc3339(record.issued),
+            fingerprint: hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &record.der).as_ref()),
+            key_algorithm: said.key,
+            revoked,
+        }
+    }
+}
+
+/// What only the certificate itself says.
+struct Said {
+    issuer: Option<String>,
+    key: String,
+}
+
+impl Said {
+    fn of(der: &[u8]) -> Self {
+        let parsed = x509_cert::Certificate::from_der(der).ok();
+        let issuer = parsed.as_ref().and_then(|parsed| {
+            let names = parsed.tbs_certificate().issuer().iter();
+            let name = names.filter(|part| part.oid == const_oid::db::rfc4519::COMMON_NAME).last()?;
+            name.value.decode_as::<der::asn1::Utf8StringRef<'_>>().ok().map(|name| name.as_str().to_owned())
+        });
+        let key = parsed.and_then(|parsed| parsed.tbs_certificate().subject_public_key_info().to_der().ok());
+        let key = key.and_then(|spki| PublicKey::parse(&spki).ok());
+        Self { issuer, key: key.map_or_else(|| "unknown".to_owned(), |key| token(key.kind())) }
+    }
+}
+
+fn token(kind: KeyKind) -> String {
+    match kind {
+        KeyKind::P256 => "p256".to_owned(),
+        KeyKind::P384 => "p384".to_owned(),
+        KeyKind::P521 => "p521".to_owned(),
+        KeyKind::Ed25519 => "ed25519".to_owned(),
+        KeyKind::Rsa(bits) => format!("rsa{bits}"),
+    }
+}
+
+fn pem(der: &[u8]) -> Result<String, AdminError> {
+    let damaged = |error| AdminError::Turn(TurnError::Unavailable(format!("a certificate has no PEM form: {error}")));
+    der::pem::encode_string("CERTIFICATE", LineEnding::LF, der).map_err(damaged)
+}

@@ -1,0 +1,121 @@
+//! RA Profiles, as operators manage them: which ACME Profile is activated on them, too.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chancery_actors::catalog::{Catalog, Kept};
+use chancery_actors::listing::AccountQuery;
+use chancery_actors::profiles::ProfileSet;
+use chancery_machine::eab::EabScope;
+use chancery_machine::profile::{AcmeProfile, ProfileName, RaProfile};
+use chancery_machine::time::Timestamp;
+use serde_json::{Map, Value};
+
+use super::managed::Managed;
+use crate::admin::Admin;
+use crate::admin::authorities::Authorities;
+use crate::admin::error::AdminError;
+use crate::admin::operator::{Operator, Role};
+use crate::admin::precondition::Precondition;
+use crate::admin::settings::{Fault, RaProfileSettings};
+use crate::admin::view::RaProfileView;
+
+impl Admin {
+    /// Activates an ACME Profile on an RA Profile, in place of the one before: with it, `/acme/raProfile/{name}/…` answers.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn activate_ra_profile(
+        &self,
+        operator: &Operator,
+        name: &str,
+        acme_profile: &str,
+        precondition: Precondition,
+    ) -> Result<RaProfile, AdminError> {
+        self.bind_ra_profile("activate", operator, name, Value::from(acme_profile), precondition).await
+    }
+
+    /// Takes the ACME Profile from an RA Profile: `/acme/raProfile/{name}/…` refuses everything from then on.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn deactivate_ra_profile(
+        &self,
+        operator: &Operator,
+        name: &str,
+        precondition: Precondition,
+    ) -> Result<RaProfile, AdminError> {
+        self.bind_ra_profile("deactivate", operator, name, Value::Null, precondition).await
+    }
+
+    async fn bind_ra_profile(
+        &self,
+        action: &'static str,
+        operator: &Operator,
+        name: &str,
+        acme_profile: Value,
+        precondition: Precondition,
+    ) -> Result<RaProfile, AdminError> {
+        operator.may(Role::Operator)?;
+        let members = Map::from_iter([("acmeProfile".to_owned(), acme_profile)]);
+        self.alter_profile(action, operator, name, &members, precondition).await
+    }
+}
+
+impl Managed for RaProfile {
+    type Settings = RaProfileSettings;
+    type View = RaProfileView;
+    type Other = AcmeProfile;
+
+    const TITLE: &'static str = "RA Profile";
+    const WORD: &'static str = "raProfile";
+    const LOSS: &'static str = "deactivate";
+
+    fn in_catalog(catalog: &Catalog) -> &BTreeMap<ProfileName, Kept<Self>> {
+        &catalog.ra
+    }
+
+    fn in_set(set: &ProfileSet) -> &BTreeMap<ProfileName, Arc<Self>> {
+        &set.ra
+    }
+
+    fn settings(&self) -> RaProfileSettings {
+        RaProfileSettings::of(self)
+    }
+
+    fn made(
+        settings: &RaProfileSettings,
+        name: ProfileName,
+        before: Option<&Self>,
+        _: Timestamp,
+        authorities: &dyn Authorities,
+    ) -> Result<Self, Fault> {
+        // What signs stays as it is where nothing is said, or the same is said again.
+        let kept = before.map(|before| before.authority);
+        settings.profile(name, |asked| match (asked, kept) {
+            (None, Some(kept)) => Ok(kept),
+            (Some(asked), Some(kept)) if asked == kept.to_string() => Ok(kept),
+            (asked, Some(_) | None) => authorities.resolve(asked),
+        })
+    }
+
+    fn names(&self) -> (&'static str, Option<&ProfileName>) {
+        ("acmeProfile", self.acme_profile.as_ref())
+    }
+
+    fn released(self) -> Self {
+        Self { acme_profile: None, ..self }
+    }
+
+    fn scopes(scope: &EabScope, name: &ProfileName) -> bool {
+        scope.ra_profiles.contains(name)
+    }
+
+    fn accounts(name: ProfileName) -> AccountQuery {
+        AccountQuery { ra_profile: Some(name), ..AccountQuery::default() }
+    }
+
+    fn view(&self, origin: &str) -> RaProfileView {
+        RaProfileView::of(self, origin)
+    }
+}

@@ -1,0 +1,93 @@
+//! `/api/v1/raProfiles`.
+
+use actix_web::{HttpResponse, guard, web};
+use chancery_machine::profile::{ProfileName, RaProfile};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+
+use super::bulk::{BulkResult, BulkResults};
+use super::problem::Problems;
+use super::profiles::{self, Force, ProfileBulk, operations};
+use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, PageQuery, Params};
+use crate::admin::error::AdminError;
+use crate::admin::operator::Role;
+use crate::admin::settings::RaProfileSettings;
+use crate::admin::view::{NewRaProfile, RaProfileView};
+
+/// Adds this room's routes.
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    configure_common(config);
+    config
+        .service(web::resource("/raProfiles/{name}/activate").post(activate))
+        .service(web::resource("/raProfiles/{name}/deactivate").post(deactivate));
+}
+
+/// Which RA Profiles.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+struct Filter {
+    /// Only those that are enabled, or that are not.
+    enabled: Option<bool>,
+    /// Only those on which this ACME Profile is activated.
+    acme_profile: Option<String>,
+    /// Only those that this authority signs for: its id or its name.
+    authority: Option<String>,
+}
+
+impl Filter {
+    fn wants(&self, profile: &RaProfile) -> bool {
+        let activated = profile.acme_profile.as_ref().map(ProfileName::as_str);
+        self.enabled.is_none_or(|enabled| profile.enabled == enabled)
+            && self.acme_profile.as_deref().is_none_or(|wanted| activated == Some(wanted))
+            && self.authority.as_deref().is_none_or(|wanted| profile.authority.to_string() == wanted)
+    }
+}
+
+operations! {
+    RaProfile, RaProfileView, NewRaProfile, RaProfileSettings, Filter, tag: "RA Profiles",
+    "listRaProfiles": "/api/v1/raProfiles"; "createRaProfile"; "bulkRaProfiles": "/api/v1/raProfiles/bulk";
+    "readRaProfile": "/api/v1/raProfiles/{name}"; "updateRaProfile"; "deleteRaProfile";
+    "enableRaProfile": "/api/v1/raProfiles/{name}/enable";
+    "disableRaProfile": "/api/v1/raProfiles/{name}/disable";
+    also(activate, deactivate)
+}
+
+/// What is activated on an RA Profile.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"acmeProfile": "default"}))]
+struct Activation {
+    /// The name of the ACME Profile.
+    acme_profile: String,
+}
+
+/// Activate an ACME Profile on it, in place of the one before: `/acme/raProfile/{name}/…` answers.
+#[utoipa::path(post, path = "/api/v1/raProfiles/{name}/activate", operation_id = "activateRaProfile", tag = "RA Profiles",
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
+    request_body = Activation,
+    responses((status = 200, body = RaProfileView, headers(("ETag" = String))), Problems))]
+async fn activate(
+    caller: Caller,
+    name: web::Path<String>,
+    MaybeMatch(precondition): MaybeMatch,
+    body: Body,
+) -> Result<HttpResponse, AdminError> {
+    caller.operator.may(Role::Operator)?;
+    let Activation { acme_profile } = body.read()?;
+    let profile = caller.admin.activate_ra_profile(&caller.operator, &name, &acme_profile, precondition).await?;
+    Ok(profiles::shown(&caller, &profile))
+}
+
+/// Take its ACME Profile from it: `/acme/raProfile/{name}/…` refuses everything.
+#[utoipa::path(post, path = "/api/v1/raProfiles/{name}/deactivate", operation_id = "deactivateRaProfile", tag = "RA Profiles",
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
+    responses((status = 200, body = RaProfileView, headers(("ETag" = String))), Problems))]
+async fn deactivate(
+    caller: Caller,
+    name: web::Path<String>,
+    MaybeMatch(precondition): MaybeMatch,
+) -> Result<HttpResponse, AdminError> {
+    let profile = caller.admin.deactivate_ra_profile(&caller.operator, &name, precondition).await?;
+    Ok(profiles::shown(&caller, &profile))
+}
