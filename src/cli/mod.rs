@@ -70,7 +70,7 @@ enum Command {
         shell: Shell,
     },
     #[command(flatten)]
-    Manage(manage::Command),
+    Manage(Box<manage::Command>),
 }
 
 const COMPLETIONS_EXAMPLES: &str = "\
@@ -141,7 +141,7 @@ pub fn main() -> ExitCode {
         Command::Config => print(config::EXAMPLE).map(|()| ExitCode::SUCCESS),
         Command::Machines { form } => print(&machines(form)).map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => print(&completions(shell)).map(|()| ExitCode::SUCCESS),
-        Command::Manage(command) => manage::run(command),
+        Command::Manage(command) => manage::run(*command),
     };
     match outcome {
         Ok(code) => code,

@@ -36,7 +36,7 @@ pub(in crate::cli) enum Command {
     /// List them.
     List {
         #[command(flatten)]
-        filter: Filter,
+        filter: Box<Filter>,
         #[command(flatten)]
         sort: SortArgs,
         #[command(flatten)]

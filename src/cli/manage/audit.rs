@@ -39,7 +39,7 @@ pub(in crate::cli) enum Command {
     /// List entries.
     List {
         #[command(flatten)]
-        filter: Filter,
+        filter: Box<Filter>,
         #[command(flatten)]
         sort: SortArgs,
         #[command(flatten)]

@@ -41,7 +41,7 @@ pub(in crate::cli) enum Command {
     /// List them.
     List {
         #[command(flatten)]
-        filter: Filter,
+        filter: Box<Filter>,
         /// The order; "-" for the other way round. The newest come first if nothing is said.
         #[arg(long, value_name = "KEY", value_parser = ["created", "-created", "expires", "-expires"], allow_hyphen_values = true)]
         sort: Option<String>,

@@ -167,10 +167,7 @@ impl Session {
             let Value::Object(mut body) = self.client.send(request).await?.body else {
                 anyhow::bail!("the list is no object")
             };
-            let items = match body.remove("items") {
-                Some(Value::Array(items)) => items,
-                _ => anyhow::bail!("the list has no items"),
-            };
+            let Some(Value::Array(items)) = body.remove("items") else { anyhow::bail!("the list has no items") };
             let next = body.remove("next").and_then(|next| next.as_str().map(str::to_owned));
             left = left.saturating_sub(items.len());
             match (self.output.json(), page.all) {

@@ -234,7 +234,7 @@ impl Client {
     fn refusal(&self, status: StatusCode, text: &str) -> RequestError {
         match serde_json::from_str::<Problem>(text) {
             Ok(problem) if !problem.title.is_empty() || !problem.detail.is_empty() => {
-                RequestError::Refused(Problem { status: status.as_u16(), ..problem })
+                RequestError::Refused(Box::new(Problem { status: status.as_u16(), ..problem }))
             }
             Ok(_) | Err(_) => RequestError::Foreign { server: self.origin().to_owned(), status: status.as_u16() },
         }

@@ -111,9 +111,9 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Create { settings, args } => {
             let made = session.make(&COLLECTION, settings.members(), &args).await?;
             if session.output.json() {
-                pretty(&made)?
+                pretty(&made)?;
             } else {
-                write(&greeting(session, &made))?
+                write(&greeting(session, &made))?;
             }
             Ok(ExitCode::SUCCESS)
         }

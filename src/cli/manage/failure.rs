@@ -30,7 +30,7 @@ pub(super) enum RequestError {
     Broken { server: String, reason: String },
     /// The server said no.
     #[error(transparent)]
-    Refused(Problem),
+    Refused(Box<Problem>),
     /// Something else answers there.
     #[error("{server} answered {status} with what is no answer of the management API; is that a Chancery server?")]
     Foreign { server: String, status: u16 },

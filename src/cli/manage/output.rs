@@ -138,11 +138,10 @@ pub(super) fn cell(value: &Value) -> String {
 /// A member of an object in a line; spans of time in words.
 pub(super) fn member(name: &str, value: &Value) -> String {
     let seconds = |value: &Value| value.as_u64().filter(|_| SPANS.contains(&name)).map(in_words);
-    match value {
-        Value::Array(items) if !items.is_empty() => {
-            items.iter().map(|item| seconds(item).unwrap_or_else(|| cell(item))).collect::<Vec<_>>().join(", ")
-        }
-        value => seconds(value).unwrap_or_else(|| cell(value)),
+    let one = |value: &Value| seconds(value).unwrap_or_else(|| cell(value));
+    match value.as_array() {
+        Some(items) if !items.is_empty() => items.iter().map(one).collect::<Vec<_>>().join(", "),
+        Some(_) | None => one(value),
     }
 }
 
@@ -192,14 +191,29 @@ fn flatten(path: &str, name: &str, value: &Value, rows: &mut Vec<(String, String
         }
         Value::Array(items) if items.iter().any(|item| item.is_object() && identifier(item).is_none()) => {
             for (place, item) in items.iter().enumerate() {
-                flatten(&format!("{path}[{place}]"), name, item, rows, blocks);
+                let path = format!("{path}[{place}]");
+                match step(item) {
+                    Some(line) => rows.push((path, line)),
+                    None => flatten(&path, name, item, rows, blocks),
+                }
             }
         }
         Value::String(text) if text.starts_with("-----BEGIN ") => {
             blocks.push(text.lines().map(clean).collect::<Vec<_>>().join("\n"));
         }
-        value => rows.push((path.to_owned(), member(name, value))),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            rows.push((path.to_owned(), member(name, value)));
+        }
     }
+}
+
+/// Something that happened, as in the transcript of a validation: in one line.
+fn step(item: &Value) -> Option<String> {
+    let members = item.as_object()?;
+    let (at, kind) = (members.get("at")?.as_str()?, members.get("kind")?.as_str()?);
+    let others = members.iter().filter(|(name, value)| !["at", "kind"].contains(&name.as_str()) && !value.is_null());
+    let words = others.map(|(name, value)| format!(" {}={}", kebab_case(name), cell(value)));
+    Some(format!("{} {}{}", clean(at), kebab_case(kind), words.collect::<String>()))
 }
 
 /// What others wrote must not move the cursor of a terminal, nor break a row in two.
@@ -221,6 +235,15 @@ mod tests {
         assert_eq!(member("retryPauses", &json!([2, 90])), "2s, 1m 30s");
         assert_eq!(member("httpPort", &json!(80)), "80");
         assert_eq!(cell(&json!("a\u{1b}[31m\nb")), "a [31m b");
+    }
+
+    #[test]
+    fn what_happened_has_a_line() {
+        let steps = json!([{"at": "2026-01-31T12:00:00.5Z", "kind": "addressRefused", "address": "::1", "rule": null}]);
+        let text = record(&json!({"status": "invalid", "challenges": [{"transcript": {"steps": steps}}], "id": "x"}));
+        let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let last = "challenges[0].transcript.steps[0] 2026-01-31T12:00:00.5Z address-refused address=::1";
+        assert_eq!(lines, ["id x", "status invalid", last]);
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn in_file(name: &str, value: &Value) -> Value {
         Value::Object(members) => {
             members.iter().map(|(name, value)| (snake_case(name), in_file(name, value))).collect()
         }
-        plain => plain.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
 
