@@ -18,7 +18,7 @@ use super::time::rfc3339;
 use crate::span::Span;
 
 /// How many authorities there may be: each of them is in memory, open, with a CRL.
-pub const MOST_AUTHORITIES: usize = 1000;
+pub const MOST_AUTHORITIES: usize = 100;
 
 /// Finds authorities for RA Profiles.
 pub trait Authorities: Send + Sync {
@@ -39,8 +39,12 @@ pub trait KeptAuthorities: Authorities {
     /// yet. Takes seconds, off the event loops.
     async fn prepare(&self, new: &NewAuthority, root: Option<&AuthorityInfo>) -> Result<Prepared, PrepareError>;
 
-    /// The write that enables or disables an authority; `None` if it has changed since it was read.
-    async fn switching(&self, authority: &AuthorityInfo, enabled: bool) -> Result<Option<Write>, StoreError>;
+    /// The write that disables an authority since then, or enables it; `None` if it has changed since it was read.
+    async fn switching(
+        &self,
+        authority: &AuthorityInfo,
+        disabled: Option<Timestamp>,
+    ) -> Result<Option<Write>, StoreError>;
 
     /// The writes that remove an authority and its CRL.
     async fn removal(&self, authority: &AuthorityInfo) -> Result<Vec<Write>, StoreError>;
@@ -276,6 +280,7 @@ pub async fn create(
         .await
         .map_err(flattened)?;
     open(authorities).await;
+    engine.renew_crls();
     let none = || AuthorityError::Failed("the plan made none".to_owned());
     Ok(AuthorityView::of(&made.ok_or_else(none)?, engine))
 }
@@ -299,10 +304,10 @@ pub async fn set_enabled(
             if before.disabled.is_none() == enabled {
                 return Ok(Act::nothing(before));
             }
-            let Some(write) = authorities.switching(&before, enabled).await? else {
+            let disabled = (!enabled).then(|| engine.now());
+            let Some(write) = authorities.switching(&before, disabled).await? else {
                 return Err(AuthorityError::Turn(TurnError::Conflict));
             };
-            let disabled = (!enabled).then(|| engine.now());
             let after = AuthorityInfo { disabled, stored: before.stored.next(), ..before.clone() };
             let action = if enabled { "enable" } else { "disable" };
             let deeds = vec![record(action, &after, Some(&before), Some(&after))];
@@ -341,7 +346,7 @@ pub async fn delete(
                 Issued::Over(last) => dependents
                     .push(format!("certificates that are over since {}: use force to delete it", rfc3339(last))),
                 Issued::Alive(until) => {
-                    dependents.push(format!("a certificate that is valid until {}", rfc3339(until)))
+                    dependents.push(format!("a certificate that is valid until {}", rfc3339(until)));
                 }
             }
             if !dependents.is_empty() {

@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{OpenApi, Ref, RefOr};
 
 /// Settings, which requests hold in part and answers as a whole.
-const SETTINGS: &[&str] = &["AcmeProfileSettings", "RaProfileSettings"];
+const SETTINGS: &[&str] = &["AcmeProfileSettings", "RaProfileSettings", "EabCredentialSettings"];
 
 /// Settings with a name, as requests hold them.
 const NEW: &[&str] = &["NewAcmeProfile", "NewRaProfile"];
@@ -48,7 +48,16 @@ fn flattened(parts: &AllOf, schemas: &Schemas) -> Option<Object> {
                 RefOr::Ref(_) => return None,
             },
         };
-        let Schema::Object(part) = part else { return None };
+        let nested;
+        let part = if let Schema::AllOf(parts) = part {
+            // What is flattened has flattened something itself.
+            nested = flattened(parts, schemas)?;
+            &nested
+        } else if let Schema::Object(part) = part {
+            part
+        } else {
+            return None;
+        };
         whole.properties.extend(part.properties.clone());
         whole.required.extend(part.required.iter().cloned());
         whole.example = whole.example.or_else(|| part.example.clone());

@@ -311,6 +311,7 @@ fn the_snapshot_of_format_1_is_read() {
     let authority = Authority::from_bytes(bytes).expect("reads");
     assert_eq!(authority.to_bytes(), bytes);
     assert_eq!((authority.kind, authority.name.as_str()), (AuthorityKind::Intermediate, "Test Issuing"));
+    assert_eq!(authority.disabled, None);
     let opened = authority.open(&passphrase(), None).expect("opens");
     assert_eq!((opened.id(), opened.chain().len()), (authority.id, 1));
 }
