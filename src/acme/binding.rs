@@ -168,18 +168,15 @@ mod tests {
         };
         let header = |member: &str, value: Value| {
             let mut header = json!({"alg": "HS256", "kid": "k", "url": URL});
-            match value {
-                Value::Null => _ = header.as_object_mut().expect("an object").remove(member),
-                value => header[member] = value,
-            }
+            header[member] = value;
             header
         };
         for alg in ["ES256", "none", "HS1", "hs256"] {
             let refused = refusal(header("alg", alg.into()), signer.jwk());
             assert_eq!(refused, BindingError::Algorithm(Excerpt::new(alg)));
         }
-        for missing in ["alg", "kid", "url"] {
-            let refused = refusal(header(missing, Value::Null), signer.jwk());
+        for wrong in ["alg", "kid", "url"] {
+            let refused = refusal(header(wrong, json!(7)), signer.jwk());
             assert!(matches!(refused, BindingError::Jws(JwsError::Header(_))), "{refused}");
         }
         assert_eq!(refusal(header("jwk", signer.jwk()), signer.jwk()), BindingError::Jwk);

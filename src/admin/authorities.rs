@@ -271,8 +271,12 @@ pub async fn create(
     let prepared = authorities.prepare(new, root.as_ref()).await?;
     let made = engine
         .administer(who, async || {
-            let root = root_for(new, &authorities.all().await?, engine.now())?;
-            let guards = root.iter().map(|root| (object(root.id), root.stored)).collect();
+            let still = root_for(new, &authorities.all().await?, engine.now())?;
+            if still.as_ref().map(|still| still.id) != root.as_ref().map(|root| root.id) {
+                // Another root has its name by now, and did not sign what was prepared.
+                return Err(AuthorityError::Turn(TurnError::Conflict));
+            }
+            let guards = still.iter().map(|root| (object(root.id), root.stored)).collect();
             let deed = |made: &AuthorityInfo| record("create", made, None, Some(made));
             let deeds = prepared.made.iter().map(deed).collect();
             Ok(Act { guards, writes: prepared.writes.clone(), deeds, outcome: prepared.made.last().cloned() })
@@ -495,7 +499,7 @@ async fn dependents(
     let mut dependents: Vec<_> = profiles.map(|(name, _)| format!("raProfile/{name}")).collect();
     let all = authorities.all().await?;
     let below = all.iter().filter(|other| other.parent == Some(authority.id));
-    dependents.extend(below.map(|other| format!("authority/{}", other.id)));
+    dependents.extend(below.map(|other| format!("authority/{}", other.name)));
     let issuing = all.iter().filter(|other| other.kind == AuthorityKind::Intermediate && other.id != authority.id);
     if authority.kind == AuthorityKind::Intermediate && issuing.count() == 0 {
         dependents.push("the server's own certificate, as it is the last intermediate".to_owned());

@@ -1,5 +1,7 @@
 //! The limits of an ACME Profile (RFC 8555 section 6.6).
 
+use std::thread;
+
 use serde_json::{Value, json};
 
 use crate::client::{Account, Endpoint, Response};
@@ -44,12 +46,15 @@ fn an_account_has_as_many_open_orders_as_the_profile_allows() {
     let profiles = Profiles::acme(json!({"openOrdersPerAccount": 2}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
-    let placed: Vec<Value> = (0..2).map(|_| new_order(&account, &[name("open")]).expect(201).json()).collect();
+    let placed = new_order(&account, &[name("open")]).expect(201);
+    new_order(&account, &[name("open")]).expect(201);
     limited(new_order(&account, &[name("open")]), "2");
     // Not the next account, and not this one once an order is open no more.
     new_order(&endpoint.register("ES256"), &[name("open")]).expect(201);
-    let authorization = placed[0]["authorizations"][0].as_str().expect("a URL");
+    let order = placed.json();
+    let authorization = order["authorizations"][0].as_str().expect("a URL");
     account.post(authorization, &json!({"status": "deactivated"})).expect(200);
+    assert_eq!(account.settle(placed.location())["status"], "invalid");
     new_order(&account, &[name("open")]).expect(201);
     limited(new_order(&account, &[name("open")]), "2");
     profiles.change_acme(json!({"openOrdersPerAccount": null}));
@@ -96,4 +101,18 @@ fn an_address_makes_as_many_accounts_an_hour_as_the_profile_allows() {
     profiles.change_acme(json!({"accountsPerHour": 3}));
     new_account(&endpoint, &signers[2], &contact).expect(201);
     assert_eq!(house().admin().get(&format!("/acmeProfiles/{}", profiles.acme)).json()["accountsPerHour"], 3);
+}
+
+#[test]
+fn accounts_that_are_made_at_once_are_counted_too() {
+    let profiles = Profiles::acme(json!({"accountsPerHour": 3}));
+    let endpoint = profiles.endpoint();
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let ask = || new_account(&endpoint, &Signer::new("ES256"), &json!({})).status;
+        let asked: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        asked.into_iter().map(|asked| asked.join().expect("no thread panics")).collect()
+    });
+    let made = statuses.iter().filter(|status| **status == 201).count();
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    assert_eq!((made, refused), (3, 5), "{statuses:?}");
 }

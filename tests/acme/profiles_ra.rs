@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::client::{Account, Response, text};
-use crate::house::{csr, download, finalize, issue, name, ready};
+use crate::house::{csr, download, finalize, house, issue, name, ready};
 use crate::profiles::Profiles;
 use crate::support::certificate::Chain;
 
@@ -153,7 +153,7 @@ fn only_keys_that_the_profile_accepts_are_certified() {
 
 #[test]
 fn certificates_are_valid_as_long_as_the_profile_says() {
-    let profiles = Profiles::ra(json!({"validity": "7d", "longestValidity": "20d", "backdate": "2h"}));
+    let profiles = Profiles::ra(json!({"validity": "7d", "longestValidity": "20d", "backdate": "20m"}));
     let endpoint = profiles.endpoint();
     let account = endpoint.register("ES256");
     let before = jiff::Timestamp::now().as_second();
@@ -161,7 +161,7 @@ fn certificates_are_valid_as_long_as_the_profile_says() {
     assert_eq!(days(&chain), 7);
     let (begin, _) = validity(&chain);
     let after = jiff::Timestamp::now().as_second();
-    assert!((before - 7200..=after - 7200).contains(&begin), "it is back-dated by two hours");
+    assert!((before - 1200..=after - 1200).contains(&begin), "it is back-dated by twenty minutes");
     // Longer where the order asks for it, up to a bound.
     let at = |days: i64| {
         let at = jiff::Timestamp::from_second(after + days * 86_400).expect("a time");
@@ -196,4 +196,60 @@ fn an_order_keeps_the_profiles_that_it_was_placed_under() {
     let key = KeyPair::generate_for(&PKCS_ED25519).expect("a key is made");
     let done = finalize(&account, &url, &order, &csr(&[&other], &key));
     assert_eq!(days(&download(&account, &done)), 3);
+}
+
+#[test]
+fn certificates_say_what_the_profile_says() {
+    let profiles = Profiles::ra(json!({
+        "subject": "CN={name},O=Example Works",
+        "keyUsages": ["digitalSignature", "keyAgreement"],
+        "extendedKeyUsages": ["clientAuth", "1.3.6.1.4.1.55555.1"],
+        "policies": ["1.3.6.1.4.1.55555.2"],
+        "caIssuersUrl": "http://acme.test/issuer.der",
+        "crlUrl": "http://acme.test/list.crl",
+        "ocspUrl": "http://acme.test/ocsp",
+    }));
+    let endpoint = profiles.endpoint();
+    let account = endpoint.register("ES256");
+    let host = name("contents");
+    let (chain, _) = issue(&account, &[&host]);
+    let (_, certificate) = X509Certificate::from_der(chain.der()).expect("a certificate");
+    let subject = certificate.subject();
+    let part = |mut parts: Vec<&str>| parts.pop().expect("it is there").to_owned();
+    assert_eq!(part(subject.iter_common_name().filter_map(|part| part.as_str().ok()).collect()), host);
+    assert_eq!(part(subject.iter_organization().filter_map(|part| part.as_str().ok()).collect()), "Example Works");
+    let usage = certificate.key_usage().expect("it is well-formed").expect("it is there").value;
+    assert!(usage.digital_signature() && usage.key_agreement() && !usage.key_encipherment());
+    let extended = certificate.extended_key_usage().expect("it is well-formed").expect("it is there").value;
+    assert!(extended.client_auth && !extended.server_auth && !extended.any);
+    assert_eq!(extended.other.iter().map(ToString::to_string).collect::<Vec<_>>(), ["1.3.6.1.4.1.55555.1"]);
+    let texts: Vec<String> =
+        certificate.extensions().iter().map(|extension| format!("{:?}", extension.parsed_extension())).collect();
+    for expected in
+        ["1.3.6.1.4.1.55555.2", "http://acme.test/issuer.der", "http://acme.test/list.crl", "http://acme.test/ocsp"]
+    {
+        assert!(texts.iter().any(|text| text.contains(expected)), "{expected} in {texts:?}");
+    }
+}
+
+#[test]
+fn the_profile_s_authority_signs() {
+    let profiles = Profiles::ra(json!({}));
+    let endpoint = profiles.endpoint();
+    let account = endpoint.register("ES256");
+    let authority = json!({"name": "Second Intermediate", "rootName": "Second Root", "algorithm": "p256"});
+    house().admin().post("/authorities", &authority).expect(201);
+    let host = name("authority");
+    let (url, order) = ready(&account, &[&host]);
+    profiles.change_ra(json!({"authority": "Second Intermediate"}));
+    let before = download(&account, &finalize(&account, &url, &order, &csr(&[&host], &key())));
+    let (after, _) = issue(&account, &[&name("authority")]);
+    let issuer = |chain: &Chain| {
+        let (_, certificate) = X509Certificate::from_der(chain.der()).expect("a certificate");
+        let name = certificate.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
+        name.expect("an issuer has a name").to_owned()
+    };
+    assert_eq!(issuer(&after), "Second Intermediate");
+    assert_ne!(issuer(&before), "Second Intermediate", "an order keeps what it was placed under");
+    before.assert_sound(&house().root(), &[&host]);
 }

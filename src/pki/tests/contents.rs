@@ -32,8 +32,21 @@ fn key(algorithm: KeyAlgorithm) -> &'static IssuerKey {
     &KEYS[algorithm.token()]
 }
 
+/// Contents that say something everywhere.
+pub(super) fn everything() -> CertificateContents {
+    CertificateContents {
+        subject: template("CN={name},OU=Web,O=Exämple\\, Inc.,L=Köln,ST=NRW,C=DE"),
+        key_usages: KeyUsage::ALL.to_vec(),
+        extended_key_usages: oids(&[CLIENT_AUTH, SERVER_AUTH, "1.3.6.1.4.1.32473.7"]),
+        policies: oids(&["1.3.6.1.4.1.32473.1", "2.5.29.32.0"]),
+        ca_issuers_url: Some("http://pki.example/issuing.crt".into()),
+        crl_url: Some("http://pki.example/issuing.crl?partition=1".into()),
+        ocsp_url: Some("http://ocsp.example".into()),
+    }
+}
+
 /// The certificate that such a profile gives, signed by an authority that has read the draft from a store.
-fn issued(contents: &CertificateContents, key: &IssuerKey, names: &[&str]) -> Result<Vec<u8>, DraftError> {
+pub(super) fn issued(contents: &CertificateContents, key: &IssuerKey, names: &[&str]) -> Result<Vec<u8>, DraftError> {
     let lab = lab(KeyAlgorithm::P256);
     let request = lab.request(csr(key, names), names);
     let profile = RaProfile { contents: contents.clone(), ..lab.profile() };
@@ -142,7 +155,7 @@ fn the_subject_is_the_templates() {
 
     // RFC 4514 writes the last part first.
     assert_eq!(
-        subject("CN={name},OU=Web,O=Exämple\\, Inc.,L=Köln,ST=NRW,C=DE", &["a.example"]),
+        subject(&everything().subject.to_string(), &["a.example"]),
         [
             part("6", PRINTABLE, "DE"),
             part("8", UTF8, "NRW"),
@@ -207,14 +220,7 @@ fn a_key_gets_the_usages_that_it_can_have() {
 
 #[test]
 fn extensions_are_the_profiles() {
-    let contents = CertificateContents {
-        extended_key_usages: oids(&[CLIENT_AUTH, SERVER_AUTH, "1.3.6.1.4.1.32473.7"]),
-        policies: oids(&["1.3.6.1.4.1.32473.1", "2.5.29.32.0"]),
-        ca_issuers_url: Some("http://pki.example/issuing.crt".into()),
-        crl_url: Some("http://pki.example/issuing.crl?partition=1".into()),
-        ocsp_url: Some("http://ocsp.example".into()),
-        ..CertificateContents::default()
-    };
+    let contents = everything();
     let der = issued(&contents, client_key(), &["a.example"]).expect("issued");
     let certificate = read(&der);
     let extended = certificate.extended_key_usage().expect("readable").expect("there").value;
