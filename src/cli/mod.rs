@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chancery_machine::diagram;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config;
@@ -135,7 +135,8 @@ struct ServeArgs {
 /// Runs the command that the arguments ask for.
 #[must_use]
 pub fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let parsed = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    let outcome = match parsed.command {
         Command::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
         Command::AdminToken(args) => first_token::recover(&args).map(|()| ExitCode::SUCCESS),
         Command::Config => print(config::EXAMPLE).map(|()| ExitCode::SUCCESS),
@@ -159,6 +160,24 @@ fn machines(form: Form) -> String {
         Form::Mermaid => diagram.mermaid(),
     });
     texts.collect::<Vec<_>>().join("\n")
+}
+
+/// The command line, where each command shows those examples of the one above it that are about itself.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommands(|command| with_examples("chancery", "", command))
+}
+
+fn with_examples(path: &str, above: &str, command: clap::Command) -> clap::Command {
+    let path = format!("{path} {}", command.get_name());
+    let own = command.get_after_help().map(ToString::to_string);
+    let about = |line: &&str| line.split(&path).skip(1).any(|rest| rest.is_empty() || rest.starts_with(' '));
+    let examples: Vec<_> = above.lines().filter(|line| line.starts_with("  ")).filter(about).collect();
+    let command = match own {
+        None if !examples.is_empty() => command.after_help(format!("Examples:\n{}", examples.join("\n"))),
+        None | Some(_) => command,
+    };
+    let above = own.as_deref().unwrap_or(above);
+    command.mut_subcommands(|below| with_examples(&path, above, below))
 }
 
 fn completions(shell: Shell) -> String {
@@ -225,9 +244,14 @@ mod tests {
 
     #[test]
     fn every_command_of_an_operator_has_examples() {
-        for command in Cli::command().get_subcommands() {
-            let plain = ["help", "config", "machines", "whoami"].contains(&command.get_name());
-            assert!(plain || !examples(command).is_empty(), "{}", command.get_name());
+        let mut without = Vec::new();
+        for room in command().get_subcommands() {
+            let below =
+                room.get_subcommands().map(|command| (format!("{} {}", room.get_name(), command.get_name()), command));
+            let commands = std::iter::once((room.get_name().to_owned(), room)).chain(below);
+            let bare = commands.filter(|(_, command)| command.get_after_help().is_none()).map(|(path, _)| path);
+            without.extend(bare);
         }
+        assert_eq!(without, ["config", "machines", "whoami"]);
     }
 }

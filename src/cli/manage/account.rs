@@ -28,6 +28,9 @@ Examples:
   chancery account list --acme-profile web --status valid
   chancery account list --contact mailto:ops@corp.example --all --output json | jq -r .id | chancery account disable -
   chancery account show AZq3k5yvdJ6kPq0wZ8b1Rw
+  chancery account disable AZq3k5yvdJ6kPq0wZ8b1Rw
+  chancery account enable AZq3k5yvdJ6kPq0wZ8b1Rw
+  chancery account agree-terms AZq3k5yvdJ6kPq0wZ8b1Rw
   chancery account revoke AZq3k5yvdJ6kPq0wZ8b1Rw --certificates --reason superseded";
 
 /// What can be done with accounts.

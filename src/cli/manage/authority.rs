@@ -30,7 +30,10 @@ Examples:
   chancery authority list
   chancery authority create 'Web CA' --parent AZq3k5yvdJ6kPq0wZ8b1Rw --algorithm p256 --validity 1825d
   chancery authority create 'Lab CA' --root-name 'Lab Root CA'
-  chancery authority disable AZq3k5yvdJ6kPq0wZ8b1Rw";
+  chancery authority show AZq3k5yvdJ6kPq0wZ8b1Rw
+  chancery authority disable AZq3k5yvdJ6kPq0wZ8b1Rw
+  chancery authority enable AZq3k5yvdJ6kPq0wZ8b1Rw
+  chancery authority delete AZq3k5yvdJ6kPq0wZ8b1Rw";
 
 /// What can be done with authorities.
 #[derive(Debug, Subcommand)]

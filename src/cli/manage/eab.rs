@@ -31,9 +31,11 @@ const COLLECTION: Collection = Collection {
 pub(super) const EXAMPLES: &str = "\
 Examples:
   chancery eab create --description 'web team' --acme-profile web --name '**.corp.example' --accounts 1 --expires 30d
-  chancery eab list
+  chancery eab list --status valid
+  chancery eab show AZq3k5yvdJ6kPq0wZ8b1Rw
   chancery eab update AZq3k5yvdJ6kPq0wZ8b1Rw --accounts 5 --unset expires
-  chancery eab revoke AZq3k5yvdJ6kPq0wZ8b1Rw";
+  chancery eab revoke AZq3k5yvdJ6kPq0wZ8b1Rw
+  chancery eab delete AZq3k5yvdJ6kPq0wZ8b1Rw";
 
 /// What can be done with credentials.
 #[derive(Debug, Subcommand)]

@@ -35,6 +35,7 @@ Examples:
   chancery profile update web --terms-of-service https://ca.example/terms --set no-new-orders-until-agreed=true
   chancery profile update web --set retry-pauses=2s,10s,1m --unset website
   chancery profile disable web lab
+  chancery profile enable web
   chancery profile show web --output json
   chancery profile delete web --force";
 

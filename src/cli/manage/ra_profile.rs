@@ -30,12 +30,15 @@ pub(super) const COLLECTION: Collection = Collection {
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  chancery ra-profile list
+  chancery ra-profile list --enabled true
+  chancery ra-profile show web
   chancery ra-profile create web --allow '**.corp.example' --deny secret.corp.example --validity 30d --no-wildcards
   chancery ra-profile create lab --without-challenge lab.example:subdomain --key p256 --key ed25519
   chancery ra-profile update web --set subject=CN={name},O=Example --set extended-key-usages=serverAuth,clientAuth
   chancery ra-profile activate web default          /acme/raProfile/web/directory answers, as the ACME Profile default says
   chancery ra-profile deactivate web
+  chancery ra-profile disable web lab
+  chancery ra-profile enable web
   chancery ra-profile delete web lab";
 
 /// What can be done with RA Profiles.

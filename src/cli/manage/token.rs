@@ -29,6 +29,7 @@ Examples:
   chancery token create deploy --role operator --expires 90d > deploy.token
   chancery profile list --token-file deploy.token
   chancery token list
+  chancery token show AZq3k5yvdJ6kPq0wZ8b1Rw
   chancery token revoke AZq3k5yvdJ6kPq0wZ8b1Rw";
 
 /// What can be done with tokens.

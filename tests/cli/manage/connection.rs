@@ -3,9 +3,12 @@
 use std::fs;
 use std::net::TcpListener;
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
 use super::{Desk, failed};
 use crate::support::process::run;
-use crate::{chancery, text};
+use crate::support::server::Server;
+use crate::{chancery, folder, text};
 
 #[test]
 fn whoami_names_the_operator_and_the_role() {
@@ -74,6 +77,34 @@ fn a_token_for_somebody_else_is_made_used_and_revoked() {
     assert!(!tokens.to_string().contains("chancery_"), "no secrets in lists");
     desk.says(&["token", "revoke", id]);
     assert!(failed(1, &mut auditor(&["whoami"])).contains("revoked"));
+}
+
+#[test]
+fn a_client_certificate_stands_in_for_a_token() {
+    let folder = folder();
+    let file = |name: &str, contents: String| {
+        let path = folder.path().join(name);
+        fs::write(&path, contents).expect("the file can be written");
+        path
+    };
+    let key = KeyPair::generate().expect("a key is made");
+    let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = params.self_signed(&key).expect("it is signed");
+    let issuer = Issuer::from_params(&params, &key);
+    let own = KeyPair::generate().expect("a key is made");
+    let params = CertificateParams::new(["ops.corp.example".to_owned()]).expect("a name");
+    let certificate = params.signed_by(&own, &issuer).expect("it is signed");
+    let ca = file("ca.pem", ca.pem());
+    let (certificate, own) = (file("own.pem", certificate.pem()), file("own.key", own.serialize_pem()));
+    let config =
+        format!("[admin]\nclient_ca = {ca:?}\n[[admin.clients]]\nname = \"ops.corp.example\"\nrole = \"operator\"\n");
+    let config = file("chancery.toml", config);
+    let server = Server::configured(&folder.path().join("data"), &config);
+    let mut whoami = chancery();
+    whoami.args(["whoami", "--server", &format!("https://localhost:{}", server.port()), "--ca"]).arg(server.root());
+    let said = text(&run(whoami.arg("--client-cert").arg(certificate).arg("--client-key").arg(own)));
+    assert!(said.starts_with("certificate:") && said.contains("ops.corp.example (operator)"), "{said}");
 }
 
 #[test]

@@ -152,7 +152,9 @@ mod tests {
         Profiles::read(&text.join("\n")).expect("the example is read")
     }
 
-    fn settings(profiles: &Profiles) -> [(&Map<String, Value>, Map<String, Value>); 2] {
+    type Stated<'a> = (&'a Map<String, Value>, Map<String, Value>);
+
+    fn settings(profiles: &Profiles) -> [Stated<'_>; 2] {
         [(&profiles.acme["example"], profile::defaults()), (&profiles.ra["example"], ra_profile::defaults())]
     }
 
