@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::client::text;
+use crate::clients::{endpoint, house, issue, name, ready};
 use crate::desk::{account_id, admin, all, auditor, id, ids, log_of, refuses_field, with_role};
-use crate::house::{endpoint, house, issue, name, ready};
 use crate::support::process::eventually;
 
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::client::text;
+use crate::clients::endpoint;
 use crate::desk::{account_id, admin, all, auditor, log_of, refuses_field, with_role};
-use crate::house::endpoint;
 
 #[test]
 fn the_log_says_who_did_what() {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::client::text;
+use crate::clients::{endpoint, house, issue, name};
 use crate::desk::{account_id, admin, auditor, ids, log_of, refuses_field};
-use crate::house::{endpoint, house, issue, name};
 use crate::support::certificate::Chain;
 
 fn hex(bytes: &[u8]) -> String {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::client::{Account, text};
-use crate::house::house;
+use crate::clients::house;
 use crate::support::admin::Admin;
 use crate::support::https::Response;
 

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::client::{Account, Endpoint, text};
+use crate::clients::{endpoint, name};
 use crate::desk::{account_id, admin, all, auditor, ids, log_of, refuses_field};
-use crate::house::{endpoint, name};
 use crate::jws::{Signer, encode};
 
 /// Registers an account that is bound with this new credential.

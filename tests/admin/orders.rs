@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::client::{challenge, text};
+use crate::clients::{csr, endpoint, finalize, house, name, ready};
 use crate::desk::{account_id, admin, auditor, id, ids, log_of, refuses_field};
-use crate::house::{csr, endpoint, finalize, house, name, ready};
 
 #[test]
 fn an_order_is_shown_as_it_is() {
