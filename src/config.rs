@@ -21,7 +21,19 @@ use crate::span::Span;
 pub const EXAMPLE: &str = include_str!("../examples/chancery.toml");
 
 /// Environment variables of ours that are not settings of the file.
-const OTHER_VARIABLES: &[&str] = &["CHANCERY_CONFIG", "CHANCERY_PASSPHRASE", "CHANCERY_LOG", "CHANCERY_LOG_FORMAT"];
+const OTHER_VARIABLES: &[&str] = &[
+    "CHANCERY_CONFIG",
+    "CHANCERY_PASSPHRASE",
+    "CHANCERY_LOG",
+    "CHANCERY_LOG_FORMAT",
+    // Of the commands that speak to a running server.
+    "CHANCERY_URL",
+    "CHANCERY_CA",
+    "CHANCERY_TOKEN",
+    "CHANCERY_TOKEN_FILE",
+    "CHANCERY_CLIENT_CERT",
+    "CHANCERY_CLIENT_KEY",
+];
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

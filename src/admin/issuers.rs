@@ -1,10 +1,13 @@
 //! What operators do with authorities: [`authorities`](super::authorities), for whoever may.
 
+use serde_json::Value;
+
 use super::Admin;
 use super::authorities::{self, AuthorityError, AuthorityView, NewAuthority};
 use super::error::AdminError;
 use super::operator::{Operator, Role};
 use super::precondition::Precondition;
+use super::settings::read;
 
 impl Admin {
     /// Every authority, the oldest first.
@@ -29,9 +32,10 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn create_authority(&self, operator: &Operator, new: &NewAuthority) -> Result<AuthorityView, AdminError> {
+    pub async fn create_authority(&self, operator: &Operator, new: Value) -> Result<AuthorityView, AdminError> {
         operator.may(Role::Administrator)?;
-        Ok(authorities::create(&self.engine, &*self.authorities, &operator.who, new).await?)
+        let new: NewAuthority = read(new)?;
+        Ok(authorities::create(&self.engine, &*self.authorities, &operator.who, &new).await?)
     }
 
     /// Lets an authority issue, or not any more.
@@ -63,12 +67,11 @@ impl Admin {
     ) -> Result<(), AdminError> {
         operator.may(Role::Administrator)?;
         let (engine, all, seen) = (&self.engine, &*self.authorities, revision(precondition));
-        authorities::delete(engine, all, &operator.who, asked, force, seen).await.map_err(|error| match error {
-            AuthorityError::InUse(dependents) => {
-                AdminError::InUse { object: format!("authority {asked:?}"), dependents }
-            }
-            other => other.into(),
-        })
+        let deleted = authorities::delete(engine, all, &operator.who, asked, force, seen).await;
+        if let Err(AuthorityError::InUse(dependents)) = deleted {
+            return Err(AdminError::InUse { object: format!("authority {asked:?}"), dependents });
+        }
+        Ok(deleted?)
     }
 }
 

@@ -5,6 +5,7 @@ mod bootstrap;
 mod clients;
 mod dev;
 mod first_token;
+mod manage;
 mod origin;
 mod repository;
 mod serve;
@@ -16,7 +17,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chancery_machine::diagram;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::config;
 
@@ -33,7 +35,11 @@ Examples:
   chancery serve                          a certificate authority on https://localhost:8443, data in ./chancery-data
   chancery serve --dev                    the same for testing ACME clients: loopback may be validated, nothing is kept
   chancery config > chancery.toml         every setting with its default and what it means
-  chancery serve --config chancery.toml   with settings of your own";
+  chancery serve --config chancery.toml   with settings of your own
+
+  export CHANCERY_TOKEN=chancery_…        the token that the first start printed; then, while the server runs:
+  chancery profile list                   its ACME Profiles, and so on for everything else that it has
+  chancery apply -f profiles.toml         its profiles, as a file declares them";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -57,7 +63,21 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Form::Text)]
         form: Form,
     },
+    /// Print a script that completes these commands in a shell.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    #[command(flatten)]
+    Manage(Box<manage::Command>),
 }
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  chancery completions bash > ~/.local/share/bash-completion/completions/chancery
+  chancery completions zsh > ~/.zfunc/_chancery
+  chancery completions fish > ~/.config/fish/completions/chancery.fish";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
@@ -115,14 +135,17 @@ struct ServeArgs {
 /// Runs the command that the arguments ask for.
 #[must_use]
 pub fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Command::Serve(args) => serve::run(&args),
-        Command::AdminToken(args) => first_token::recover(&args),
-        Command::Config => print(config::EXAMPLE),
-        Command::Machines { form } => print(&machines(form)),
+    let parsed = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    let outcome = match parsed.command {
+        Command::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::AdminToken(args) => first_token::recover(&args).map(|()| ExitCode::SUCCESS),
+        Command::Config => print(config::EXAMPLE).map(|()| ExitCode::SUCCESS),
+        Command::Machines { form } => print(&machines(form)).map(|()| ExitCode::SUCCESS),
+        Command::Completions { shell } => print(&completions(shell)).map(|()| ExitCode::SUCCESS),
+        Command::Manage(command) => manage::run(*command),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "chancery: {error:#}");
             ExitCode::FAILURE
@@ -139,10 +162,96 @@ fn machines(form: Form) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
+/// The command line, where each command shows those examples of the one above it that are about itself.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommands(|command| with_examples("chancery", "", command))
+}
+
+fn with_examples(path: &str, above: &str, command: clap::Command) -> clap::Command {
+    let path = format!("{path} {}", command.get_name());
+    let own = command.get_after_help().map(ToString::to_string);
+    let about = |line: &&str| line.split(&path).skip(1).any(|rest| rest.is_empty() || rest.starts_with(' '));
+    let examples: Vec<_> = above.lines().filter(|line| line.starts_with("  ")).filter(about).collect();
+    let command = match own {
+        None if !examples.is_empty() => command.after_help(format!("Examples:\n{}", examples.join("\n"))),
+        None | Some(_) => command,
+    };
+    let above = own.as_deref().unwrap_or(above);
+    command.mut_subcommands(|below| with_examples(&path, above, below))
+}
+
+fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "chancery", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
 /// A reader that went away, as `head` does, is no error.
 fn print(text: &str) -> anyhow::Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The commands that help texts show: up to where their explanation begins, a pipe or a file.
+    fn examples(command: &clap::Command) -> Vec<String> {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
+        let commands = lines.flat_map(|line| line.split('|')).map(str::trim);
+        let ours = commands.filter(|line| line.starts_with("chancery "));
+        let plain =
+            |line: &str| line.split("  ").next().unwrap_or_default().split(['>', '<']).next().map(str::to_owned);
+        let mut found: Vec<_> = ours.filter_map(plain).collect();
+        found.extend(command.get_subcommands().flat_map(examples));
+        found
+    }
+
+    /// Words as a shell splits them; single quotes are all that examples need.
+    fn words(line: &str) -> Vec<String> {
+        let parts = line.split('\'').enumerate();
+        let mut words = vec![String::new()];
+        for (place, part) in parts {
+            let mut pieces = if place % 2 == 0 { part.split(' ').collect() } else { vec![part] }.into_iter();
+            if let (Some(first), Some(last)) = (pieces.next(), words.last_mut()) {
+                last.push_str(first);
+            }
+            words.extend(pieces.map(str::to_owned));
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_example_of_the_help_is_understood() {
+        let examples = examples(&Cli::command());
+        assert!(examples.len() > 50, "{examples:?}");
+        for example in examples {
+            if let Err(error) = Cli::try_parse_from(words(&example)) {
+                panic!("{example}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_of_an_operator_has_examples() {
+        let mut without = Vec::new();
+        for room in command().get_subcommands() {
+            let below =
+                room.get_subcommands().map(|command| (format!("{} {}", room.get_name(), command.get_name()), command));
+            let commands = std::iter::once((room.get_name().to_owned(), room)).chain(below);
+            let bare = commands.filter(|(_, command)| command.get_after_help().is_none()).map(|(path, _)| path);
+            without.extend(bare);
+        }
+        assert_eq!(without, ["config", "machines", "whoami"]);
     }
 }

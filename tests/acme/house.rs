@@ -85,9 +85,14 @@ impl House {
         self.server.root()
     }
 
+    /// The server.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// The management API, as the administrator.
     pub(crate) fn admin(&self) -> Admin {
-        Admin::of(&self.server)
+        Admin::of(self.server())
     }
 
     /// The URL below which both forms of endpoints are.

@@ -9,6 +9,11 @@ use std::process::{Command, Output};
 use support::process::{command, finish, run};
 use support::server::{Options, Server};
 
+#[path = "../support/acme.rs"]
+mod client;
+#[path = "../support/jws.rs"]
+mod jws;
+mod manage;
 #[path = "../support/mod.rs"]
 mod support;
 

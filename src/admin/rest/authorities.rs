@@ -75,10 +75,9 @@ async fn list(caller: Caller, Params(filter): Params<Filter>) -> Result<HttpResp
     responses((status = 201, body = AuthorityView, headers(("Location" = String), ("ETag" = String))), Problems))]
 async fn create(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     let Caller { admin, operator } = caller;
-    let new: NewAuthority = body.read()?;
     let origin = admin.origin.clone();
     // To its end, even if the client hangs up: making keys takes a while.
-    let made = actix_rt::spawn(async move { admin.create_authority(&operator, &new).await });
+    let made = actix_rt::spawn(async move { admin.create_authority(&operator, body.value).await });
     let stopping =
         |_| AdminError::Turn(chancery_actors::error::TurnError::Unavailable("the server is stopping".to_owned()));
     let view = made.await.map_err(stopping)??;
