@@ -3,8 +3,12 @@
 
 mod access;
 mod apply;
+#[path = "../support/acme.rs"]
+mod client;
 mod concurrency;
 mod house;
+#[path = "../support/jws.rs"]
+mod jws;
 mod openapi;
 mod profiles;
 mod roles;
