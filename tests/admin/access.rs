@@ -8,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 
 use crate::house::House;
-use crate::support::process::{command, find, finish};
+use crate::support::process::{command, find, finish, run_refused};
 use crate::support::server::Server;
 
 /// An issuer of operators' certificates.
@@ -103,6 +103,28 @@ fn a_certificate_lets_in_whom_it_names() {
     let entries = crate::house::log(&house.admin());
     let last = entries.last().expect("an entry");
     assert_eq!(last.0, "certificate:ops.corp.example");
+}
+
+#[test]
+fn operators_with_certificates_need_an_issuer() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let client = "[[admin.clients]]\nname = \"ops.corp.example\"\nrole = \"operator\"\n";
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "").expect("the file can be written");
+    for (configuration, reason) in [
+        (client.to_owned(), "admin.client_ca has to say who issues"),
+        (format!("[admin]\nclient_ca = {empty:?}\n{client}"), "there is no certificate in it"),
+        (format!("[admin]\nclient_ca = {empty:?}\n{client}{client}"), "is named twice"),
+        (client.replace("operator", "king"), "king"),
+    ] {
+        let config = folder.path().join("chancery.toml");
+        fs::write(&config, configuration).expect("the file can be written");
+        let mut serve = command(env!("CARGO_BIN_EXE_chancery"));
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(config);
+        let said = run_refused(serve.arg("--data").arg(folder.path().join("data")));
+        assert!(said.contains(reason), "{said}");
+    }
+    assert!(!folder.path().join("data").exists(), "nothing was made");
 }
 
 #[test]

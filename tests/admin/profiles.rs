@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::client::Endpoint;
 use crate::house::{House, deeds, names, text};
 
 #[test]
@@ -171,6 +172,27 @@ fn what_something_depends_on_is_removed_only_by_force() {
     // The credential stays what it was: for no others than these.
     let kept = admin.get(&format!("/eabCredentials/{}", &credential["eabCredential/".len()..])).expect(200).json();
     assert_eq!(kept["raProfiles"], json!(["default"]));
+}
+
+#[test]
+fn accounts_speak_against_removing_their_profile_and_outlive_it() {
+    let house = House::open();
+    let admin = house.admin();
+    let endpoint = Endpoint::open(house.server().directory(), &house.server().root());
+    let first = endpoint.register("ES256");
+    endpoint.register("ES384");
+    let refused = admin.delete("/acmeProfiles/default", "*").expect_refusal(409, "inUse").json();
+    assert_eq!(refused["dependents"], json!(["acmeAccounts: 2"]));
+    let declared = json!({"raProfiles": {"default": {}}, "prune": true});
+    let refused = admin.post("/apply", &declared).expect_refusal(409, "inUse").json();
+    assert_eq!(refused["dependents"], json!(["acmeAccounts: 2"]));
+
+    admin.delete("/acmeProfiles/default?force=true", "*").expect(204);
+    admin.post("/acmeProfiles", &json!({"name": "default", "defaultRaProfile": "default"})).expect(201);
+    let url = endpoint.url("newAccount");
+    let existing = json!({"onlyReturnExisting": true});
+    let found = endpoint.post(url, first.signer.with_jwk(url).payload(&existing)).expect(200);
+    assert_eq!(found.location(), first.kid);
 }
 
 #[test]

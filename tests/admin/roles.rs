@@ -1,6 +1,6 @@
 //! Every role at every operation that the description names, and what stands before them all.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::house::House;
 use crate::support::admin::Admin;
@@ -81,6 +81,7 @@ fn what_is_not_there_or_not_json_or_too_large_is_said_so() {
         ("PUT", "/acmeProfiles", "GET, POST"),
         ("POST", "/acmeProfiles/default", "GET, PATCH, DELETE"),
         ("GET", "/apply", "POST"),
+        ("PUT", "/acmeProfiles/bulk", "POST, GET, PATCH, DELETE"),
         ("DELETE", "/whoami", "GET"),
     ] {
         let refused = admin.send(method, path, &[], None).expect_refusal(405, "method");
@@ -129,5 +130,12 @@ fn the_description_and_its_page_are_public_and_run_nothing_foreign() {
     assert_eq!(start.header("X-Content-Type-Options"), Some("nosniff"));
     get("/docs/none.js").expect_refusal(404, "absent");
     let schemas = description["components"]["schemas"].as_object().expect("schemas");
-    assert!(schemas.values().all(|schema: &Value| schema.get("allOf").is_none()), "flattened objects are one object");
+    for name in ["AcmeProfileView", "NewAcmeProfile", "RaProfileView", "NewRaProfile"] {
+        let schema = &schemas[name];
+        assert_eq!(schema["additionalProperties"], false, "{name} is one closed object");
+        assert!(
+            schema["properties"]["name"].is_object() && schema["properties"]["description"].is_object(),
+            "{schema}"
+        );
+    }
 }

@@ -6,7 +6,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, ResponseError};
 
 use super::request::authenticate;
 use super::routes::methods;
@@ -25,7 +25,7 @@ pub(super) async fn guard(
     // The router's own answer has no body.
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         let method = response.request().method().to_string();
-        let allowed = response.request().match_pattern().map(|path| methods(&path)).unwrap_or_default();
+        let allowed = allowed(response.request());
         response = response.into_response(AdminError::Method { method, allowed }.error_response());
     }
     // What operators see changes, and some of it is shown once.
@@ -33,6 +33,18 @@ pub(super) async fn guard(
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
+}
+
+/// A name in a path may be a word of the API too: a profile can be called `bulk`.
+fn allowed(request: &HttpRequest) -> String {
+    let (path, pattern) = (request.path().to_owned(), request.match_pattern().unwrap_or_default());
+    let mut allowed = methods(&path);
+    for method in methods(&pattern) {
+        if !allowed.contains(&method) {
+            allowed.push(method);
+        }
+    }
+    allowed.join(", ")
 }
 
 async fn admitted(request: &ServiceRequest) -> Result<(), AdminError> {

@@ -31,7 +31,7 @@ struct Filter {
     enabled: Option<bool>,
     /// Only those on which this ACME Profile is activated.
     acme_profile: Option<String>,
-    /// Only those that this authority signs for: its id or its name.
+    /// Only those that the authority of this id signs for.
     authority: Option<String>,
 }
 

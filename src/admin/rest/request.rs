@@ -20,7 +20,7 @@ use crate::admin::settings::read;
 /// The largest body: a declared set of many profiles.
 pub const MOST_BYTES: usize = 4 << 20;
 
-/// Whoever asks, as the [guard](super::guard) has made out, and what every use case has at hand.
+/// Whoever asks, as the guard has made out, and what every use case has at hand.
 pub struct Caller {
     /// What every use case has at hand.
     pub admin: web::Data<Admin>,

@@ -75,9 +75,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.service(api.default_service(web::to(nothing)).wrap(middleware::from_fn(guard)));
 }
 
-/// The methods of a path, as Allow (RFC 9110 section 10.2.1) names them.
-pub(super) fn methods(path: &str) -> String {
-    static METHODS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+/// The methods of a described path.
+pub(super) fn methods(path: &str) -> Vec<&'static str> {
+    static METHODS: LazyLock<BTreeMap<String, Vec<&'static str>>> = LazyLock::new(|| {
         let paths = description().paths.paths.into_iter();
         let named = paths.map(|(path, item)| {
             let operations = [
@@ -87,7 +87,7 @@ pub(super) fn methods(path: &str) -> String {
                 ("DELETE", item.delete.is_some()),
             ];
             let there = operations.into_iter().filter(|(_, there)| *there).map(|(method, _)| method);
-            (path, there.collect::<Vec<_>>().join(", "))
+            (path, there.collect())
         });
         named.collect()
     });
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn a_path_knows_its_methods() {
-        assert_eq!(methods("/api/v1/acmeProfiles"), "GET, POST");
-        assert_eq!(methods("/api/v1/raProfiles/{name}"), "GET, PATCH, DELETE");
-        assert_eq!(methods("/nowhere"), "");
+        assert_eq!(methods("/api/v1/acmeProfiles"), ["GET", "POST"]);
+        assert_eq!(methods("/api/v1/raProfiles/{name}"), ["GET", "PATCH", "DELETE"]);
+        assert!(methods("/nowhere").is_empty());
     }
 }
