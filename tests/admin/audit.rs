@@ -25,15 +25,15 @@ fn the_log_says_who_did_what() {
 
     let listed = |query: &str| all(&format!("/audit?object={object}&{query}"), "number", 1);
     let (first, second) = (disabled["number"].to_string(), enabled["number"].to_string());
-    assert_eq!(listed("sort=-created"), [second.clone(), first.clone()]);
-    assert_eq!(listed("action=enable"), [second.clone()]);
-    assert_eq!(listed("action=delete"), [String::new(); 0]);
+    assert_eq!(listed("sort=-created"), [second.as_str(), first.as_str()]);
+    assert_eq!(listed("action=enable"), [second.as_str()]);
+    assert!(listed("action=delete").is_empty());
     let who = text(disabled, "who").replace(' ', "%20");
     assert_eq!(listed(&format!("who={who}")).len(), 2);
     assert_eq!(all(&format!("/audit?who={who}"), "number", 100).len(), 2);
-    assert_eq!(listed("who=system"), [String::new(); 0]);
+    assert!(listed("who=system").is_empty());
     assert_eq!(listed(&format!("from={}", text(disabled, "at"))).len(), 2);
-    assert_eq!(listed(&format!("to={}", text(disabled, "at"))), [String::new(); 0]);
+    assert!(listed(&format!("to={}", text(disabled, "at"))).is_empty());
     let since = all(&format!("/audit?from={}", text(disabled, "at")), "number", 1000);
     assert!(since.contains(&first) && since.contains(&second));
     refuses_field(auditor().get("/audit?from=then"), "from");

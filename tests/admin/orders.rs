@@ -45,17 +45,17 @@ fn orders_are_found_by_every_filter() {
     let waiting = id(&ready(&account, &[&name("ready")]).0);
     let elsewhere = id(&other.order(&[&hers]).0);
     let mine = format!("account={}", account_id(&account));
-    assert_eq!(ids(&format!("/orders?{mine}")), [waiting.clone(), pending.clone()]);
-    assert_eq!(ids(&format!("/orders?{mine}&sort=created")), [pending.clone(), waiting.clone()]);
-    assert_eq!(ids(&format!("/orders?{mine}&status=pending")), [pending.clone()]);
-    assert_eq!(ids(&format!("/orders?{mine}&status=ready")), [waiting.clone()]);
-    assert_eq!(ids(&format!("/orders?name={known}")), [pending.clone()]);
-    assert_eq!(ids(&format!("/orders?name=*.{known}")), [String::new(); 0]);
+    assert_eq!(ids(&format!("/orders?{mine}")), [waiting.as_str(), pending.as_str()]);
+    assert_eq!(ids(&format!("/orders?{mine}&sort=created")), [pending.as_str(), waiting.as_str()]);
+    assert_eq!(ids(&format!("/orders?{mine}&status=pending")), [pending.as_str()]);
+    assert_eq!(ids(&format!("/orders?{mine}&status=ready")), [waiting.as_str()]);
+    assert_eq!(ids(&format!("/orders?name={known}")), [pending.as_str()]);
+    assert!(ids(&format!("/orders?name=*.{known}")).is_empty());
     let there = ids("/orders?acmeProfile=plain");
     assert!(there.contains(&elsewhere) && !there.contains(&pending));
     let there = ids("/orders?raProfile=plain");
     assert!(there.contains(&elsewhere) && !there.contains(&pending));
-    assert_eq!(ids(&format!("/orders?{mine}&createdTo=2001-01-01T00:00:00Z")), [String::new(); 0]);
+    assert!(ids(&format!("/orders?{mine}&createdTo=2001-01-01T00:00:00Z")).is_empty());
     assert_eq!(ids(&format!("/orders?{mine}&createdFrom=2001-01-01T00:00:00Z")).len(), 2);
     for (query, field) in [
         ("account=me", "account"),
@@ -161,7 +161,7 @@ fn authorizations_are_found_and_taken_back() {
         (ids(&format!("/authorizations?name={open}")).len(), ids(&format!("/authorizations?name=*.{open}")).len()),
         (1, 1)
     );
-    assert_eq!(ids(&format!("/authorizations?{mine}&createdTo=2001-01-01T00:00:00Z")), [String::new(); 0]);
+    assert!(ids(&format!("/authorizations?{mine}&createdTo=2001-01-01T00:00:00Z")).is_empty());
     refuses_field(auditor().get("/authorizations?name=.."), "name");
 
     let path = format!("/authorizations/{}", found[0]);
