@@ -44,10 +44,7 @@ pub(crate) fn all(path: &str, key: &str, limit: usize) -> Vec<String> {
         let page = auditor().get(&format!("{path}{joint}limit={limit}&cursor={cursor}")).expect(200).json();
         let items = page["items"].as_array().expect("a page has items");
         assert!(items.len() <= limit, "{page}");
-        found.extend(items.iter().map(|item| match &item[key] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }));
+        found.extend(items.iter().map(|item| item[key].as_str().map_or_else(|| item[key].to_string(), str::to_owned)));
         match page["next"].as_str() {
             Some(next) => cursor = next.to_owned(),
             None => return found,
