@@ -15,6 +15,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
+use crate::engine::Engine;
 use crate::error::LoadError;
 use crate::issuer::Stopped;
 use crate::ports::{
@@ -54,6 +55,16 @@ struct Made {
 
 impl Message for Made {
     type Result = ();
+}
+
+impl Engine {
+    /// Has a CRL made at once for every authority that needs one, such as a new one, instead of at the next look.
+    pub fn renew_crls(&self) {
+        // Where that is too much just now, the next look does it.
+        if let Ok(actors) = self.world.actors() {
+            let _ = actors.publisher.try_send(Renew);
+        }
+    }
 }
 
 /// Why there is no new CRL.

@@ -466,7 +466,7 @@ pub trait Issue: Send + Sync + 'static {
     /// When the authority's own life begins and ends: nothing that it signs goes beyond.
     ///
     /// # Errors
-    /// [`SignError::Unavailable`] if there is no such authority.
+    /// [`SignError::Unavailable`] if there is no such authority, or if it may not issue now: no orders are placed then.
     fn lifetime(&self, authority: AuthorityId) -> Result<(Timestamp, Timestamp), SignError>;
 
     /// The DER certificates above an end entity of this authority, the issuing one first, without the root.

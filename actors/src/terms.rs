@@ -40,6 +40,16 @@ pub(crate) fn orders_of(account: AccountId) -> Term {
     term(&[b"orders-of/", &account.0.bytes()])
 }
 
+/// An account's orders in this state, whatever the clock says of them.
+pub(crate) fn account_orders(account: AccountId, state: OrderStatus) -> Term {
+    term(&[b"account-orders/", &account.0.bytes(), &[order_status(state)]])
+}
+
+/// The certificates that an account was issued.
+pub(crate) fn certificates_of(account: AccountId) -> Term {
+    term(&[b"certificates-of/", &account.0.bytes()])
+}
+
 /// An account's orders and authorizations that end with it.
 pub(crate) fn open_of(account: AccountId) -> Term {
     term(&[b"open-of/", &account.0.bytes()])
@@ -139,11 +149,6 @@ pub(crate) fn thumbprint(thumbprint: &[u8; 32]) -> Term {
     term(&[b"thumbprint/", thumbprint])
 }
 
-/// An account's orders that are stored with this status.
-pub(crate) fn account_orders(account: AccountId, status: OrderStatus) -> Term {
-    term(&[b"account-orders/", &account.0.bytes(), &[order_status(status)]])
-}
-
 /// Orders that are stored with this status.
 pub(crate) fn order_state(status: OrderStatus) -> Term {
     term(&[b"order-state/", &[order_status(status)]])
@@ -182,11 +187,6 @@ pub(crate) fn authorizations_of(account: AccountId) -> Term {
 /// Authorizations for this subject.
 pub(crate) fn authorizations_for(subject: &Subject) -> Term {
     term(&[b"authorizations-for/", &name(subject)])
-}
-
-/// The certificates that an account was issued.
-pub(crate) fn certificates_of(account: AccountId) -> Term {
-    term(&[b"certificates-of/", &account.0.bytes()])
 }
 
 /// Certificates with this subject, among others.

@@ -134,17 +134,17 @@ mod tests {
         for (name, algorithm) in
             [("HS256", hmac::HMAC_SHA256), ("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)]
         {
-            let jws = jws(algorithm, &json!({"alg": name, "kid": "k", "url": URL}), &signer.jwk());
-            let binding = Binding::parse(&jws.to_string(), URL, &key).expect("it is sound");
+            let good = jws(algorithm, &json!({"alg": name, "kid": "k", "url": URL}), &signer.jwk());
+            let binding = Binding::parse(&good.to_string(), URL, &key).expect("it is sound");
             assert_eq!(binding.kid(), "k");
             assert!(binding.verifies(KEY) && !binding.verifies(&[8; 32]) && !binding.verifies(&[]), "{name}");
             // A MAC that is cut short is none.
-            let mut cut = jws.clone();
+            let mut cut = good.clone();
             cut["signature"] = encode([0; 0]).into();
             assert!(!Binding::parse(&cut.to_string(), URL, &key).expect("it is sound").verifies(KEY), "{name}");
             // Neither is one of another length.
             let other = if name == "HS256" { "HS512" } else { "HS256" };
-            let swapped = super::tests::jws(algorithm, &json!({"alg": other, "kid": "k", "url": URL}), &signer.jwk());
+            let swapped = jws(algorithm, &json!({"alg": other, "kid": "k", "url": URL}), &signer.jwk());
             assert!(!Binding::parse(&swapped.to_string(), URL, &key).expect("it is sound").verifies(KEY), "{name}");
         }
     }
@@ -168,18 +168,15 @@ mod tests {
         };
         let header = |member: &str, value: Value| {
             let mut header = json!({"alg": "HS256", "kid": "k", "url": URL});
-            match value {
-                Value::Null => _ = header.as_object_mut().expect("an object").remove(member),
-                value => header[member] = value,
-            }
+            header[member] = value;
             header
         };
         for alg in ["ES256", "none", "HS1", "hs256"] {
             let refused = refusal(header("alg", alg.into()), signer.jwk());
             assert_eq!(refused, BindingError::Algorithm(Excerpt::new(alg)));
         }
-        for missing in ["alg", "kid", "url"] {
-            let refused = refusal(header(missing, Value::Null), signer.jwk());
+        for wrong in ["alg", "kid", "url"] {
+            let refused = refusal(header(wrong, json!(7)), signer.jwk());
             assert!(matches!(refused, BindingError::Jws(JwsError::Header(_))), "{refused}");
         }
         assert_eq!(refusal(header("jwk", signer.jwk()), signer.jwk()), BindingError::Jwk);

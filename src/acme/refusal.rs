@@ -197,3 +197,45 @@ pub(super) fn compound(parts: Vec<Subproblem>) -> Problem {
     };
     Problem { kind, detail, subproblems: parts }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use chancery_machine::profile::ProfileName;
+
+    use super::*;
+
+    #[test]
+    fn each_reason_why_an_endpoint_does_not_answer_is_told_apart() {
+        let name = |text| ProfileName::parse(text).expect("a name");
+        let (acme, ra) = (name("a"), name("r"));
+        let (not_found, forbidden) = (StatusCode::NOT_FOUND, StatusCode::FORBIDDEN);
+        let mut details = BTreeSet::new();
+        for (error, status) in [
+            (EndpointError::NoAcmeProfile(acme.clone()), not_found),
+            (EndpointError::AcmeProfileDisabled(acme.clone()), forbidden),
+            (EndpointError::NoDefault(acme.clone()), forbidden),
+            (EndpointError::DefaultMissing { acme: acme.clone(), ra: ra.clone() }, forbidden),
+            (EndpointError::DefaultDisabled { acme: acme.clone(), ra: ra.clone() }, forbidden),
+            (EndpointError::NoRaProfile(ra.clone()), not_found),
+            (EndpointError::RaProfileDisabled(ra.clone()), forbidden),
+            (EndpointError::NotActivated(ra.clone()), forbidden),
+            (EndpointError::ActivatedMissing { ra: ra.clone(), acme: acme.clone() }, forbidden),
+            (EndpointError::ActivatedDisabled { ra, acme }, forbidden),
+        ] {
+            let document = ProblemDocument::from(error);
+            assert_eq!(document.http_status(), status, "{document}");
+            assert!(details.insert(document.problem().detail.clone()), "{document}");
+        }
+    }
+
+    #[test]
+    fn who_is_disabled_is_told_whom_to_ask_and_is_not_closed() {
+        let disabled = ProblemDocument::from(Rejection::AccountDisabled);
+        assert_eq!(disabled.http_status(), StatusCode::FORBIDDEN);
+        assert!(disabled.problem().detail.contains("ask them"), "{disabled}");
+        let revoked = Rejection::AccountClosed(chancery_machine::account::AccountStatus::Revoked);
+        assert_eq!(ProblemDocument::from(revoked).http_status(), StatusCode::UNAUTHORIZED);
+    }
+}

@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn addresses_count_by_host_and_profile() {
         let registrations = Registrations::default();
-        let mut count = |profile, text| registrations.count(&name(profile), address(text), 1, at(0)).is_ok();
+        let count = |profile, text| registrations.count(&name(profile), address(text), 1, at(0)).is_ok();
         assert!(count("a", "192.0.2.1") && !count("a", "192.0.2.1"));
         assert!(count("b", "192.0.2.1") && count("a", "192.0.2.2"));
         assert!(!count("a", "::ffff:192.0.2.1"), "the same address, written as IPv6");

@@ -217,13 +217,12 @@ impl Admin {
             let view = |state| site.view(&unstored(named.0, state));
             deed(action, format!("acmeAccount/{named}"), &view(before), &view(after))
         };
-        self.engine.administer_account(&operator.who, named, event, seen, describe).await.map_err(|error| match error {
-            TurnError::Rejected(Rejection::AccountClosed(status)) => {
-                let status = status.token();
-                AdminError::Refused(format!("the account is {status}, and nothing revives it"))
-            }
-            other => other.into(),
-        })
+        let changed = self.engine.administer_account(&operator.who, named, event, seen, describe).await;
+        if let Err(TurnError::Rejected(Rejection::AccountClosed(status))) = changed {
+            let status = status.token();
+            return Err(AdminError::Refused(format!("the account is {status}, and nothing revives it")));
+        }
+        Ok(changed?)
     }
 
     async fn account(&self, id: &str) -> Result<(AccountId, Versioned<Account>), AdminError> {

@@ -41,6 +41,15 @@ impl Declared {
     pub fn check(&self, now: Timestamp) -> Result<(), ApplyError> {
         Target::of(now, &Anything, self, &Catalog::default()).map(drop)
     }
+
+    /// The same for a server that has no profiles yet: what a profile names has to be declared too.
+    ///
+    /// # Errors
+    /// [`ApplyError::Fault`] names the first fault.
+    pub fn check_alone(&self, now: Timestamp) -> Result<(), ApplyError> {
+        let nothing = Catalog::default();
+        Target::of(now, &Anything, self, &nothing)?.check_references(&nothing, false)
+    }
 }
 
 /// Takes any authority for granted: whether it exists is known only with a server.

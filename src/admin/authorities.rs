@@ -18,7 +18,7 @@ use super::time::rfc3339;
 use crate::span::Span;
 
 /// How many authorities there may be: each of them is in memory, open, with a CRL.
-pub const MOST_AUTHORITIES: usize = 1000;
+pub const MOST_AUTHORITIES: usize = 100;
 
 /// Finds authorities for RA Profiles.
 pub trait Authorities: Send + Sync {
@@ -39,8 +39,12 @@ pub trait KeptAuthorities: Authorities {
     /// yet. Takes seconds, off the event loops.
     async fn prepare(&self, new: &NewAuthority, root: Option<&AuthorityInfo>) -> Result<Prepared, PrepareError>;
 
-    /// The write that enables or disables an authority; `None` if it has changed since it was read.
-    async fn switching(&self, authority: &AuthorityInfo, enabled: bool) -> Result<Option<Write>, StoreError>;
+    /// The write that disables an authority since then, or enables it; `None` if it has changed since it was read.
+    async fn switching(
+        &self,
+        authority: &AuthorityInfo,
+        disabled: Option<Timestamp>,
+    ) -> Result<Option<Write>, StoreError>;
 
     /// The writes that remove an authority and its CRL.
     async fn removal(&self, authority: &AuthorityInfo) -> Result<Vec<Write>, StoreError>;
@@ -267,8 +271,12 @@ pub async fn create(
     let prepared = authorities.prepare(new, root.as_ref()).await?;
     let made = engine
         .administer(who, async || {
-            let root = root_for(new, &authorities.all().await?, engine.now())?;
-            let guards = root.iter().map(|root| (object(root.id), root.stored)).collect();
+            let still = root_for(new, &authorities.all().await?, engine.now())?;
+            if still.as_ref().map(|still| still.id) != root.as_ref().map(|root| root.id) {
+                // Another root has its name by now, and did not sign what was prepared.
+                return Err(AuthorityError::Turn(TurnError::Conflict));
+            }
+            let guards = still.iter().map(|root| (object(root.id), root.stored)).collect();
             let deed = |made: &AuthorityInfo| record("create", made, None, Some(made));
             let deeds = prepared.made.iter().map(deed).collect();
             Ok(Act { guards, writes: prepared.writes.clone(), deeds, outcome: prepared.made.last().cloned() })
@@ -276,6 +284,7 @@ pub async fn create(
         .await
         .map_err(flattened)?;
     open(authorities).await;
+    engine.renew_crls();
     let none = || AuthorityError::Failed("the plan made none".to_owned());
     Ok(AuthorityView::of(&made.ok_or_else(none)?, engine))
 }
@@ -299,10 +308,10 @@ pub async fn set_enabled(
             if before.disabled.is_none() == enabled {
                 return Ok(Act::nothing(before));
             }
-            let Some(write) = authorities.switching(&before, enabled).await? else {
+            let disabled = (!enabled).then(|| engine.now());
+            let Some(write) = authorities.switching(&before, disabled).await? else {
                 return Err(AuthorityError::Turn(TurnError::Conflict));
             };
-            let disabled = (!enabled).then(|| engine.now());
             let after = AuthorityInfo { disabled, stored: before.stored.next(), ..before.clone() };
             let action = if enabled { "enable" } else { "disable" };
             let deeds = vec![record(action, &after, Some(&before), Some(&after))];
@@ -341,7 +350,7 @@ pub async fn delete(
                 Issued::Over(last) => dependents
                     .push(format!("certificates that are over since {}: use force to delete it", rfc3339(last))),
                 Issued::Alive(until) => {
-                    dependents.push(format!("a certificate that is valid until {}", rfc3339(until)))
+                    dependents.push(format!("a certificate that is valid until {}", rfc3339(until)));
                 }
             }
             if !dependents.is_empty() {
@@ -490,7 +499,7 @@ async fn dependents(
     let mut dependents: Vec<_> = profiles.map(|(name, _)| format!("raProfile/{name}")).collect();
     let all = authorities.all().await?;
     let below = all.iter().filter(|other| other.parent == Some(authority.id));
-    dependents.extend(below.map(|other| format!("authority/{}", other.id)));
+    dependents.extend(below.map(|other| format!("authority/{}", other.name)));
     let issuing = all.iter().filter(|other| other.kind == AuthorityKind::Intermediate && other.id != authority.id);
     if authority.kind == AuthorityKind::Intermediate && issuing.count() == 0 {
         dependents.push("the server's own certificate, as it is the last intermediate".to_owned());

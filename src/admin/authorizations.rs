@@ -6,7 +6,7 @@ use chancery_machine::authorization::{Authorization, AuthorizationEvent, Authori
 use chancery_machine::challenge::{Challenge, ChallengeState};
 use chancery_machine::id::AuthorizationId;
 use chancery_machine::time::Timestamp;
-use chancery_machine::transcript::{Happening, Transcript};
+use chancery_machine::transcript::{Happening, Transcript, TranscriptStep};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -100,24 +100,15 @@ pub struct TranscriptView {
     pub steps: Vec<StepView>,
 }
 
-/// One step of a validation attempt.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[schema(as = TranscriptStep)]
-pub struct StepView {
-    /// When it was over (RFC 3339, with milliseconds).
-    pub at: String,
-    /// What it was.
-    #[serde(flatten)]
-    pub what: HappeningView,
-}
-
-/// What can happen in a validation attempt. Texts from the network are cut, and have no control characters.
+/// One step of a validation attempt. Texts from the network are cut, and have no control characters.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "camelCase")]
-#[schema(as = Happening)]
-pub enum HappeningView {
+#[schema(as = TranscriptStep)]
+pub enum StepView {
     /// A resolver was asked.
     Resolved {
+        /// When it was over (RFC 3339, with milliseconds).
+        at: String,
         /// The resolver.
         resolver: String,
         /// The name that was asked for.
@@ -131,6 +122,8 @@ pub enum HappeningView {
     },
     /// An address is one that the profile does not let the server contact.
     AddressRefused {
+        /// When it was over (RFC 3339, with milliseconds).
+        at: String,
         /// The address.
         address: String,
         /// Which rule refuses it.
@@ -138,6 +131,8 @@ pub enum HappeningView {
     },
     /// A connection was tried.
     Connected {
+        /// When it was over (RFC 3339, with milliseconds).
+        at: String,
         /// Address and port.
         to: String,
         /// The error, if it failed.
@@ -145,6 +140,8 @@ pub enum HappeningView {
     },
     /// A request was answered.
     Answered {
+        /// When it was over (RFC 3339, with milliseconds).
+        at: String,
         /// What was asked for.
         url: String,
         /// The HTTP status.
@@ -154,6 +151,8 @@ pub enum HappeningView {
     },
     /// What came was compared with what was expected.
     Compared {
+        /// When it was over (RFC 3339, with milliseconds).
+        at: String,
         /// What was expected.
         expected: String,
         /// An excerpt of what came.
@@ -161,6 +160,8 @@ pub enum HappeningView {
     },
     /// It ended without an answer.
     GaveUp {
+        /// When it was over (RFC 3339, with milliseconds).
+        at: String,
         /// Why.
         reason: String,
     },
@@ -303,26 +304,27 @@ impl From<&Challenge> for ChallengeView {
 
 impl From<&Transcript> for TranscriptView {
     fn from(transcript: &Transcript) -> Self {
-        let steps = transcript.steps.iter().map(|step| StepView { at: precise(step.at), what: (&step.what).into() });
-        Self { began: precise(transcript.began), ended: precise(transcript.ended), steps: steps.collect() }
+        let steps = transcript.steps.iter().map(StepView::from).collect();
+        Self { began: precise(transcript.began), ended: precise(transcript.ended), steps }
     }
 }
 
-impl From<&Happening> for HappeningView {
-    fn from(happening: &Happening) -> Self {
-        match happening.clone() {
+impl From<&TranscriptStep> for StepView {
+    fn from(step: &TranscriptStep) -> Self {
+        let at = precise(step.at);
+        match step.what.clone() {
             Happening::Resolved { resolver, name, record, answer } => {
                 let (answers, error) = match answer {
                     Ok(answers) => (answers, None),
                     Err(code) => (Vec::new(), Some(code)),
                 };
-                Self::Resolved { resolver, name, record, answers, error }
+                Self::Resolved { at, resolver, name, record, answers, error }
             }
-            Happening::AddressRefused { address, rule } => Self::AddressRefused { address, rule },
-            Happening::Connected { to, error } => Self::Connected { to, error },
-            Happening::Answered { url, status, location } => Self::Answered { url, status, location },
-            Happening::Compared { expected, found } => Self::Compared { expected, found },
-            Happening::GaveUp { reason } => Self::GaveUp { reason },
+            Happening::AddressRefused { address, rule } => Self::AddressRefused { at, address, rule },
+            Happening::Connected { to, error } => Self::Connected { at, to, error },
+            Happening::Answered { url, status, location } => Self::Answered { at, url, status, location },
+            Happening::Compared { expected, found } => Self::Compared { at, expected, found },
+            Happening::GaveUp { reason } => Self::GaveUp { at, reason },
         }
     }
 }

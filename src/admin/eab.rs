@@ -255,12 +255,9 @@ impl Admin {
             deed(action, object(named), &view(before), &view(after))
         };
         let changed = self.engine.administer_eab_credential(&operator.who, named, event, seen, describe).await;
-        let changed = changed.map_err(|error| match error {
-            TurnError::Rejected(Rejection::Binding(BindingRefused::Revoked)) => {
-                AdminError::Refused("the credential is revoked, and stays as it is".to_owned())
-            }
-            other => other.into(),
-        });
+        if let Err(TurnError::Rejected(Rejection::Binding(BindingRefused::Revoked))) = changed {
+            return Err(AdminError::Refused("the credential is revoked, and stays as it is".to_owned()));
+        }
         Ok(EabCredentialView::of(&changed?, now))
     }
 

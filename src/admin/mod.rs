@@ -13,6 +13,7 @@ pub mod certificates;
 pub mod eab;
 pub mod error;
 pub mod idempotency;
+mod issuers;
 mod objects;
 pub mod operator;
 pub mod orders;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use chancery_actors::Engine;
 use chancery_actors::ports::Store;
 
-use self::authorities::Authorities;
+use self::authorities::KeptAuthorities;
 use crate::vault::Vault;
 
 /// What every use case has at hand.
@@ -42,7 +43,7 @@ pub struct Admin {
     /// Seals secrets.
     pub vault: Arc<Vault>,
     /// What signs.
-    pub authorities: Arc<dyn Authorities>,
+    pub authorities: Arc<dyn KeptAuthorities>,
     /// Scheme, host and port under which clients reach the server.
     pub origin: String,
 }

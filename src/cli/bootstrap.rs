@@ -56,7 +56,11 @@ pub(super) fn prepare(args: &ServeArgs) -> anyhow::Result<Prepared> {
     }
     // Before anything is made: a first start that fails must not leave an authority that the corrected setting comes too
     // late for.
-    declared.check(SystemClock.now()).map_err(in_file)?;
+    let now = SystemClock.now();
+    // What is in the store is known only once it is open, but a server that has none has no profiles either.
+    let store = config.data.join("chancery.redb");
+    let checked = if store.exists() { declared.check(now) } else { declared.check_alone(now) };
+    checked.map_err(in_file)?;
     authority::plan(&config.authority, None)?;
     Ok(Prepared { config, declared, temporary })
 }

@@ -17,8 +17,6 @@ use crate::pki::authority::certificate_pem;
 pub(super) struct Repository {
     pub(super) engine: Engine,
     pub(super) authorities: Arc<Authorities>,
-    /// DER.
-    pub(super) root: Vec<u8>,
 }
 
 /// Adds the repository's resources. The application data has to hold a [`Repository`].
@@ -65,8 +63,16 @@ async fn certificate(repository: web::Data<Repository>, path: web::Path<String>)
     }
 }
 
+/// The root above what signs the server's own certificate, PEM.
 async fn root(repository: web::Data<Repository>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/x-pem-file").body(certificate_pem(&repository.root))
+    let authorities = &repository.authorities;
+    match authorities.first(repository.engine.now()).and_then(|first| authorities.find(first)) {
+        Some(first) => {
+            let pem = certificate_pem(first.root_certificate());
+            HttpResponse::Ok().content_type("application/x-pem-file").body(pem)
+        }
+        None => nothing(),
+    }
 }
 
 fn known(repository: &Repository, text: &str) -> Option<AuthorityId> {

@@ -17,7 +17,7 @@ use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use super::authority::{self, Opened, SigningAuthorities};
+use super::authority::{self, Opened};
 use super::bootstrap::Prepared;
 use super::clients::Clients;
 use super::first_token::FirstToken;
@@ -58,25 +58,23 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let clients = Clients::read(&config.admin)?;
     let origin = Origin::bind(config)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
-    let Opened { authorities, intermediate, root, passphrase, secret } =
-        authority::open(&*store, config, &origin.publication, origin.lasting).await?;
+    let Opened { authorities, kept, intermediate, root, passphrase, secret } =
+        authority::open(&store, config, &origin.publication, origin.lasting).await?;
     authority::export_root(&root, &config.data.join("root.pem"))?;
-    let authorities = Arc::new(authorities);
 
     let vault = Arc::new(Vault::open(&*store, &secret).await?);
     let (engine, running) =
         start_engine(config, Arc::clone(&store), Arc::clone(&authorities), bootstrap::also_allowed(config, dev))?;
-    let signing = SigningAuthorities { opened: Arc::clone(&authorities), first: intermediate };
     let Origin { https, http, admin: apart, external, publication, names, .. } = origin;
     let admin = web::Data::new(Admin {
         engine: engine.clone(),
         store,
         vault: Arc::clone(&vault),
-        authorities: Arc::new(signing),
+        authorities: kept,
         origin: external.clone(),
     });
     declare(&admin, declared).await?;
-    let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), authority: intermediate, names };
+    let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
     let asking = clients.verifier()?;
     // Where the API listens by itself, only there certificates are asked for.
@@ -85,7 +83,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let tls_apart = Arc::clone(&own).server_config(there)?;
     let renewal = actix_rt::spawn(own.keep(owner, renew_at));
 
-    let repository = web::Data::new(Repository { engine: engine.clone(), authorities, root });
+    let repository = web::Data::new(Repository { engine: engine.clone(), authorities });
     let first_token = first_token::make(&admin, config.admin.first_token_file.as_deref()).await?;
     let acme = web::Data::new(Acme {
         nonces: Nonces::new(NonceSettings::default(), &SystemEntropy),

@@ -7,7 +7,6 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use chancery_actors::Engine;
 use chancery_machine::certificate::CertificateRecord;
-use chancery_machine::id::AuthorityId;
 use chancery_machine::identifier::{Identifier, Subject};
 use chancery_machine::profile::Seconds;
 use chancery_machine::time::Timestamp;
@@ -37,7 +36,6 @@ pub(super) struct OwnCertificate {
 pub(super) struct Owner {
     pub(super) engine: Engine,
     pub(super) authorities: Arc<Authorities>,
-    pub(super) authority: AuthorityId,
     pub(super) names: Vec<ServerName>,
 }
 
@@ -92,7 +90,9 @@ impl ResolvesServerCert for OwnCertificate {
 
 async fn issue(owner: &Owner) -> anyhow::Result<(Arc<CertifiedKey>, Timestamp)> {
     let now = owner.engine.now();
-    let (authorities, authority, names) = (Arc::clone(&owner.authorities), owner.authority, owner.names.clone());
+    // Each time anew: it may have been disabled, or be near its end.
+    let authority = owner.authorities.first(now).context("there is no intermediate authority")?;
+    let (authorities, names) = (Arc::clone(&owner.authorities), owner.names.clone());
     // Signing is arithmetic: not on an event loop.
     let issuing = move || authorities.server_certificate(authority, &names, VALIDITY, now);
     let issued = tokio::task::spawn_blocking(issuing).await?.context("the server's own certificate")?;

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use chancery_actors::ports::{CrlRequest, Draft, DraftError, DraftRequest, Issue, SignError};
 use chancery_machine::id::AuthorityId;
-use chancery_machine::profile::{KeyRules, Seconds, ValidityRules};
+use chancery_machine::profile::{CertificateContents, KeyRules, Seconds, ValidityRules};
 use chancery_machine::time::Timestamp;
 use der::Encode;
 use secrecy::SecretString;
 use thiserror::Error;
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
 use super::authority::{Authority, AuthorityKind, OpenError, Opened};
 use super::certificate::{Issuer, Linted, Plan, Role, serial};
+use super::contents::{Contents, ContentsError};
 use super::crl::crl;
 use super::csr::Csr;
 use super::key::{IssuerKey, KeyAlgorithm, KeyError};
@@ -87,6 +87,20 @@ impl Authorities {
         Ok(())
     }
 
+    /// Takes over what a record says anew of an authority that is open, without its key; `false` if it has to be opened for
+    /// that, as it is not open or has another certificate.
+    pub fn update(&self, authority: &Authority) -> bool {
+        let Some(updated) = self.find(authority.id).and_then(|opened| opened.updated(authority)) else { return false };
+        let updated = Arc::new(updated);
+        self.opened.rcu(|all| {
+            let mut all = BTreeMap::clone(all);
+            // Who closed it meanwhile has the last word.
+            all.entry(updated.id()).and_modify(|opened| *opened = Arc::clone(&updated));
+            all
+        });
+        true
+    }
+
     /// Forgets an authority, and wipes its key once nobody signs with it any more.
     pub fn close(&self, authority: AuthorityId) {
         self.opened.rcu(|all| {
@@ -108,8 +122,29 @@ impl Authorities {
         self.opened.load().get(&authority).cloned()
     }
 
+    /// The authority of this id or, where no id is that, of this name.
+    #[must_use]
+    pub fn named(&self, asked: &str) -> Option<Arc<Opened>> {
+        let all = self.opened.load();
+        let by_id = AuthorityId::parse(asked).and_then(|id| all.get(&id));
+        by_id.or_else(|| all.values().find(|opened| opened.name() == asked)).cloned()
+    }
+
+    /// What signs where nobody has named an authority: the oldest intermediate that is enabled and whose life is not over.
+    /// Where there is none, the oldest of all intermediates: a server has to speak HTTPS to be told of a better one.
+    #[must_use]
+    pub fn first(&self, now: Timestamp) -> Option<AuthorityId> {
+        let all = self.opened.load();
+        // An id begins with the time at which it was made.
+        let mut intermediates = all.values().filter(|opened| opened.kind() == AuthorityKind::Intermediate);
+        let good = |opened: &&Arc<Opened>| opened.enabled() && opened.issuer().not_after > now;
+        let first = intermediates.clone().find(good).or_else(|| intermediates.next());
+        first.map(|opened| opened.id())
+    }
+
     /// Makes a new P-256 key, and a certificate of it for this server's own names and addresses, which begins an hour
-    /// back and lasts `validity` from now at most.
+    /// back and lasts `validity` from now at most. A disabled authority makes it too: without it, nobody could reach the
+    /// server to enable another.
     ///
     /// # Errors
     /// [`ServerCertificateError`].
@@ -121,7 +156,7 @@ impl Authorities {
         now: Timestamp,
     ) -> Result<ServerCertificate, ServerCertificateError> {
         const BACKDATE: Seconds = Seconds(3600);
-        let opened = self.signing(authority)?;
+        let opened = self.known(authority)?;
         let mut entropy = [0; 16];
         aws_lc_rs::rand::fill(&mut entropy).map_err(|_| ServerCertificateError::Randomness)?;
         let key = IssuerKey::generate(KeyAlgorithm::P256)?;
@@ -130,9 +165,12 @@ impl Authorities {
         let rules_of_time = ValidityRules { default: longest, longest, backdate: BACKDATE };
         let (not_before, not_after) =
             Asked { not_before: None, not_after: None, now }.within(opened.issuer(), &rules_of_time)?;
-        let rules = KeyRules::default();
+        let (rules, contents) = (KeyRules::default(), CertificateContents::default());
         let wish = Wish {
             names,
+            // The subject is empty.
+            first: String::new(),
+            contents: &contents,
             wildcards: false,
             spki: &key.public_key()?,
             serial: serial(entropy),
@@ -147,8 +185,8 @@ impl Authorities {
         Ok(ServerCertificate { chain, key: key.to_pkcs8()?, draft })
     }
 
-    fn signing(&self, authority: AuthorityId) -> Result<Arc<Opened>, DraftError> {
-        self.find(authority).ok_or_else(|| DraftError::Refused(unknown(authority)))
+    fn known(&self, authority: AuthorityId) -> Result<Arc<Opened>, SignError> {
+        self.find(authority).ok_or_else(|| SignError::Unavailable(unknown(authority)))
     }
 }
 
@@ -159,7 +197,10 @@ impl Issue for Authorities {
 
     fn draft(&self, request: &DraftRequest) -> Result<Draft, DraftError> {
         let profile = &request.profile;
-        let opened = self.signing(profile.authority)?;
+        let opened = self.find(profile.authority).ok_or_else(|| DraftError::Refused(unknown(profile.authority)))?;
+        if !opened.enabled() {
+            return Err(DraftError::Refused(disabled(&opened)));
+        }
         let csr = Csr::parse(&request.csr)
             .and_then(|csr| csr.accepted(&profile.keys).map(|()| csr))
             .and_then(|csr| csr.names_exactly(&request.subjects).map(|()| csr))
@@ -175,6 +216,8 @@ impl Issue for Authorities {
                 .map(general)
                 .collect::<Result<_, _>>()
                 .map_err(refused)?,
+            first: request.subjects.iter().min().map(ToString::to_string).unwrap_or_default(),
+            contents: &profile.contents,
             wildcards: profile.identifiers.wildcards,
             spki: csr.spki(),
             serial: serial(request.serial_entropy),
@@ -187,7 +230,7 @@ impl Issue for Authorities {
     }
 
     fn sign(&self, draft: &Draft) -> Result<Vec<u8>, SignError> {
-        let opened = self.find(draft.authority).ok_or_else(|| SignError::Unavailable(unknown(draft.authority)))?;
+        let opened = self.known(draft.authority)?;
         let wanted = Wanted {
             issuer: opened.issuer(),
             role: Role::EndEntity,
@@ -199,24 +242,26 @@ impl Issue for Authorities {
             wildcards: true,
             longest: None,
             keys: None,
+            contents: None,
         };
         let linted = Linted::check(&draft.tbs, &wanted).map_err(|findings| SignError::Refused(findings.to_string()))?;
         Ok(linted.sign(opened.key())?.into_der())
     }
 
     fn lifetime(&self, authority: AuthorityId) -> Result<(Timestamp, Timestamp), SignError> {
-        let opened = self.find(authority).ok_or_else(|| SignError::Unavailable(unknown(authority)))?;
+        let opened = self.known(authority)?;
+        if !opened.enabled() {
+            return Err(SignError::Unavailable(disabled(&opened)));
+        }
         Ok((opened.issuer().not_before, opened.issuer().not_after))
     }
 
     fn chain(&self, authority: AuthorityId) -> Result<Vec<Vec<u8>>, SignError> {
-        let opened = self.find(authority).ok_or_else(|| SignError::Unavailable(unknown(authority)))?;
-        Ok(opened.chain().to_vec())
+        Ok(self.known(authority)?.chain().to_vec())
     }
 
     fn crl(&self, request: &CrlRequest) -> Result<Vec<u8>, SignError> {
-        let opened = self.find(request.authority).ok_or_else(|| SignError::Unavailable(unknown(request.authority)))?;
-        crl(&opened, request)
+        crl(&*self.known(request.authority)?, request)
     }
 }
 
@@ -255,6 +300,9 @@ impl Asked {
 /// What a server's certificate shall say.
 struct Wish<'a> {
     names: Vec<GeneralName>,
+    /// What stands for `{name}` in the subject.
+    first: String,
+    contents: &'a CertificateContents,
     wildcards: bool,
     spki: &'a [u8],
     serial: Vec<u8>,
@@ -270,10 +318,13 @@ impl Wish<'_> {
         if opened.kind() == AuthorityKind::Root {
             return Err(DraftError::Refused("a root signs intermediates only; name an intermediate".to_owned()));
         }
-        let Self { names, wildcards, spki, serial, not_before, not_after, longest, keys } = self;
+        let Self { names, first, contents, wildcards, spki, serial, not_before, not_after, longest, keys } = self;
         let key = PublicKey::parse(spki).map_err(|fault| DraftError::Refused(fault.to_string()))?;
-        let plan =
-            Plan { role, issuer, serial, not_before, not_after, subject: Name::default(), key: &key, spki, names };
+        let contents = Contents::settle(contents, issuer, key.kind(), &first).map_err(|error| match error {
+            ContentsError::KeyUsage { .. } => DraftError::BadCsr(error.to_string()),
+            ContentsError::Oid(_) | ContentsError::Encoding(_) => DraftError::Refused(error.to_string()),
+        })?;
+        let plan = Plan { role, issuer, serial, not_before, not_after, key: &key, spki, names, contents: &contents };
         let tbs = plan.tbs().and_then(|tbs| tbs.to_der()).map_err(refused)?;
         let wanted = Wanted {
             issuer,
@@ -286,6 +337,7 @@ impl Wish<'_> {
             wildcards,
             longest: Some(longest),
             keys: Some(keys),
+            contents: Some(&contents),
         };
         Linted::check(&tbs, &wanted).map_err(|findings| DraftError::Refused(findings.to_string()))?;
         Ok(Draft { authority: opened.id(), serial: plan.serial, not_before, not_after, public_key: spki.to_vec(), tbs })
@@ -298,6 +350,10 @@ fn whole(moment: Timestamp) -> Timestamp {
 
 fn refused(error: der::Error) -> DraftError {
     DraftError::Refused(format!("the certificate cannot be encoded: {error}"))
+}
+
+fn disabled(opened: &Opened) -> String {
+    format!("the authority {:?} is disabled: it issues nothing until an operator enables it", opened.name())
 }
 
 fn unknown(authority: AuthorityId) -> String {

@@ -1,5 +1,8 @@
 //! Authorities: an issuer key with its certificates, as the store keeps them and as they are opened for work.
 
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
 use chancery_machine::id::AuthorityId;
 use chancery_machine::profile::Seconds;
 use chancery_machine::time::Timestamp;
@@ -16,10 +19,11 @@ use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, BasicConstraints, CrlDistributionPoints, SubjectKeyIdentifier};
 
 use super::certificate::{Issuer, Linted, Plan, Role, Tbs, key_identifier, last_moment, serial, timestamp};
+use super::contents::Contents;
 use super::key::{IssuerKey, KeyAlgorithm, KeyError};
 use super::lint::{Findings, Wanted};
 use super::name::{AuthorityName, Publication};
-use super::public_key::{KeyFault, PublicKey};
+use super::public_key::{KeyFault, KeyKind, PublicKey};
 use super::sealed::{SealCost, SealError, SealedKey, UnsealError};
 
 /// The format of [`Authority::to_bytes`]. Older ones stay readable.
@@ -61,6 +65,26 @@ pub struct Authority {
     /// When it was made.
     #[n(6)]
     pub made: Timestamp,
+    /// Since when it issues nothing.
+    #[n(7)]
+    pub disabled: Option<Timestamp>,
+}
+
+/// What an authority's certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its subject (RFC 4514).
+    pub subject: String,
+    /// Its serial number, big-endian.
+    pub serial: Vec<u8>,
+    /// When its life begins.
+    pub not_before: Timestamp,
+    /// When its life ends.
+    pub not_after: Timestamp,
+    /// The kind of its key, as in `p384` and `rsa3072`.
+    pub algorithm: String,
+    /// SHA-256 of the certificate.
+    pub fingerprint: [u8; 32],
 }
 
 /// Why a snapshot is no authority.
@@ -104,6 +128,33 @@ impl Authority {
         self.above.last().unwrap_or(&self.certificate)
     }
 
+    /// What its certificate says.
+    ///
+    /// # Errors
+    /// [`OpenError::Certificate`].
+    pub fn describe(&self) -> Result<Description, OpenError> {
+        let read = |error: der::Error| OpenError::Certificate(error.to_string());
+        let tbs = Certificate::from_der(&self.certificate).map_err(read)?.tbs;
+        let spki = tbs.public_key.to_der().map_err(read)?;
+        let key = PublicKey::parse(&spki).map_err(|fault| OpenError::Certificate(fault.to_string()))?;
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest::digest(&digest::SHA256, &self.certificate).as_ref());
+        Ok(Description {
+            subject: tbs.subject.to_string(),
+            serial: tbs.serial_number.as_bytes().to_vec(),
+            not_before: timestamp(tbs.validity.not_before),
+            not_after: timestamp(tbs.validity.not_after),
+            algorithm: match key.kind() {
+                KeyKind::P256 => "p256".to_owned(),
+                KeyKind::P384 => "p384".to_owned(),
+                KeyKind::P521 => "p521".to_owned(),
+                KeyKind::Ed25519 => "ed25519".to_owned(),
+                KeyKind::Rsa(bits) => format!("rsa{bits}"),
+            },
+            fingerprint,
+        })
+    }
+
     /// The snapshot: a CBOR array of the format and the record.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -143,16 +194,17 @@ impl Authority {
         let tbs = Certificate::from_der(&self.certificate)?.tbs;
         let spki = tbs.public_key.to_der()?;
         let key = PublicKey::parse(&spki)?;
+        let contents = Contents::authority(tbs.subject.clone(), Role::Intermediate, root.issuer());
         let plan = |serial| Plan {
             role: Role::Intermediate,
             issuer: root.issuer(),
             serial,
             not_before: timestamp(tbs.validity.not_before),
             not_after: timestamp(tbs.validity.not_after),
-            subject: tbs.subject.clone(),
             key: &key,
             spki: &spki,
             names: Vec::new(),
+            contents: &contents,
         };
         // Only these: a later build may say other things of a new intermediate, and has no business with an old one.
         let places = |tbs: &Tbs| -> Vec<Extension> {
@@ -169,14 +221,17 @@ impl Authority {
 }
 
 /// An authority that can sign.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Opened {
     id: AuthorityId,
     kind: AuthorityKind,
-    key: IssuerKey,
+    name: String,
+    disabled: Option<Timestamp>,
+    key: Arc<IssuerKey>,
     issuer: Issuer,
     certificate: Vec<u8>,
     chain: Vec<Vec<u8>>,
+    root: Vec<u8>,
 }
 
 impl Opened {
@@ -192,6 +247,24 @@ impl Opened {
         self.kind
     }
 
+    /// Its common name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it issues: signing what was drafted before, and CRLs, goes on without.
+    #[must_use]
+    pub const fn enabled(&self) -> bool {
+        self.disabled.is_none()
+    }
+
+    /// The same as the record has it now; `None` if only opening that would do, as it has another certificate.
+    pub(super) fn updated(&self, record: &Authority) -> Option<Self> {
+        let same = self.id == record.id && self.certificate == *record.certificate;
+        same.then(|| Self { name: record.name.clone(), disabled: record.disabled, ..self.clone() })
+    }
+
     /// Its certificate, DER.
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
@@ -204,13 +277,19 @@ impl Opened {
         &self.chain
     }
 
+    /// The certificate of the root above it, or its own if it is one, DER.
+    #[must_use]
+    pub fn root_certificate(&self) -> &[u8] {
+        &self.root
+    }
+
     /// What is public of it.
     #[must_use]
     pub const fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    pub(super) const fn key(&self) -> &IssuerKey {
+    pub(super) fn key(&self) -> &IssuerKey {
         &self.key
     }
 
@@ -238,7 +317,17 @@ impl Opened {
         let certificates = std::iter::once(&record.certificate).chain(&record.above);
         // The last one is the root, which clients have or do not trust.
         let chain = certificates.take(record.above.len()).map(|der| der.to_vec()).collect();
-        Ok(Self { id: record.id, kind: record.kind, key, issuer, certificate: record.certificate.to_vec(), chain })
+        Ok(Self {
+            id: record.id,
+            kind: record.kind,
+            name: record.name.clone(),
+            disabled: record.disabled,
+            key: Arc::new(key),
+            issuer,
+            certificate: record.certificate.to_vec(),
+            chain,
+            root: record.root_certificate().to_vec(),
+        })
     }
 }
 
@@ -277,6 +366,19 @@ impl HierarchyPlan {
             publication: None,
         }
     }
+}
+
+/// An intermediate, to be made below a root that is there.
+#[derive(Clone, Debug)]
+pub struct IntermediatePlan {
+    /// What it signs with.
+    pub algorithm: KeyAlgorithm,
+    /// Its name.
+    pub name: AuthorityName,
+    /// How long it is valid; never longer than its root.
+    pub validity: Seconds,
+    /// How long before it is made it begins to be valid, as in [`HierarchyPlan::backdate`].
+    pub backdate: Seconds,
 }
 
 /// A root and its intermediate.
@@ -325,57 +427,121 @@ pub fn make_hierarchy(
     passphrase: &SecretString,
     cost: SealCost,
 ) -> Result<Hierarchy, HierarchyError> {
-    let (root_id, intermediate_id) = (AuthorityId::new(now, random()?), AuthorityId::new(now, random()?));
-    let not_before = Timestamp::from_seconds(now.minus(plan.backdate.into()).seconds());
-    let end = |validity: Seconds| {
-        let last = not_before.plus(Seconds(validity.0.saturating_sub(1)).into());
-        last.min(last_moment())
-    };
-
-    let root_key = IssuerKey::generate(plan.algorithm)?;
-    let root_spki = root_key.public_key()?;
-    let public_key = PublicKey::parse(&root_spki)?;
-    let root = Issuer {
-        name: plan.root.distinguished()?,
-        key_identifier: key_identifier(&public_key),
-        algorithm: root_key.signature_algorithm(),
-        public_key,
-        not_before,
-        not_after: end(plan.root_validity),
-        path_length: None,
-        crl_url: plan.publication.as_ref().map(|publication| publication.crl(root_id)),
-        certificate_url: plan.publication.as_ref().map(|publication| publication.certificate(root_id)),
-    };
-    let certify = |role, subject, key: &PublicKey, spki: &[u8], not_after: Timestamp| {
-        let (issuer, names) = (&root, Vec::new());
-        let plan = Plan { role, issuer, serial: serial(random()?), not_before, not_after, subject, key, spki, names };
-        certify(&plan, &root_key)
-    };
-    let root_certificate = certify(Role::Root, root.name.clone(), &root.public_key, &root_spki, root.not_after)?;
-
+    let id = AuthorityId::new(now, random()?);
     let key = IssuerKey::generate(plan.algorithm)?;
     let spki = key.public_key()?;
-    let subject = plan.intermediate.distinguished()?;
-    let not_after = end(plan.intermediate_validity).min(root.not_after);
-    let certificate = certify(Role::Intermediate, subject, &PublicKey::parse(&spki)?, &spki, not_after)?;
-
-    let record = |id, kind, name: &AuthorityName, key: &IssuerKey, certificate: Vec<u8>, above: Vec<ByteVec>| {
-        let key = SealedKey::seal(key, passphrase, cost)?;
-        let (name, certificate) = (name.common_name().to_owned(), certificate.into());
-        Ok::<_, HierarchyError>(Authority { id, kind, name, key, certificate, above, made: now })
+    let public_key = PublicKey::parse(&spki)?;
+    let not_before = begin(now, plan.backdate);
+    let issuer = Issuer {
+        name: plan.root.distinguished()?,
+        key_identifier: key_identifier(&public_key),
+        algorithm: key.signature_algorithm(),
+        public_key,
+        not_before,
+        not_after: end(not_before, plan.root_validity),
+        path_length: None,
+        crl_url: plan.publication.as_ref().map(|publication| publication.crl(id)),
+        certificate_url: plan.publication.as_ref().map(|publication| publication.certificate(id)),
     };
-    let above = vec![root_certificate.clone().into()];
-    Ok(Hierarchy {
-        root: record(root_id, AuthorityKind::Root, &plan.root, &root_key, root_certificate, Vec::new())?,
-        intermediate: record(
-            intermediate_id,
-            AuthorityKind::Intermediate,
-            &plan.intermediate,
-            &key,
-            certificate,
-            above,
-        )?,
-    })
+    let contents = Contents::authority(issuer.name.clone(), Role::Root, &issuer);
+    let certificate = certify(
+        &Plan {
+            role: Role::Root,
+            issuer: &issuer,
+            serial: serial(random()?),
+            not_before,
+            not_after: issuer.not_after,
+            key: &issuer.public_key,
+            spki: &spki,
+            names: Vec::new(),
+            contents: &contents,
+        },
+        &key,
+    )?;
+    let root = Authority {
+        id,
+        kind: AuthorityKind::Root,
+        name: plan.root.common_name().to_owned(),
+        key: SealedKey::seal(&key, passphrase, cost)?,
+        certificate: certificate.clone().into(),
+        above: Vec::new(),
+        made: now,
+        disabled: None,
+    };
+    let below = IntermediatePlan {
+        algorithm: plan.algorithm,
+        name: plan.intermediate.clone(),
+        validity: plan.intermediate_validity,
+        backdate: plan.backdate,
+    };
+    let intermediate = below.make(&issuer, &key, certificate, now, passphrase, cost)?;
+    Ok(Hierarchy { root, intermediate })
+}
+
+/// Makes an intermediate with a new key, sealed under the passphrase, below a root that is there. Takes about as long.
+///
+/// # Errors
+/// [`HierarchyError`].
+pub fn make_intermediate(
+    plan: &IntermediatePlan,
+    root: &Opened,
+    now: Timestamp,
+    passphrase: &SecretString,
+    cost: SealCost,
+) -> Result<Authority, HierarchyError> {
+    plan.make(root.issuer(), root.key(), root.certificate().to_vec(), now, passphrase, cost)
+}
+
+impl IntermediatePlan {
+    fn make(
+        &self,
+        root: &Issuer,
+        root_key: &IssuerKey,
+        root_certificate: Vec<u8>,
+        now: Timestamp,
+        passphrase: &SecretString,
+        cost: SealCost,
+    ) -> Result<Authority, HierarchyError> {
+        // The root's own beginning may be as recent.
+        let not_before = begin(now, self.backdate).max(root.not_before);
+        let key = IssuerKey::generate(self.algorithm)?;
+        let spki = key.public_key()?;
+        let contents = Contents::authority(self.name.distinguished()?, Role::Intermediate, root);
+        let certificate = certify(
+            &Plan {
+                role: Role::Intermediate,
+                issuer: root,
+                serial: serial(random()?),
+                not_before,
+                not_after: end(not_before, self.validity).min(root.not_after),
+                key: &PublicKey::parse(&spki)?,
+                spki: &spki,
+                names: Vec::new(),
+                contents: &contents,
+            },
+            root_key,
+        )?;
+        Ok(Authority {
+            id: AuthorityId::new(now, random()?),
+            kind: AuthorityKind::Intermediate,
+            name: self.name.common_name().to_owned(),
+            key: SealedKey::seal(&key, passphrase, cost)?,
+            certificate: certificate.into(),
+            above: vec![root_certificate.into()],
+            made: now,
+            disabled: None,
+        })
+    }
+}
+
+/// In whole seconds, as certificates have it.
+fn begin(now: Timestamp, backdate: Seconds) -> Timestamp {
+    Timestamp::from_seconds(now.minus(backdate.into()).seconds())
+}
+
+/// Both ends count (RFC 5280 section 4.1.2.5).
+fn end(not_before: Timestamp, validity: Seconds) -> Timestamp {
+    not_before.plus(Seconds(validity.0.saturating_sub(1)).into()).min(last_moment())
 }
 
 /// Lints and signs the certificate of an authority.
@@ -391,6 +557,7 @@ fn certify(plan: &Plan<'_>, key: &IssuerKey) -> Result<Vec<u8>, HierarchyError> 
         wildcards: false,
         longest: None,
         keys: None,
+        contents: None,
     };
     let linted = Linted::check(&plan.tbs()?.to_der()?, &wanted)?;
     Ok(linted.sign(key)?.into_der())

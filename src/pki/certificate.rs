@@ -6,7 +6,7 @@
 use aws_lc_rs::digest;
 use chancery_actors::ports::SignError;
 use chancery_machine::time::Timestamp;
-use const_oid::db::{rfc5280, rfc5912};
+use const_oid::db::rfc5912;
 use const_oid::{AssociatedOid, ObjectIdentifier};
 use der::asn1::{BitString, BitStringRef, GeneralizedTime, Ia5String, Int, OctetString};
 use der::{AnyRef, DateTime, Decode, Encode, Sequence};
@@ -18,11 +18,12 @@ use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
     AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CertificatePolicies,
-    CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
+    CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, SubjectAltName, SubjectKeyIdentifier,
 };
 use x509_cert::name::Name;
 use x509_cert::time::{Time, Validity};
 
+use super::contents::Contents;
 use super::key::IssuerKey;
 use super::lint::{Findings, Wanted, lint};
 use super::public_key::PublicKey;
@@ -113,13 +114,12 @@ pub(super) struct Plan<'a> {
     pub(super) serial: Vec<u8>,
     pub(super) not_before: Timestamp,
     pub(super) not_after: Timestamp,
-    /// Empty for end entities: all that identifies a server stands in subjectAltName, and the BRs' section 7.1.2.7.2
-    /// advises against a common name. Every client of the last decade reads subjectAltName (RFC 9525 section 2).
-    pub(super) subject: Name,
     pub(super) key: &'a PublicKey,
     /// DER of the SubjectPublicKeyInfo.
     pub(super) spki: &'a [u8],
+    /// None for authorities.
     pub(super) names: Vec<GeneralName>,
+    pub(super) contents: &'a Contents,
 }
 
 /// RFC 5280 section 4.1, with every field open.
@@ -141,10 +141,6 @@ pub(super) struct Tbs {
     pub(super) extensions: Option<Vec<Extension>>,
 }
 
-/// The CA/Browser Forum's domain-validated: control of each name was proven, and no other identity is asserted. That
-/// is what ACME does; certificates of a private authority stay private whatever policy they name.
-pub(super) const DOMAIN_VALIDATED: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.140.1.2.1");
-
 /// RFC 5280 section 4.2.1.4: what lets the policies of end entities count below an intermediate.
 pub(super) const ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32.0");
 
@@ -157,7 +153,7 @@ impl Plan<'_> {
             signature: self.issuer.algorithm.clone(),
             issuer: self.issuer.name.clone(),
             validity: Validity::new(time(self.not_before)?, time(self.not_after)?),
-            subject: self.subject.clone(),
+            subject: self.contents.subject.clone(),
             public_key: SubjectPublicKeyInfoOwned::from_der(self.spki)?,
             issuer_unique_id: None,
             subject_unique_id: None,
@@ -167,24 +163,53 @@ impl Plan<'_> {
 
     fn extensions(&self) -> Result<Vec<Extension>, der::Error> {
         let mut extensions = match self.role {
-            Role::Root => authority(self.key, None, None)?,
-            Role::Intermediate => authority(self.key, Some(0), Some(ANY_POLICY))?,
-            Role::EndEntity => end_entity(&self.subject, &self.names)?,
+            Role::Root => self.authority(None)?,
+            Role::Intermediate => self.authority(Some(0))?,
+            Role::EndEntity => self.end_entity()?,
         };
+        let Contents { policies, crl_url, ca_issuers_url, ocsp_url, .. } = self.contents;
+        if !policies.is_empty() {
+            let policy =
+                |oid: &ObjectIdentifier| PolicyInformation { policy_identifier: *oid, policy_qualifiers: None };
+            extensions.push(extension(false, &CertificatePolicies(policies.iter().map(policy).collect()))?);
+        }
         let key_identifier = Some(OctetString::new(self.issuer.key_identifier.as_slice())?);
         extensions.push(extension(false, &AuthorityKeyIdentifier { key_identifier, ..Default::default() })?);
-        // A trust anchor is not revoked by its own CRL, and nobody is needed above it.
-        if self.role != Role::Root {
-            if let Some(url) = &self.issuer.crl_url {
-                let name = DistributionPointName::FullName(vec![uri(url)?]);
-                let point = DistributionPoint { distribution_point: Some(name), reasons: None, crl_issuer: None };
-                extensions.push(extension(false, &CrlDistributionPoints(vec![point]))?);
-            }
-            if let Some(url) = &self.issuer.certificate_url {
-                let access = AccessDescription { access_method: rfc5912::ID_AD_CA_ISSUERS, access_location: uri(url)? };
-                extensions.push(extension(false, &AuthorityInfoAccessSyntax(vec![access]))?);
+        if let Some(url) = crl_url {
+            let name = DistributionPointName::FullName(vec![uri(url)?]);
+            let point = DistributionPoint { distribution_point: Some(name), reasons: None, crl_issuer: None };
+            extensions.push(extension(false, &CrlDistributionPoints(vec![point]))?);
+        }
+        let mut places = Vec::new();
+        for (access_method, url) in [(rfc5912::ID_AD_OCSP, ocsp_url), (rfc5912::ID_AD_CA_ISSUERS, ca_issuers_url)] {
+            if let Some(url) = url {
+                places.push(AccessDescription { access_method, access_location: uri(url)? });
             }
         }
+        if !places.is_empty() {
+            extensions.push(extension(false, &AuthorityInfoAccessSyntax(places))?);
+        }
+        Ok(extensions)
+    }
+
+    fn authority(&self, path_length: Option<u8>) -> Result<Vec<Extension>, der::Error> {
+        Ok(vec![
+            extension(true, &BasicConstraints { ca: true, path_len_constraint: path_length })?,
+            extension(true, &KeyUsage(self.contents.usages))?,
+            extension(false, &SubjectKeyIdentifier(OctetString::new(key_identifier(self.key))?))?,
+        ])
+    }
+
+    /// No subjectKeyIdentifier: nobody builds a chain below a server, and the BRs' section 7.1.2.7.6 advises against it.
+    fn end_entity(&self) -> Result<Vec<Extension>, der::Error> {
+        let Contents { subject, usages, purposes, .. } = self.contents;
+        let mut extensions = vec![extension(true, &KeyUsage(*usages))?];
+        if !purposes.is_empty() {
+            extensions.push(extension(false, &ExtendedKeyUsage(purposes.clone()))?);
+        }
+        extensions.push(extension(true, &BasicConstraints { ca: false, path_len_constraint: None })?);
+        // Critical where nothing else says whose certificate it is (RFC 5280 section 4.2.1.6).
+        extensions.push(extension(subject.is_empty(), &SubjectAltName(self.names.clone()))?);
         Ok(extensions)
     }
 }
@@ -233,41 +258,6 @@ pub(super) fn enveloped(
 
 pub(super) fn extension<T: AssociatedOid + Encode>(critical: bool, value: &T) -> Result<Extension, der::Error> {
     Ok(Extension { extn_id: T::OID, critical, extn_value: OctetString::new(value.to_der()?)? })
-}
-
-fn authority(
-    key: &PublicKey,
-    path_length: Option<u8>,
-    policy: Option<ObjectIdentifier>,
-) -> Result<Vec<Extension>, der::Error> {
-    let mut extensions = vec![
-        extension(true, &BasicConstraints { ca: true, path_len_constraint: path_length })?,
-        extension(true, &KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign))?,
-        extension(false, &SubjectKeyIdentifier(OctetString::new(key_identifier(key))?))?,
-    ];
-    if let Some(policy) = policy {
-        extensions.push(policies(policy)?);
-    }
-    Ok(extensions)
-}
-
-/// No subjectKeyIdentifier: nobody builds a chain below a server, and the BRs' section 7.1.2.7.6 advises against it.
-fn end_entity(subject: &Name, names: &[GeneralName]) -> Result<Vec<Extension>, der::Error> {
-    Ok(vec![
-        // For RSA too: keyEncipherment would serve the static key exchange of TLS 1.2 alone, which RFC 9325 section 4.1
-        // forbids and the BRs' section 7.1.2.7.11 advise against.
-        extension(true, &KeyUsage(KeyUsages::DigitalSignature.into()))?,
-        extension(false, &ExtendedKeyUsage(vec![rfc5280::ID_KP_SERVER_AUTH]))?,
-        extension(true, &BasicConstraints { ca: false, path_len_constraint: None })?,
-        // Critical where nothing else says whose certificate it is (RFC 5280 section 4.2.1.6).
-        extension(subject.is_empty(), &SubjectAltName(names.to_vec()))?,
-        policies(DOMAIN_VALIDATED)?,
-    ])
-}
-
-fn policies(policy: ObjectIdentifier) -> Result<Extension, der::Error> {
-    let policy = PolicyInformation { policy_identifier: policy, policy_qualifiers: None };
-    extension(false, &CertificatePolicies(vec![policy]))
 }
 
 fn uri(url: &str) -> Result<GeneralName, der::Error> {

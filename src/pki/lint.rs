@@ -10,21 +10,23 @@ use chancery_machine::identifier::Subject;
 use chancery_machine::profile::{KeyRules, Seconds};
 use chancery_machine::time::Timestamp;
 use const_oid::AssociatedOid;
-use const_oid::db::{rfc5280, rfc5912};
-use der::flagset::FlagSet;
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5912;
 use der::{Decode, Encode};
 use thiserror::Error;
 use x509_cert::certificate::Version;
 use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
-    AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CertificatePolicies, CrlDistributionPoints,
-    ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
+    AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CertificatePolicies,
+    CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
 };
 
-use super::certificate::{ANY_POLICY, DOMAIN_VALIDATED, Issuer, Role, Tbs, key_identifier, timestamp};
+use super::certificate::{ANY_POLICY, Issuer, Role, Tbs, key_identifier, timestamp};
+use super::contents::{Contents, is_subject, possible};
 use super::name::is_http_url;
-use super::public_key::PublicKey;
+use super::public_key::{KeyKind, PublicKey};
 
 /// What a certificate is compared with. What is `None` is not known any more, as when a stored draft is taken up
 /// again, and was compared when the draft was made.
@@ -50,6 +52,8 @@ pub struct Wanted<'a> {
     pub longest: Option<Seconds>,
     /// Which keys the profile accepts.
     pub keys: Option<&'a KeyRules>,
+    /// What the profile says of everything else; an authority's is known by its role.
+    pub contents: Option<&'a Contents>,
 }
 
 /// Something that must not be signed.
@@ -128,8 +132,8 @@ rules! {
     ValidityOfIssuer "validity-of-issuer" "section 6.1.3 (a) (2)",
     /// Not longer than the profile allows, both ends counted.
     Lifetime "lifetime" "the profile, BRs section 6.3.2",
-    /// Empty for a server, not empty for an authority, and its own issuer for a root alone.
-    Subject "subject" "section 4.1.2.6",
+    /// What the profile says for a server, not empty for an authority, and its own issuer for a root alone.
+    Subject "subject" "the profile, section 4.1.2.6, appendix A.1",
     /// The key is sound.
     Key "key" "section 4.1.2.7, RFC 5480, RFC 8017, RFC 8410",
     /// The key is the draft's.
@@ -150,10 +154,10 @@ rules! {
     AuthorityKeyIdentifier "authority-key-identifier" "section 4.2.1.1",
     /// An authority has that of its key, a server none.
     SubjectKeyIdentifier "subject-key-identifier" "section 4.2.1.2, BRs section 7.1.2.7.6",
-    /// The usages are those of the role and fit the key.
-    KeyUsage "key-usage" "section 4.2.1.3, RFC 8813 section 3",
-    /// Domain-validated for a server, anyPolicy for an intermediate, none for a root.
-    CertificatePolicies "certificate-policies" "section 4.2.1.4, BRs section 7.1.6.1",
+    /// The usages are those of the profile or the role, and such as the key can have.
+    KeyUsage "key-usage" "the profile, section 4.2.1.3, RFC 8813 section 3, RFC 9295 section 3",
+    /// Those of the profile for a server, anyPolicy for an intermediate, none for a root.
+    CertificatePolicies "certificate-policies" "the profile, section 4.2.1.4",
     /// A server has one, an authority none.
     SubjectAltName "subject-alt-name" "section 4.2.1.6",
     /// Each name is well-formed, and none stands twice.
@@ -166,12 +170,12 @@ rules! {
     BasicConstraints "basic-constraints" "section 4.2.1.9",
     /// The issuer may have this below it.
     PathLength "path-length" "section 4.2.1.9",
-    /// A server has serverAuth, never anyExtendedKeyUsage; an authority has none.
-    ExtendedKeyUsage "extended-key-usage" "section 4.2.1.12, BRs section 7.1.2.7.10",
-    /// Full names with a plain HTTP URL.
-    CrlDistributionPoints "crl-distribution-points" "section 4.2.1.13",
-    /// caIssuers with a plain HTTP URL.
-    AuthorityInfoAccess "authority-info-access" "section 4.2.2.1",
+    /// Those of the profile for a server; an authority has none.
+    ExtendedKeyUsage "extended-key-usage" "the profile, section 4.2.1.12",
+    /// A plain HTTP URL: the profile's, or that of our own repository.
+    CrlDistributionPoints "crl-distribution-points" "the profile, section 4.2.1.13",
+    /// caIssuers, and OCSP for a server, with a plain HTTP URL each: the profile's, or that of our own repository.
+    AuthorityInfoAccess "authority-info-access" "the profile, section 4.2.2.1",
 }
 
 /// Reads a DER TBSCertificate and lists everything for which it must not be signed: nothing, if it is as it shall be.
@@ -183,8 +187,8 @@ pub fn lint(tbs: &[u8], wanted: &Wanted<'_>) -> Vec<Finding> {
             report.unless(read.to_der().is_ok_and(|again| again == tbs), Rule::Encoding, || {
                 "it encodes differently when read and written again".to_owned()
             });
-            report.fields(&read, wanted);
-            report.extensions(&read, wanted);
+            let kind = report.fields(&read, wanted);
+            report.extensions(&read, kind, wanted);
         }
         Err(error) => report.0.push(Finding { rule: Rule::Encoding, detail: error.to_string() }),
     }
@@ -200,7 +204,8 @@ impl Report {
         }
     }
 
-    fn fields(&mut self, tbs: &Tbs, wanted: &Wanted<'_>) {
+    /// Answers what kind of key it is, if that is sound.
+    fn fields(&mut self, tbs: &Tbs, wanted: &Wanted<'_>) -> Option<KeyKind> {
         let issuer = wanted.issuer;
         self.unless(tbs.version == Version::V3, Rule::Version, || format!("it is {:?}", tbs.version));
         let serial = tbs.serial_number.as_bytes();
@@ -219,12 +224,14 @@ impl Report {
         let subject = match wanted.role {
             Role::Root => tbs.subject == issuer.name && !tbs.subject.is_empty(),
             Role::Intermediate => tbs.subject != issuer.name && !tbs.subject.is_empty(),
-            Role::EndEntity => tbs.subject.is_empty(),
+            Role::EndEntity => {
+                is_subject(&tbs.subject) && wanted.contents.is_none_or(|contents| contents.subject == tbs.subject)
+            }
         };
         self.unless(subject, Rule::Subject, || format!("it is {:?} for {:?}", tbs.subject.to_string(), wanted.role));
-        self.key(tbs, wanted);
         let ids = tbs.issuer_unique_id.is_some() || tbs.subject_unique_id.is_some();
         self.unless(!ids, Rule::UniqueIds, || "there is one".to_owned());
+        self.key(tbs, wanted)
     }
 
     fn validity(&mut self, tbs: &Tbs, wanted: &Wanted<'_>) {
@@ -245,7 +252,7 @@ impl Report {
         }
     }
 
-    fn key(&mut self, tbs: &Tbs, wanted: &Wanted<'_>) {
+    fn key(&mut self, tbs: &Tbs, wanted: &Wanted<'_>) -> Option<KeyKind> {
         let spki = tbs.public_key.to_der().unwrap_or_default();
         self.unless(spki == wanted.public_key, Rule::KeyOfDraft, || "it is another".to_owned());
         match PublicKey::parse(&spki) {
@@ -253,12 +260,16 @@ impl Report {
                 if let Some(Err(fault)) = wanted.keys.map(|rules| key.accepted(rules)) {
                     self.0.push(Finding { rule: Rule::KeyOfProfile, detail: fault.to_string() });
                 }
+                Some(key.kind())
             }
-            Err(fault) => self.0.push(Finding { rule: Rule::Key, detail: fault.to_string() }),
+            Err(fault) => {
+                self.0.push(Finding { rule: Rule::Key, detail: fault.to_string() });
+                None
+            }
         }
     }
 
-    fn extensions(&mut self, tbs: &Tbs, wanted: &Wanted<'_>) {
+    fn extensions(&mut self, tbs: &Tbs, kind: Option<KeyKind>, wanted: &Wanted<'_>) {
         let all = tbs.extensions.as_deref().unwrap_or_default();
         let mut seen = BTreeSet::new();
         for extension in all {
@@ -282,9 +293,11 @@ impl Report {
             });
         }
         self.identifiers(all, tbs, wanted);
-        self.usages(all, tbs, wanted);
+        self.usages(all, kind, wanted);
+        self.constraints(all, wanted);
+        self.policies(all, wanted);
         self.names(all, wanted);
-        self.pointers(all);
+        self.pointers(all, wanted);
     }
 
     fn identifiers(&mut self, all: &[Extension], tbs: &Tbs, wanted: &Wanted<'_>) {
@@ -308,13 +321,15 @@ impl Report {
         self.unless(right, Rule::SubjectKeyIdentifier, || format!("it is {subject:02x?}"));
     }
 
-    fn usages(&mut self, all: &[Extension], tbs: &Tbs, wanted: &Wanted<'_>) {
-        let rsa = tbs.public_key.algorithm.oid == rfc5912::RSA_ENCRYPTION;
+    fn usages(&mut self, all: &[Extension], kind: Option<KeyKind>, wanted: &Wanted<'_>) {
         let usage = self.read::<KeyUsage>(all);
         let right = usage.is_some_and(|KeyUsage(usage)| match wanted.role {
             Role::EndEntity => {
-                let also: FlagSet<KeyUsages> = if rsa { KeyUsages::KeyEncipherment.into() } else { FlagSet::default() };
-                usage.contains(KeyUsages::DigitalSignature) && (usage - KeyUsages::DigitalSignature - also).is_empty()
+                let authoritys = KeyUsages::KeyCertSign | KeyUsages::CRLSign;
+                // A key that is not sound is a finding of its own.
+                let fits = kind.is_none_or(|kind| (usage - possible(kind)).is_empty());
+                let wanted = wanted.contents.is_none_or(|contents| contents.usages == usage);
+                !usage.is_empty() && (usage & authoritys).is_empty() && fits && wanted
             }
             Role::Root | Role::Intermediate => usage == KeyUsages::KeyCertSign | KeyUsages::CRLSign,
         });
@@ -322,15 +337,16 @@ impl Report {
 
         let extended = self.read::<ExtendedKeyUsage>(all);
         let right = match wanted.role {
-            Role::EndEntity => extended.as_ref().is_some_and(|ExtendedKeyUsage(purposes)| {
-                purposes.contains(&rfc5280::ID_KP_SERVER_AUTH)
-                    && !purposes.contains(&rfc5280::ANY_EXTENDED_KEY_USAGE)
-                    && purposes.iter().collect::<BTreeSet<_>>().len() == purposes.len()
-            }),
+            Role::EndEntity => {
+                let purposes = extended.as_ref().map(|ExtendedKeyUsage(purposes)| purposes.as_slice());
+                listed(purposes, wanted.contents.map(|contents| contents.purposes.as_slice()))
+            }
             Role::Root | Role::Intermediate => extended.is_none(),
         };
         self.unless(right, Rule::ExtendedKeyUsage, || format!("it is {extended:?}"));
+    }
 
+    fn constraints(&mut self, all: &[Extension], wanted: &Wanted<'_>) {
         let constraints = self.read::<BasicConstraints>(all);
         let right = constraints.as_ref().is_some_and(|constraints| match wanted.role {
             Role::EndEntity => !constraints.ca && constraints.path_len_constraint.is_none(),
@@ -340,17 +356,18 @@ impl Report {
         self.unless(right, Rule::BasicConstraints, || format!("it is {constraints:?}"));
         let below = wanted.role != Role::Intermediate || wanted.issuer.path_length != Some(0);
         self.unless(below, Rule::PathLength, || "the issuer may have no authority below it".to_owned());
+    }
 
+    fn policies(&mut self, all: &[Extension], wanted: &Wanted<'_>) {
         let policies = self.read::<CertificatePolicies>(all);
         let named = policies.as_ref().map(|CertificatePolicies(policies)| {
             policies.iter().map(|policy| policy.policy_identifier).collect::<Vec<_>>()
         });
-        let right = named.as_deref()
-            == match wanted.role {
-                Role::Root => None,
-                Role::Intermediate => Some(&[ANY_POLICY][..]),
-                Role::EndEntity => Some(&[DOMAIN_VALIDATED][..]),
-            };
+        let right = match wanted.role {
+            Role::Root => named.is_none(),
+            Role::Intermediate => named.as_deref() == Some(&[ANY_POLICY][..]),
+            Role::EndEntity => listed(named.as_deref(), wanted.contents.map(|contents| contents.policies.as_slice())),
+        };
         self.unless(right, Rule::CertificatePolicies, || format!("it is {named:?}"));
     }
 
@@ -384,36 +401,32 @@ impl Report {
         }
     }
 
-    fn pointers(&mut self, all: &[Extension]) {
-        let http = |name: &GeneralName| match name {
-            GeneralName::UniformResourceIdentifier(url) => is_http_url(url.as_str()),
-            GeneralName::OtherName(_)
-            | GeneralName::Rfc822Name(_)
-            | GeneralName::DnsName(_)
-            | GeneralName::DirectoryName(_)
-            | GeneralName::EdiPartyName(_)
-            | GeneralName::IpAddress(_)
-            | GeneralName::RegisteredId(_) => false,
-        };
+    fn pointers(&mut self, all: &[Extension], wanted: &Wanted<'_>) {
         let points = self.read::<CrlDistributionPoints>(all);
-        let right = points.as_ref().is_none_or(|CrlDistributionPoints(points)| {
-            !points.is_empty()
-                && points.iter().all(|point| {
-                    let full = match &point.distribution_point {
-                        Some(DistributionPointName::FullName(names)) => !names.is_empty() && names.iter().all(http),
-                        Some(DistributionPointName::NameRelativeToCRLIssuer(_)) | None => false,
-                    };
-                    full && point.reasons.is_none() && point.crl_issuer.is_none()
-                })
+        let found: Option<Vec<&str>> = match &points {
+            Some(CrlDistributionPoints(points)) if !points.is_empty() => points.iter().map(crl_url).collect(),
+            Some(_) => None,
+            None => Some(Vec::new()),
+        };
+        let right = found.is_some_and(|found| {
+            wanted.contents.is_none_or(|contents| found == Vec::from_iter(contents.crl_url.as_deref()))
         });
         self.unless(right, Rule::CrlDistributionPoints, || format!("it is {points:?}"));
 
         let access = self.read::<AuthorityInfoAccessSyntax>(all);
-        let right = access.as_ref().is_none_or(|AuthorityInfoAccessSyntax(descriptions)| {
-            !descriptions.is_empty()
-                && descriptions.iter().all(|description| {
-                    description.access_method == rfc5912::ID_AD_CA_ISSUERS && http(&description.access_location)
-                })
+        let found: Option<Vec<(ObjectIdentifier, &str)>> = match &access {
+            Some(AuthorityInfoAccessSyntax(places)) if !places.is_empty() => {
+                places.iter().map(|place| place_of(place, wanted.role)).collect()
+            }
+            Some(_) => None,
+            None => Some(Vec::new()),
+        };
+        let right = found.is_some_and(|found| {
+            wanted.contents.is_none_or(|contents| {
+                let ocsp = contents.ocsp_url.iter().map(|url| (rfc5912::ID_AD_OCSP, url.as_str()));
+                let above = contents.ca_issuers_url.iter().map(|url| (rfc5912::ID_AD_CA_ISSUERS, url.as_str()));
+                found == Vec::from_iter(ocsp.chain(above))
+            })
         });
         self.unless(right, Rule::AuthorityInfoAccess, || format!("it is {access:?}"));
     }
@@ -429,6 +442,45 @@ impl Report {
         let same = value.as_ref().is_some_and(|value| value.to_der().is_ok_and(|again| again == bytes));
         self.unless(same, Rule::ExtensionEncoding, || T::OID.to_string());
         value
+    }
+}
+
+/// Whether an extension has these items; any, where it is not known which are wanted, each once. None are no extension.
+fn listed(found: Option<&[ObjectIdentifier]>, wanted: Option<&[ObjectIdentifier]>) -> bool {
+    let Some(found) = found else { return wanted.is_none_or(<[_]>::is_empty) };
+    !found.is_empty()
+        && found.iter().collect::<BTreeSet<_>>().len() == found.len()
+        && wanted.is_none_or(|wanted| wanted == found)
+}
+
+/// The URL of a distribution point that has nothing else.
+fn crl_url(point: &DistributionPoint) -> Option<&str> {
+    match &point.distribution_point {
+        Some(DistributionPointName::FullName(names)) if point.reasons.is_none() && point.crl_issuer.is_none() => {
+            let [name] = names.as_slice() else { return None };
+            http_url(name)
+        }
+        Some(DistributionPointName::FullName(_) | DistributionPointName::NameRelativeToCRLIssuer(_)) | None => None,
+    }
+}
+
+/// Where what is; nobody asks a responder about an authority.
+fn place_of(place: &AccessDescription, role: Role) -> Option<(ObjectIdentifier, &str)> {
+    let known = place.access_method == rfc5912::ID_AD_CA_ISSUERS
+        || place.access_method == rfc5912::ID_AD_OCSP && role == Role::EndEntity;
+    http_url(&place.access_location).filter(|_| known).map(|url| (place.access_method, url))
+}
+
+fn http_url(name: &GeneralName) -> Option<&str> {
+    match name {
+        GeneralName::UniformResourceIdentifier(url) => Some(url.as_str()).filter(|url| is_http_url(url)),
+        GeneralName::OtherName(_)
+        | GeneralName::Rfc822Name(_)
+        | GeneralName::DnsName(_)
+        | GeneralName::DirectoryName(_)
+        | GeneralName::EdiPartyName(_)
+        | GeneralName::IpAddress(_)
+        | GeneralName::RegisteredId(_) => None,
     }
 }
 

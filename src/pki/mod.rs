@@ -10,7 +10,8 @@
 //!
 //! - [`key`], [`sealed`], [`public_key`]: what signs, how it rests, and what certificates are for.
 //! - [`csr`], [`name`]: what a client asks for, and how names are written.
-//! - [`certificate`], [`lint`]: how certificates are made, and what stands between a draft and a signature.
+//! - [`contents`], [`certificate`], [`lint`]: what certificates say, how they are made, and what stands between a draft and a
+//!   signature.
 //! - [`authority`], [`authorities`]: who signs; the record for the store, and the opened ones for work.
 //!
 //! Signing is deterministic for every algorithm, so that a draft that is signed again after a crash gives the same
@@ -19,6 +20,7 @@
 pub mod authorities;
 pub mod authority;
 pub mod certificate;
+pub mod contents;
 mod crl;
 pub mod csr;
 pub mod key;

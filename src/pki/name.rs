@@ -100,7 +100,8 @@ impl Publication {
     /// [`BadBase`] repeats the text and the rule.
     pub fn new(base: &str) -> Result<Self, BadBase> {
         let base = base.trim_end_matches('/');
-        if !is_http_url(base) {
+        // Paths are put after it.
+        if !is_http_url(base) || base.contains('?') {
             return Err(BadBase(base.to_owned()));
         }
         Ok(Self { base: base.to_owned() })
@@ -119,12 +120,12 @@ impl Publication {
     }
 }
 
-/// Whether it is an absolute plain HTTP URL with a host and nothing that a URL must escape.
-pub(super) fn is_http_url(text: &str) -> bool {
+/// Whether it is an absolute plain HTTP URL with a host and nothing that a URL must escape: what may stand in a certificate.
+#[must_use]
+pub fn is_http_url(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"{}|\\^`".contains(&byte))
-        && url::Url::parse(text).is_ok_and(|url| {
-            url.scheme() == "http" && url.host().is_some() && url.query().is_none() && url.fragment().is_none()
-        })
+        && url::Url::parse(text)
+            .is_ok_and(|url| url.scheme() == "http" && url.host().is_some() && url.fragment().is_none())
 }
 
 /// What a certificate says for one identifier of an order.

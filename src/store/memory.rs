@@ -13,6 +13,7 @@ use chancery_machine::id::Id;
 use chancery_machine::time::Timestamp;
 
 use super::check::{View, check};
+use super::stretch::left;
 
 /// Keeps everything in ordered maps under one lock. Durable means here: for as long as the store is not dropped.
 #[derive(Debug, Default)]
@@ -86,27 +87,6 @@ impl Store for MemoryStore {
         Ok(self.read()?.unique.get(unique).copied())
     }
 
-    async fn list(&self, term: &Term, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
-        let start = match after {
-            Some(after) => Bound::Excluded((term.clone(), after)),
-            None => Bound::Included((term.clone(), FIRST)),
-        };
-        let objects = self.read()?;
-        let found = objects.terms.range((start, Bound::Unbounded)).take_while(|(found, _)| found == term);
-        Ok(found.map(|&(_, object)| object).take(limit).collect())
-    }
-
-    async fn scan(&self, kind: Kind, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
-        let first = ObjectId { kind, ..FIRST };
-        let start = match after {
-            Some(after) if after >= first => Bound::Excluded(after),
-            Some(_) | None => Bound::Included(first),
-        };
-        let objects = self.read()?;
-        let found = objects.rows.range((start, Bound::Unbounded)).take_while(|(object, _)| object.kind == kind);
-        Ok(found.map(|(&object, _)| object).take(limit).collect())
-    }
-
     async fn walk(
         &self,
         range: &Range,
@@ -114,29 +94,22 @@ impl Store for MemoryStore {
         after: Option<&Found>,
         limit: usize,
     ) -> Result<Vec<Found>, StoreError> {
-        let past = |found: &Found| match (after, direction) {
-            (None, _) => true,
-            (Some(after), Direction::Ascending) => found > after,
-            (Some(after), Direction::Descending) => found < after,
-        };
         let objects = self.read()?;
-        let (last, every): (_, Box<dyn DoubleEndedIterator<Item = Found> + Send>) = match range {
+        Ok(match range {
             Range::Kind(kind) => {
-                let places = (ObjectId { kind: *kind, ..FIRST })..=(ObjectId { kind: *kind, id: LAST });
-                let found = |(&object, _): (&ObjectId, _)| Found { term: Vec::new(), object };
-                (usize::MAX, Box::new(objects.rows.range(places).map(found)))
+                let (low, high) = (ObjectId { kind: *kind, ..FIRST }, ObjectId { kind: *kind, ..LAST });
+                let bounds = left(low, high, direction, after.map(|after| after.object));
+                let rows = bounds.map(|bounds| objects.rows.range(bounds));
+                let found = |(&object, _): (&ObjectId, &Row)| Found { term: Vec::new(), object };
+                page(rows.into_iter().flatten().map(found), direction, limit)
             }
-            Range::Terms { low, high } if low.0.len() == high.0.len() && low <= high => {
-                let places = (low.clone(), FIRST)..=(high.clone(), ObjectId { kind: Kind::Quota, id: LAST });
-                let found = |(term, object): &(Term, ObjectId)| Found { term: term.0.clone(), object: *object };
-                (low.0.len(), Box::new(objects.terms.range(places).map(found)))
+            Range::Terms { low, high } if low.0.len() == high.0.len() => {
+                let place = |term: &Term, object| Found { term: term.0.clone(), object };
+                let bounds = left(place(low, FIRST), place(high, LAST), direction, after.cloned());
+                let terms = bounds.map(|bounds| objects.terms.range(bounds));
+                page(terms.into_iter().flatten().cloned(), direction, limit)
             }
-            Range::Terms { .. } => return Ok(Vec::new()),
-        };
-        let ours = |found: &Found| (last == usize::MAX || found.term.len() == last) && past(found);
-        Ok(match direction {
-            Direction::Ascending => every.filter(ours).take(limit).collect(),
-            Direction::Descending => every.rev().filter(ours).take(limit).collect(),
+            Range::Terms { .. } => Vec::new(),
         })
     }
 
@@ -153,10 +126,10 @@ impl Store for MemoryStore {
 }
 
 /// Sorts before every other object, or is it.
-const FIRST: ObjectId = ObjectId { kind: Kind::Account, id: Id::from_bytes([0; 16]) };
+const FIRST: ObjectId = ObjectId { kind: Kind::ALL[0], id: Id::from_bytes([0; 16]) };
 
-/// Sorts after every other id, or is it.
-const LAST: Id = Id::from_bytes([u8::MAX; 16]);
+/// Sorts after every other object, or is it.
+const LAST: ObjectId = ObjectId { kind: Kind::ALL[Kind::ALL.len() - 1], id: Id::from_bytes([u8::MAX; 16]) };
 
 #[derive(Debug, Default)]
 struct Faults {
@@ -173,7 +146,7 @@ struct Row {
 #[derive(Debug, Default)]
 struct Objects {
     rows: BTreeMap<ObjectId, Row>,
-    terms: BTreeSet<(Term, ObjectId)>,
+    terms: BTreeSet<Found>,
     unique: BTreeMap<Term, ObjectId>,
     owing: BTreeSet<ObjectId>,
     forget: BTreeSet<(Timestamp, ObjectId)>,
@@ -197,7 +170,7 @@ impl Objects {
     fn remove(&mut self, object: ObjectId) {
         let Some(Row { body, .. }) = self.rows.remove(&object) else { return };
         for term in body.terms {
-            self.terms.remove(&(term, object));
+            self.terms.remove(&Found { term: term.0, object });
         }
         for term in body.unique {
             self.unique.remove(&term);
@@ -209,7 +182,7 @@ impl Objects {
     }
 
     fn insert(&mut self, object: ObjectId, row: Row) {
-        self.terms.extend(row.body.terms.iter().map(|term| (term.clone(), object)));
+        self.terms.extend(row.body.terms.iter().map(|term| Found { term: term.0.clone(), object }));
         self.unique.extend(row.body.unique.iter().map(|term| (term.clone(), object)));
         if row.body.owes {
             self.owing.insert(object);
@@ -233,6 +206,13 @@ impl View for Objects {
     }
 }
 
+fn page(places: impl DoubleEndedIterator<Item = Found>, direction: Direction, limit: usize) -> Vec<Found> {
+    match direction {
+        Direction::Ascending => places.take(limit).collect(),
+        Direction::Descending => places.rev().take(limit).collect(),
+    }
+}
+
 /// A panic under the lock is a panic of the allocator at most: nothing in here can fail half way.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -248,6 +228,11 @@ mod tests {
         let object = ObjectId { id: Id::from_bytes([number; 16]), ..FIRST };
         let write = Write { object, expected: Revision::ABSENT, body: Some(body) };
         vec![Commit { guards: Vec::new(), writes: vec![write] }; 2]
+    }
+
+    #[test]
+    fn the_kinds_are_sorted_so_that_the_ends_are_the_ends() {
+        assert!(Kind::ALL.is_sorted());
     }
 
     fn now<T>(future: impl Future<Output = T>) -> T {

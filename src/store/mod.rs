@@ -4,6 +4,7 @@
 mod check;
 pub mod memory;
 pub mod redb;
+mod stretch;
 
 pub use self::memory::MemoryStore;
 pub use self::redb::RedbStore;

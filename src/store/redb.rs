@@ -26,15 +26,18 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use async_trait::async_trait;
 use chancery_actors::ports::{
-    Commit, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, StoreError, Stored, Term,
+    Commit, CommitError, Direction, Found, ObjectId, Range, Revision, Store, StoreError, Stored, Term,
 };
 use chancery_machine::time::Timestamp;
 use redb::backends::FileBackend;
-use redb::{Builder, Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableHandle};
+use redb::{
+    AccessGuard, Builder, Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableHandle,
+};
 use thiserror::Error;
 
 use self::row::{OBJECT_LENGTH, forget_end, found_of, object_of, term_prefix};
-use self::tables::{FORGET, META, OBJECTS, OWING, Outcome, TERMS, Tables, UNIQUE, decoded, holder_of};
+use self::tables::{Definition, FORGET, META, OBJECTS, OWING, Outcome, TERMS, Tables, UNIQUE, decoded, holder_of};
+use super::stretch::left;
 
 /// How much of the file is kept in memory unless a setting says otherwise: 64 MiB.
 pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
@@ -217,23 +220,6 @@ impl Store for RedbStore {
         })
     }
 
-    async fn list(&self, term: &Term, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
-        let Some(prefix) = term_prefix(&term.0) else { return Ok(Vec::new()) };
-        self.read(|snapshot| page(&table(snapshot, TERMS)?, &prefix, after, limit))
-    }
-
-    async fn scan(&self, kind: Kind, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
-        self.read(|snapshot| {
-            let objects = table(snapshot, OBJECTS)?;
-            // The kind is the first byte of the object, so what comes after another kind's object is all or nothing.
-            match after {
-                Some(after) if after.kind > kind => Ok(Vec::new()),
-                Some(after) if after.kind == kind => kind_page(&objects, kind, Some(after), limit),
-                Some(_) | None => kind_page(&objects, kind, None, limit),
-            }
-        })
-    }
-
     async fn walk(
         &self,
         range: &Range,
@@ -241,44 +227,31 @@ impl Store for RedbStore {
         after: Option<&Found>,
         limit: usize,
     ) -> Result<Vec<Found>, StoreError> {
-        let (low, high) = match range {
-            Range::Kind(kind) => {
-                (vec![*kind as u8], [&[*kind as u8], [u8::MAX; OBJECT_LENGTH - 1].as_slice()].concat())
-            }
-            Range::Terms { low, high } if low.0.len() == high.0.len() && low <= high => {
-                let (Some(first), Some(last)) = (term_prefix(&low.0), term_prefix(&high.0)) else {
-                    return Ok(Vec::new());
-                };
-                (first, [last.as_slice(), &[u8::MAX; OBJECT_LENGTH]].concat())
-            }
-            Range::Terms { .. } => return Ok(Vec::new()),
-        };
-        let key = |found: &Found| match range {
-            Range::Kind(_) => Some(found.object.bytes().to_vec()),
-            Range::Terms { .. } => {
-                term_prefix(&found.term).map(|prefix| [prefix.as_slice(), &found.object.bytes()].concat())
-            }
-        };
-        let after = after.and_then(key);
+        let Some(KeyRange { definition, low, high, after }) = key_range(range, after) else { return Ok(Vec::new()) };
+        let Some((start, end)) = left(low, high, direction, after) else { return Ok(Vec::new()) };
+        let bounds = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
         self.read(|snapshot| {
-            let table = match range {
-                Range::Kind(_) => table(snapshot, OBJECTS)?,
-                Range::Terms { .. } => table(snapshot, TERMS)?,
-            };
-            stretch(&table, &low, &high, direction, after.as_deref(), limit)
+            let found = table(snapshot, definition)?.range::<&[u8]>(bounds).map_err(store_error)?;
+            let place = |entry: Entry<'_>| read_key(entry, found_of);
+            match direction {
+                Direction::Ascending => found.take(limit).map(place).collect(),
+                Direction::Descending => found.rev().take(limit).map(place).collect(),
+            }
         })
     }
 
     async fn owing(&self, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
-        self.read(|snapshot| page(&table(snapshot, OWING)?, &[], after, limit))
+        let after = after.map(|after| after.bytes());
+        let start = after.as_ref().map_or(Bound::Unbounded, |after| Bound::Excluded(after.as_slice()));
+        self.read(|snapshot| objects(&table(snapshot, OWING)?, (start, Bound::Unbounded), limit))
     }
 
     async fn forgettable(&self, now: Timestamp, limit: usize) -> Result<Vec<(ObjectId, Revision)>, StoreError> {
         self.read(|snapshot| {
-            let (forget, objects) = (table(snapshot, FORGET)?, table(snapshot, OBJECTS)?);
-            let due = keys(&forget, Bound::Unbounded, &forget_end(now), limit)?;
+            let (forget, rows) = (table(snapshot, FORGET)?, table(snapshot, OBJECTS)?);
+            let due = objects(&forget, (Bound::Unbounded, Bound::Included(&forget_end(now))), limit)?;
             let revision = |object: ObjectId| {
-                let row = objects.get(object.bytes().as_slice()).map_err(store_error)?;
+                let row = rows.get(object.bytes().as_slice()).map_err(store_error)?;
                 let row = row.ok_or_else(|| StoreError::Corrupt(format!("{object} is to be forgotten, and absent")))?;
                 Ok((object, decoded(object, row.value(), |row| Ok(row.revision))?))
             };
@@ -337,73 +310,52 @@ fn commit_batch(database: &Database, batch: &[Commit]) -> Result<Vec<Result<(), 
 /// grows with the file, and nobody gets a certificate meanwhile.
 const QUICK_REPAIR: bool = true;
 
-fn table(
-    snapshot: &ReadTransaction,
-    definition: redb::TableDefinition<'static, &'static [u8], &'static [u8]>,
-) -> Result<Rows, StoreError> {
+fn table(snapshot: &ReadTransaction, definition: Definition) -> Result<Rows, StoreError> {
     snapshot.open_table(definition).map_err(store_error)
 }
 
-/// The objects that stand behind this prefix and after `after`.
-fn page(table: &Rows, prefix: &[u8], after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
-    let key = |object: &[u8]| [prefix, object].concat();
-    let end = key(&[u8::MAX; OBJECT_LENGTH]);
-    match after {
-        Some(after) => keys(table, Bound::Excluded(&key(&after.bytes())), &end, limit),
-        None => keys(table, Bound::Included(prefix), &end, limit),
-    }
+/// A range of places as a range of keys.
+struct KeyRange {
+    definition: Definition,
+    low: Vec<u8>,
+    high: Vec<u8>,
+    after: Option<Vec<u8>>,
 }
 
-fn kind_page(objects: &Rows, kind: Kind, after: Option<ObjectId>, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
-    let mut end = [u8::MAX; OBJECT_LENGTH];
-    end[0] = kind as u8;
-    match after {
-        Some(after) => keys(objects, Bound::Excluded(&after.bytes()), &end, limit),
-        None => keys(objects, Bound::Included(&[kind as u8]), &end, limit),
-    }
+/// The keys between which the places lie; `None` where there can be none.
+fn key_range(range: &Range, after: Option<&Found>) -> Option<KeyRange> {
+    // What a key begins with, and no key sorts after it followed by this.
+    let end = |prefix: &[u8]| [prefix, &[u8::MAX; OBJECT_LENGTH]].concat();
+    Some(match range {
+        Range::Kind(kind) => {
+            let low = vec![*kind as u8];
+            let after = after.map(|after| after.object.bytes().to_vec());
+            KeyRange { definition: OBJECTS, high: end(&low), low, after }
+        }
+        Range::Terms { low, high } if low.0.len() == high.0.len() => {
+            let key = |found: &Found| match term_prefix(&found.term) {
+                Some(prefix) => [&prefix, &found.object.bytes()[..]].concat(),
+                // Longer than terms are: past all of them.
+                None => vec![u8::MAX],
+            };
+            let (low, high) = (term_prefix(&low.0)?, end(&term_prefix(&high.0)?));
+            KeyRange { definition: TERMS, low, high, after: after.map(key) }
+        }
+        Range::Terms { .. } => return None,
+    })
 }
 
-/// The places between two keys, both counted, past `after` in that direction.
-fn stretch(
-    table: &Rows,
-    low: &[u8],
-    high: &[u8],
-    direction: Direction,
-    after: Option<&[u8]>,
-    limit: usize,
-) -> Result<Vec<Found>, StoreError> {
-    let (mut start, mut end) = (Bound::Included(low), Bound::Included(high));
-    match (direction, after) {
-        (_, None) => {}
-        (Direction::Ascending, Some(after)) if after >= low => start = Bound::Excluded(after),
-        (Direction::Descending, Some(after)) if after <= high => end = Bound::Excluded(after),
-        // All of it is past that.
-        (Direction::Ascending | Direction::Descending, Some(_)) => {}
-    }
-    if let (Bound::Excluded(first) | Bound::Included(first), Bound::Excluded(last) | Bound::Included(last)) =
-        (start, end)
-        && first > last
-    {
-        return Ok(Vec::new());
-    }
-    let range = table.range::<&[u8]>((start, end)).map_err(store_error)?;
-    let found = |entry: Result<(redb::AccessGuard<'_, _>, _), _>| {
-        let (key, _) = entry.map_err(store_error)?;
-        found_of(key.value()).ok_or_else(|| StoreError::Corrupt("an index leads to no object".to_owned()))
-    };
-    match direction {
-        Direction::Ascending => range.take(limit).map(found).collect(),
-        Direction::Descending => range.rev().take(limit).map(found).collect(),
-    }
+type Entry<'r> = Result<(AccessGuard<'r, &'static [u8]>, AccessGuard<'r, &'static [u8]>), redb::StorageError>;
+
+fn read_key<T>(entry: Entry<'_>, read: fn(&[u8]) -> Option<T>) -> Result<T, StoreError> {
+    let (key, _) = entry.map_err(store_error)?;
+    read(key.value()).ok_or_else(|| StoreError::Corrupt("an index leads to no object".to_owned()))
 }
 
-fn keys(table: &Rows, start: Bound<&[u8]>, end: &[u8], limit: usize) -> Result<Vec<ObjectId>, StoreError> {
-    let range = table.range::<&[u8]>((start, Bound::Included(end))).map_err(store_error)?;
-    let object = |entry: Result<(redb::AccessGuard<'_, _>, _), _>| {
-        let (key, _) = entry.map_err(store_error)?;
-        object_of(key.value()).ok_or_else(|| StoreError::Corrupt("an index leads to no object".to_owned()))
-    };
-    range.take(limit).map(object).collect()
+/// The objects at the ends of these keys.
+fn objects(table: &Rows, keys: (Bound<&[u8]>, Bound<&[u8]>), limit: usize) -> Result<Vec<ObjectId>, StoreError> {
+    let found = table.range::<&[u8]>(keys).map_err(store_error)?;
+    found.take(limit).map(|entry| read_key(entry, object_of)).collect()
 }
 
 /// The format that the file says it has; `None` if it says nothing.

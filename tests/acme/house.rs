@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::client::{Account, Endpoint, challenge, text};
 use crate::dns::{DnsServer, Zone};
 use crate::jws::encode;
+use crate::support::admin::Admin;
 use crate::support::certificate::Chain;
 use crate::support::server::Server;
 use crate::support::web::WebRoot;
@@ -82,6 +83,31 @@ impl House {
     /// The root certificate's file.
     pub(crate) fn root(&self) -> PathBuf {
         self.server.root()
+    }
+
+    /// The server.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The management API, as the administrator.
+    pub(crate) fn admin(&self) -> Admin {
+        Admin::of(self.server())
+    }
+
+    /// The URL below which both forms of endpoints are.
+    pub(crate) fn acme(&self) -> String {
+        self.server.directory().trim_end_matches("/default/directory").to_owned()
+    }
+
+    /// The settings with which an ACME Profile validates here.
+    pub(crate) fn network(&self) -> Value {
+        json!({
+            "allowedNetworks": ["127.0.0.0/8"],
+            "httpPort": self.web.port(),
+            "resolvers": [self.dns.address().to_string()],
+            "retryPauses": [],
+        })
     }
 
     /// The DNS. Every name has the address 127.0.0.1.

@@ -1,4 +1,5 @@
-//! RFC 8555 over HTTPS, by hand, against the real binary: a file for each section, and each test named by its own. What
+//! RFC 8555 over HTTPS, by hand, against the real binary: a file for each section, and each test named by its own; and a
+//! file for each side of profiles, which the tests change through the API while the server runs. What
 //! holds for every response (nonce, index, CORS, problem documents) is checked in `support/acme.rs` on every one of them.
 
 #[path = "../support/acme.rs"]
@@ -8,6 +9,12 @@ mod dns;
 mod house;
 #[path = "../support/jws.rs"]
 mod jws;
+mod profiles;
+mod profiles_acme;
+mod profiles_binding;
+mod profiles_limits;
+mod profiles_ra;
+mod profiles_urls;
 mod s6_2_signatures;
 mod s6_5_nonces;
 mod s6_5_restart;

@@ -254,10 +254,10 @@ fn s6_7_a_profile_that_is_not_there_is_a_problem_document_with_404() {
 }
 
 #[test]
-fn s6_7_ra_profiles_without_an_activated_acme_profile_have_no_endpoint() {
+fn s6_7_ra_profiles_without_an_activated_acme_profile_serve_nobody() {
     let endpoint = endpoint("default");
     let url = format!("{}/acme/raProfile/plain/directory", endpoint.origin());
-    endpoint.send("GET", &url, &[], b"").expect_problem(404, "malformed");
+    endpoint.send("GET", &url, &[], b"").expect_problem(403, "unauthorized");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::client::{Account, Endpoint, Response};
-use crate::house::{endpoint, issue, name, ready};
+use crate::house::{endpoint, house, issue, name, ready};
 use crate::jws::Signer;
 
 fn new_account(endpoint: &Endpoint, signer: &Signer, payload: &Value) -> Response {
@@ -246,4 +246,16 @@ fn s7_3_6_deactivation_leaves_certificates_alone() {
     let holder = Signer::from_pkcs8("ES256", &key.serialize_der());
     let payload = json!({"certificate": crate::jws::encode(chain.der())});
     endpoint.post(url, holder.with_jwk(url).payload(&payload)).expect(200);
+}
+
+#[test]
+fn operators_see_when_an_account_was_seen_last() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    let before = jiff::Timestamp::now().as_second();
+    account.read(&account.kid).expect(200);
+    let id = account.kid.rsplit('/').next().expect("a URL has segments");
+    let view = house().admin().get(&format!("/acmeAccounts/{id}")).expect(200).json();
+    let seen = view["lastSeen"].as_str().and_then(|seen| seen.parse::<jiff::Timestamp>().ok()).expect("a time");
+    assert!((before..=before + 600).contains(&seen.as_second()), "{view}");
 }

@@ -125,7 +125,7 @@ fn a_setting_that_cannot_be_used_is_named() {
         ("[acme_profiles.default]\nallowed_networks = [\"x\"]\n", "acme_profiles.default.allowed_networks"),
         ("[acme_profiles.default]\norder_validity = \"1s\"\n", "acme_profiles.default.order_validity"),
         ("[acme_profiles.default]\nidentifiers_per_order = 0\n", "acme_profiles.default.identifiers_per_order"),
-        ("[acme_profiles.raProfile]\n", "acme_profiles"),
+        ("[acme_profiles.raProfile]\n", "acme_profiles.raProfile"),
         ("[ra_profiles.default]\nkeys = [\"dsa\"]\n", "ra_profiles.default.keys"),
         ("[ra_profiles.default]\nrsa_bits = [1024, 4096]\n", "ra_profiles.default.rsa_bits"),
         ("[ra_profiles.default]\nvalidity = \"1s\"\n", "ra_profiles.default.validity"),
@@ -146,6 +146,20 @@ fn a_setting_that_cannot_be_used_is_named() {
         assert!(said.contains(setting), "{configuration}: {said}");
         // A first start that fails makes nothing that a corrected setting would come too late for.
         assert!(!folder.path().join("data/passphrase").exists(), "{configuration}");
+    }
+}
+
+/// What is in the store may be named without being declared, so on a later start it is not seen before the store is open.
+#[test]
+fn a_profile_that_is_named_and_is_nowhere_is_named_on_every_start() {
+    let folder = folder();
+    let names_nobody = "[ra_profiles.default]\nacme_profile = \"nobody\"\n";
+    for _ in 0..2 {
+        let said = refused(&mut serve(folder.path(), names_nobody));
+        assert!(said.contains("ra_profiles.default.acme_profile") && said.contains("nobody"), "{said}");
+        let data = folder.path().join("data");
+        assert!(data.join("chancery.redb").exists() || !data.join("passphrase").exists(), "{said}");
+        assert!(Server::start(&options(data)).stop().success(), "what was refused changed nothing");
     }
 }
 

@@ -18,7 +18,8 @@ use futures::future::join_all;
 use super::audit::deed;
 use super::faults::for_each_commit;
 use super::lab::{
-    Lab, account_id, finalize, name, new_account, new_order, order_until, pair, place, respond, run, until,
+    Lab, account_id, declare, finalize, name, new_account, new_order, order_until, pair, place, profiles_with, respond,
+    run, until,
 };
 use super::store::Fault;
 
@@ -209,6 +210,32 @@ fn the_accounts_of_a_credential_share_its_quota_of_orders() {
         let answer = engine.place_order(&accounts[0], pair, new_order(&["a.example.org"])).await;
         assert_eq!(outcome(answer), Err(refused(BindingRefused::Orders).into()));
         started.stop();
+    });
+}
+
+#[test]
+fn an_order_that_the_profile_s_limits_refuse_costs_no_quota() {
+    run(async {
+        let lab = Lab::new();
+        let twins = [lab.start().await, lab.start().await];
+        declare(&twins[0].engine, profiles_with(|acme, _| acme.limits.orders_per_hour = Some(3))).await;
+        twins[1].engine.refresh_profiles().await.expect("reads");
+        let id = credential(&twins[0].engine, EabScope { orders: Some(10), ..EabScope::default() }).await;
+        let (account, _) = bind(&twins[0].engine, 1, id).await.expect("binds");
+        let limited = async |engine: &Engine| {
+            let answer = engine.place_order(&account, &pair(engine), new_order(&["a.example.org"])).await;
+            assert!(matches!(answer, Err(PlaceError::RateLimited { .. })), "{answer:?}");
+        };
+        for nth in 0..3 {
+            place(&twins[nth % 2].engine, &account, &["a.example.org"]).await;
+        }
+        limited(&twins[0].engine).await;
+        limited(&twins[1].engine).await;
+        assert_eq!(counted(&twins[0].engine, id).await, (1, 3));
+        lab.clock.advance(3600);
+        place(&twins[1].engine, &account, &["a.example.org"]).await;
+        assert_eq!(counted(&twins[0].engine, id).await, (1, 4));
+        twins.into_iter().for_each(super::lab::Started::stop);
     });
 }
 

@@ -11,6 +11,7 @@ mod external;
 mod faults;
 mod lab;
 mod limits;
+mod listing;
 mod news;
 mod panics;
 mod path;

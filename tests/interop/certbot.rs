@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::lab::Lab;
 use crate::nginx::Nginx;
 use crate::support::process::{command, find, free_port, run, run_refused};
@@ -142,4 +144,37 @@ fn certbot_is_told_why_nothing_was_issued() {
         run_refused(certbot.certonly(&["nobody.test"]).args(["--webroot", "--webroot-path"]).arg(lab.web().folder()));
     assert!(said.contains("nobody.test"), "{said}");
     assert!(said.contains("Type:   connection"), "{said}");
+}
+
+#[test]
+fn certbot_binds_its_account_with_a_credential_that_an_operator_made() {
+    let Some(program) = find("certbot") else { return };
+    let lab = Lab::new();
+    let certbot = Certbot { program, lab: &lab };
+    let admin = lab.admin();
+    admin.patch("/acmeProfiles/default", "*", &json!({"externalAccountRequired": true})).expect(200);
+    let order = |name: &str| {
+        let mut command = certbot.certonly(&[name]);
+        command.args(["--webroot", "--webroot-path"]).arg(lab.web().folder());
+        command
+    };
+    run_refused(&mut order("bound.test"));
+
+    let scope = json!({"description": "team 7", "names": ["bound.test"], "accounts": 1});
+    let made = admin.post("/eabCredentials", &scope).expect(201).json();
+    // As the answer shows them.
+    let example = made["example"].as_str().expect("there is an example");
+    let binding: Vec<&str> = example.split(' ').filter(|word| word.starts_with("--eab-")).collect();
+    assert_eq!(binding.len(), 2, "{example}");
+    run(order("bound.test").args(&binding));
+    lab.issued(certbot.live("bound.test", "fullchain.pem"), &["bound.test"]);
+
+    let credential = made["keyId"].as_str().expect("it has an id");
+    let used = admin.get(&format!("/eabCredentials/{credential}")).expect(200).json();
+    assert_eq!(used["boundAccounts"], 1, "{used}");
+    let bound = admin.get(&format!("/acmeAccounts?eabCredential={credential}")).expect(200).json();
+    assert_eq!(bound["items"][0]["contacts"], json!(["mailto:operator@certbot.test"]), "{bound}");
+    assert_eq!(bound["items"][0]["algorithm"], "RS256", "{bound}");
+    let said = run_refused(&mut order("elsewhere.test"));
+    assert!(said.contains("elsewhere.test"), "{said}");
 }

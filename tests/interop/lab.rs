@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::dns::DnsServer;
 use crate::dns_control::DnsControl;
+use crate::support::admin::Admin;
 use crate::support::certificate::Chain;
 use crate::support::server::{Options, Server};
 use crate::support::web::WebRoot;
@@ -56,6 +57,11 @@ impl Lab {
     /// The URL of the directory.
     pub(crate) fn directory(&self) -> &str {
         self.server.directory()
+    }
+
+    /// The management API, as the administrator.
+    pub(crate) fn admin(&self) -> Admin {
+        Admin::of(&self.server)
     }
 
     /// The root certificate's file.

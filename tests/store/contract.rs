@@ -1,6 +1,8 @@
 //! The rules, one test each.
 
-use chancery_actors::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, StoreError, Term};
+use chancery_actors::ports::{
+    Body, Commit, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, StoreError, Term,
+};
 use chancery_machine::id::Id;
 use chancery_machine::time::Timestamp;
 
@@ -24,7 +26,9 @@ rules! {
         assert_eq!(due(&*store, u64::MAX).await, []);
         for &kind in Kind::ALL {
             assert_eq!(scanned(&*store, kind).await, []);
+            assert_eq!(whole(&*store, &Range::Kind(kind)).await, []);
         }
+        assert_eq!(whole(&*store, &between("", "")).await, []);
     }
 
     async fn the_first_commit_makes_revision_1_and_each_further_one_the_next(store) {
@@ -416,5 +420,119 @@ rules! {
         done(&*store, [write(order(1), 1, forgotten_at(40)), write(order(2), 1, plain("for ever"))]).await;
         assert_eq!(due(&*store, 39).await, []);
         assert_eq!(due(&*store, u64::MAX).await, [(order(1), 2)]);
+    }
+}
+
+// Walks
+rules! {
+    async fn a_walk_through_terms_is_sorted_by_term_and_then_by_object(store) {
+        done(&*store, [write(order(1), 0, found_by(&["b", "d"])), write(order(2), 0, found_by(&["a", "c"]))]).await;
+        done(&*store, [write(account(3), 0, found_by(&["b"])), write(account(4), 0, found_by(&["e", "b", "b"]))]).await;
+        let all = [at("a", order(2)), at("b", account(3)), at("b", account(4)), at("b", order(1)), at("c", order(2)), at("d", order(1)), at("e", account(4))];
+        assert_eq!(whole(&*store, &between("a", "e")).await, all);
+        assert_eq!(whole(&*store, &between("b", "d")).await, all[1..6]);
+        assert_eq!(whole(&*store, &Range::of(term("b"))).await, all[1..4]);
+        assert_eq!(whole(&*store, &between("f", "z")).await, []);
+        assert_eq!(whole(&*store, &between("d", "b")).await, [], "an empty range");
+    }
+
+    async fn only_terms_of_the_same_length_are_on_a_walk(store) {
+        let awkward: Vec<Term> = [&b""[..], b"b", b"aa", b"ab", b"ab\0", b"ab\xff", b"a\xff", b"b\0", b"bb", b"\x02bb", b"c", b"ca", &[b'b'; 128]]
+            .map(|bytes| Term::new(bytes).expect("short")).into();
+        for (number, term) in (0..).zip(&awkward) {
+            done(&*store, [write(order(number), 0, Body { terms: vec![term.clone()], ..plain("x") })]).await;
+        }
+        // An object whose id looks like more of a term.
+        let odd = ObjectId { kind: Kind::Order, id: Id::from_bytes([b'b'; 16]) };
+        done(&*store, [write(odd, 0, found_by(&["ab"]))]).await;
+        let expected = [at("ab", order(3)), at("ab", odd), Found { term: b"a\xff".to_vec(), object: order(6) }, Found { term: b"b\0".to_vec(), object: order(7) }, at("bb", order(8))];
+        assert_eq!(whole(&*store, &between("ab", "bz")).await, expected);
+        assert_eq!(whole(&*store, &between("a", "c")).await, [at("b", order(1)), at("c", order(10))]);
+        assert_eq!(whole(&*store, &between("", "")).await, [at("", order(0))]);
+        for (low, high) in [("a", "cc"), ("aa", "c"), ("", "c")] {
+            assert_eq!(whole(&*store, &between(low, high)).await, [], "terms of different lengths");
+        }
+        let longest = |byte| Term::new([byte; 128]).expect("just fits");
+        let all = Range::Terms { low: longest(0), high: longest(255) };
+        assert_eq!(whole(&*store, &all).await, [Found { term: vec![b'b'; 128], object: order(12) }]);
+        let longer = Range::Terms { low: Term(vec![0; 129]), high: Term(vec![255; 129]) };
+        assert_eq!(whole(&*store, &longer).await, [], "no term is as long");
+    }
+
+    async fn a_walk_goes_on_past_places_that_need_not_exist_nor_lie_within(store) {
+        for (number, text) in [(1, "bb"), (3, "bb"), (5, "dd"), (7, "ff"), (9, "zz")] {
+            done(&*store, [write(order(number), 0, found_by(&[text]))]).await;
+        }
+        let range = between("bb", "ff");
+        let all = [at("bb", order(1)), at("bb", order(3)), at("dd", order(5)), at("ff", order(7))];
+        // How many lie before the place, and how many do not lie past it upwards.
+        let too_long = Found { term: vec![b'a'; 200], object: order(1) };
+        for (after, before, until) in [
+            (at("bb", order(3)), 1, 2), (at("bb", order(2)), 1, 1), (at("cc", order(99)), 2, 2), (at("ff", order(7)), 3, 4),
+            // Before and behind the range.
+            (at("bb", account(99)), 0, 0), (at("aa", order(99)), 0, 0), (at("ff", object(Kind::Crl, 0)), 4, 4), (at("zz", order(9)), 4, 4),
+            // Shorter terms come before longer ones.
+            (at("", order(99)), 0, 0), (at("z", order(99)), 0, 0), (at("aaa", order(0)), 4, 4), (too_long, 4, 4),
+        ] {
+            assert_eq!(walked(&*store, &range, Direction::Ascending, Some(&after), 9).await, all[until..], "{after:?}");
+            let mut expected = all[..before].to_vec();
+            expected.reverse();
+            assert_eq!(walked(&*store, &range, Direction::Descending, Some(&after), 9).await, expected, "{after:?}");
+        }
+        done(&*store, [removal(order(3), 1)]).await;
+        assert_eq!(walked(&*store, &range, Direction::Ascending, Some(&all[1]), 1).await, all[2..3]);
+        assert_eq!(walked(&*store, &range, Direction::Descending, Some(&all[1]), 1).await, all[..1]);
+    }
+
+    async fn a_walk_through_a_kind_meets_all_of_it_and_nothing_else(store) {
+        for &kind in Kind::ALL {
+            for number in [5, 3, 1] {
+                done(&*store, [write(object(kind, number), 0, found_by(&["a"]))]).await;
+            }
+        }
+        let ends = [[0; 16], [0xff; 16]].map(|id| ObjectId { kind: Kind::Order, id: Id::from_bytes(id) });
+        done(&*store, ends.map(|end| write(end, 0, plain("x")))).await;
+        for &kind in Kind::ALL {
+            let mut expected: Vec<_> = [1, 3, 5].map(|number| at("", object(kind, number))).into();
+            if kind == Kind::Order {
+                expected.insert(0, at("", ends[0]));
+                expected.push(at("", ends[1]));
+            }
+            assert_eq!(whole(&*store, &Range::Kind(kind)).await, expected);
+        }
+        let range = Range::Kind(Kind::Account);
+        let all = [1, 3, 5].map(|number| at("", account(number)));
+        for (after, before, until) in [
+            (at("", account(0)), 0, 0), (at("", account(3)), 1, 2), (at("", account(4)), 2, 2), (at("", account(9)), 3, 3),
+            (at("", order(0)), 3, 3), (at("its term does not count", account(3)), 1, 2),
+        ] {
+            assert_eq!(walked(&*store, &range, Direction::Ascending, Some(&after), 9).await, all[until..], "{after:?}");
+            let mut expected = all[..before].to_vec();
+            expected.reverse();
+            assert_eq!(walked(&*store, &range, Direction::Descending, Some(&after), 9).await, expected, "{after:?}");
+        }
+        let first = Range::Kind(Kind::Order);
+        assert_eq!(walked(&*store, &first, Direction::Descending, Some(&at("", account(9))), 9).await, []);
+    }
+
+    async fn a_walk_ends_at_its_limit(store) {
+        for number in 0..4 {
+            done(&*store, [write(order(number), 0, found_by(&["a", "b"]))]).await;
+        }
+        for range in [Range::Kind(Kind::Order), between("a", "a"), between("a", "b")] {
+            for direction in [Direction::Ascending, Direction::Descending] {
+                let all = walked(&*store, &range, direction, None, usize::MAX).await;
+                for limit in 0..=all.len() {
+                    assert_eq!(walked(&*store, &range, direction, None, limit).await, all[..limit]);
+                }
+            }
+        }
+    }
+
+    async fn a_walk_sees_what_the_last_commit_left(store) {
+        done(&*store, [write(order(1), 0, found_by(&["a", "b"])), write(order(2), 0, found_by(&["c"]))]).await;
+        done(&*store, [write(order(1), 1, found_by(&["b", "d"])), removal(order(2), 1)]).await;
+        assert_eq!(whole(&*store, &between("a", "z")).await, [at("b", order(1)), at("d", order(1))]);
+        assert_eq!(whole(&*store, &Range::Kind(Kind::Order)).await, [at("", order(1))]);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chancery_actors::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, Store, Term, Write};
+use chancery_actors::ports::{
+    Body, Commit, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, Term, Write,
+};
 use chancery_machine::time::Timestamp;
 use proptest::collection::vec;
 use proptest::option;
@@ -26,6 +28,45 @@ impl Model {
 
     fn select(&self, wanted: impl Fn(&Body) -> bool) -> Vec<ObjectId> {
         self.0.iter().filter(|(_, (_, body))| wanted(body)).map(|(&object, _)| object).collect()
+    }
+
+    /// Everything in the range, sorted upwards and turned, and then what is past the place.
+    fn walk(&self, walk: &Walk) -> Vec<Found> {
+        let order = |found: &Found| (found.term.len(), found.term.clone(), found.object);
+        let mut places: Vec<Found> = match &walk.range {
+            Range::Kind(kind) => {
+                let objects = self.0.keys().filter(|object| object.kind == *kind);
+                objects.map(|&object| Found { term: Vec::new(), object }).collect()
+            }
+            Range::Terms { low, high } => {
+                let within = |term: &Term| {
+                    term.0.len() == low.0.len() && low.0.len() == high.0.len() && low.0 <= term.0 && term.0 <= high.0
+                };
+                let pairs =
+                    self.0.iter().flat_map(|(&object, (_, body))| body.terms.iter().map(move |term| (term, object)));
+                pairs
+                    .filter(|(term, _)| within(term))
+                    .map(|(term, object)| Found { term: term.0.clone(), object })
+                    .collect()
+            }
+        };
+        places.sort_by_key(order);
+        places.dedup();
+        if let Some(after) = &walk.after {
+            let after = match walk.range {
+                Range::Kind(_) => Found { term: Vec::new(), ..after.clone() },
+                Range::Terms { .. } => after.clone(),
+            };
+            places.retain(|place| match walk.direction {
+                Direction::Ascending => order(place) > order(&after),
+                Direction::Descending => order(place) < order(&after),
+            });
+        }
+        if walk.direction == Direction::Descending {
+            places.reverse();
+        }
+        places.truncate(walk.limit);
+        places
     }
 
     /// Does the commit on a copy, and keeps the copy only if no unique term then has two holders.
@@ -132,6 +173,32 @@ fn some_batch() -> impl Strategy<Value = Vec<DrawnCommit>> {
     vec((vec(guard, 0..2), vec(some_write(), 0..4)), 0..5)
 }
 
+/// A walk that is asked for.
+#[derive(Clone, Debug)]
+struct Walk {
+    range: Range,
+    direction: Direction,
+    after: Option<Found>,
+    limit: usize,
+}
+
+fn some_walk() -> impl Strategy<Value = Walk> {
+    let text = || prop::sample::select(vec!["", "a", "aa", "ab", "b", "ba", "c", "zzz"]);
+    let range = prop_oneof![
+        1 => prop::sample::select(vec![Kind::Account, Kind::Order, Kind::Crl]).prop_map(Range::Kind),
+        4 => (text(), text()).prop_map(|(low, high)| between(low, high)),
+    ];
+    let direction = prop::sample::select(vec![Direction::Ascending, Direction::Descending]);
+    let after = option::of((text(), prop::sample::select(objects())).prop_map(|(text, object)| at(text, object)));
+    let limit = prop::sample::select(vec![0, 1, 2, usize::MAX]);
+    (range, direction, after, limit).prop_map(|(range, direction, after, limit)| Walk {
+        range,
+        direction,
+        after,
+        limit,
+    })
+}
+
 /// Makes commits of what was drawn, as a writer would that knows the model up to the commit before.
 fn batch_for(model: &Model, drawn: Vec<DrawnCommit>) -> (Vec<Commit>, Vec<Expected>, Model) {
     let (objects, mut model) = (objects(), model.clone());
@@ -158,12 +225,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_store_does_what_the_model_does(batches in vec((some_batch(), any::<bool>()), 1..12)) {
+    fn every_store_does_what_the_model_does(batches in vec((some_batch(), any::<bool>(), vec(some_walk(), 0..12)), 1..12)) {
         let memory = chancery::store::MemoryStore::new();
         let directory = TempDir::new().expect("a temporary directory");
         let mut redb = open(&directory);
         let mut model = Model::default();
-        for (drawn, reopen) in batches {
+        for (drawn, reopen, walks) in batches {
             let (batch, expected, next) = batch_for(&model, drawn);
             for store in [&memory as &dyn Store, &redb] {
                 let answers = wait(store.commit(batch.clone()));
@@ -172,6 +239,10 @@ proptest! {
                     prop_assert!(same(answer, expected), "{:?} instead of {:?}", answer, expected);
                 }
                 wait(agrees(store, &next))?;
+                for walk in &walks {
+                    let found = wait(walked(store, &walk.range, walk.direction, walk.after.as_ref(), walk.limit));
+                    prop_assert_eq!(found, next.walk(walk), "{:?}", walk);
+                }
             }
             if reopen {
                 drop(redb);

@@ -7,7 +7,9 @@ use std::task::{Context, Poll, Waker};
 
 use chancery::store::redb::DEFAULT_CACHE_BYTES;
 use chancery::store::{MemoryStore, RedbStore};
-use chancery_actors::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, Store, Term, Write};
+use chancery_actors::ports::{
+    Body, Commit, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, Term, Write,
+};
 use chancery_machine::id::Id;
 use chancery_machine::time::Timestamp;
 use tempfile::TempDir;
@@ -121,6 +123,51 @@ pub(crate) async fn listed(store: &dyn Store, text: &str) -> Vec<ObjectId> {
 
 pub(crate) async fn scanned(store: &dyn Store, kind: Kind) -> Vec<ObjectId> {
     store.scan(kind, None, usize::MAX).await.expect("scans")
+}
+
+/// The range of the terms between two.
+pub(crate) fn between(low: &str, high: &str) -> Range {
+    Range::Terms { low: term(low), high: term(high) }
+}
+
+pub(crate) fn at(text: &str, object: ObjectId) -> Found {
+    Found { term: text.into(), object }
+}
+
+pub(crate) async fn walked(
+    store: &dyn Store,
+    range: &Range,
+    direction: Direction,
+    after: Option<&Found>,
+    limit: usize,
+) -> Vec<Found> {
+    store.walk(range, direction, after, limit).await.expect("walks")
+}
+
+/// The whole walk upwards. Downwards it has to be the same from the other end, and in pages the same as at once.
+pub(crate) async fn whole(store: &dyn Store, range: &Range) -> Vec<Found> {
+    let upwards = walked(store, range, Direction::Ascending, None, usize::MAX).await;
+    let mut downwards = walked(store, range, Direction::Descending, None, usize::MAX).await;
+    downwards.reverse();
+    assert_eq!(upwards, downwards, "{range:?}");
+    for direction in [Direction::Ascending, Direction::Descending] {
+        for limit in [1, 3] {
+            let mut places: Vec<Found> = Vec::new();
+            loop {
+                let page = walked(store, range, direction, places.last(), limit).await;
+                assert!(page.len() <= limit);
+                if page.is_empty() {
+                    break;
+                }
+                places.extend(page);
+            }
+            if direction == Direction::Descending {
+                places.reverse();
+            }
+            assert_eq!(places, upwards, "{range:?} {direction:?} in pages of {limit}");
+        }
+    }
+    upwards
 }
 
 pub(crate) async fn found(store: &dyn Store, text: &str) -> Option<ObjectId> {

@@ -36,7 +36,7 @@ pub struct Transition {
 /// Every diagram.
 #[must_use]
 pub fn all() -> Vec<Diagram> {
-    vec![account(), order(), authorization(), challenge(), certificate()]
+    vec![account(), order(), authorization(), challenge(), certificate(), credential()]
 }
 
 /// The diagram of [`crate::account`].
@@ -75,7 +75,7 @@ pub fn authorization() -> Diagram {
     Trial {
         machine: "authorization",
         clock: "time after \"expires\"",
-        begins: samples::new_authorizations(),
+        begins: [samples::new_authorizations(), samples::exempt_authorizations()].concat(),
         states: samples::authorizations(),
         events: samples::authorization_events(),
         status: |authorization, now| authorization.status(now).token(),
@@ -109,6 +109,21 @@ pub fn certificate() -> Diagram {
         states: samples::certificates(),
         events: samples::certificate_events(),
         status: |certificate, now| certificate.status(now).token(),
+        changed: |before, after| before != after,
+    }
+    .diagram()
+}
+
+/// The diagram of [`crate::eab`].
+#[must_use]
+pub fn credential() -> Diagram {
+    Trial {
+        machine: "external account credential",
+        clock: "time after its end",
+        begins: samples::new_credentials(),
+        states: samples::credentials(),
+        events: samples::credential_events(),
+        status: |credential, now| credential.status(now).token(),
         changed: |before, after| before != after,
     }
     .diagram()

@@ -24,7 +24,8 @@ impl Network {
     /// Whether the address is in the block; an IPv4 address mapped into IPv6 counts as the IPv4 address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        let shift = |bits: u32| bits - u32::from(self.prefix);
+        // A damaged snapshot may say anything: no prefix is longer than the address.
+        let shift = |bits: u32| bits.saturating_sub(u32::from(self.prefix));
         match (self.base, address.to_canonical()) {
             (IpAddr::V4(base), IpAddr::V4(address)) => {
                 let shift = shift(32);
@@ -48,7 +49,8 @@ impl FromStr for Network {
         let base: IpAddr = base.parse().map_err(|_| bad())?;
         let prefix: u8 = prefix.parse().map_err(|_| bad())?;
         let longest = if base.is_ipv4() { 32 } else { 128 };
-        (prefix <= longest).then_some(Self { base, prefix }).ok_or_else(bad)
+        // A mapped block would contain nothing, as a mapped address counts as the IPv4 address that it is.
+        (prefix <= longest && base.to_canonical() == base).then_some(Self { base, prefix }).ok_or_else(bad)
     }
 }
 
@@ -216,7 +218,7 @@ mod tests {
 
     #[test]
     fn networks_are_read_and_compared_by_prefix() {
-        for bad in ["", "10.0.0.0", "10.0.0.0/33", "::/129", "a/8", "10.0.0.0/-1"] {
+        for bad in ["", "10.0.0.0", "10.0.0.0/33", "::/129", "a/8", "10.0.0.0/-1", "::ffff:10.0.0.0/104"] {
             assert_eq!(bad.parse::<Network>(), Err(BadNetwork(bad.into())));
         }
         let everything: Network = "0.0.0.0/0".parse().expect("a network");
@@ -224,5 +226,12 @@ mod tests {
         let one: Network = "2001:db8::1/128".parse().expect("a network");
         assert!(one.contains("2001:db8::1".parse().expect("an address")));
         assert!(!one.contains("2001:db8::2".parse().expect("an address")));
+    }
+
+    #[test]
+    fn a_damaged_prefix_is_the_whole_address() {
+        let damaged = Network { base: "10.0.0.1".parse().expect("an address"), prefix: 200 };
+        assert!(damaged.contains("10.0.0.1".parse().expect("an address")));
+        assert!(!damaged.contains("10.0.0.2".parse().expect("an address")));
     }
 }

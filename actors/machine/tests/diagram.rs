@@ -48,7 +48,7 @@ fn an_authorization_has_the_arrows_of_the_rfc() {
         ("valid", "expired"),
     ]);
     assert_eq!(arrows(&authorization), expected);
-    assert_eq!(authorization.begins, ["pending"]);
+    assert_eq!(authorization.begins, ["pending", "valid"], "valid where nothing has to be proven");
 }
 
 #[test]
@@ -69,6 +69,16 @@ fn a_challenge_has_the_arrows_of_the_rfc() {
 fn a_certificate_runs_out_or_is_revoked_for_good() {
     let certificate = diagram::certificate();
     assert_eq!(arrows(&certificate), BTreeSet::from([("valid", "expired"), ("valid", "revoked")]));
+}
+
+/// An operator who moves its end revives what has run out, and nothing revives what was revoked.
+#[test]
+fn a_credential_runs_out_or_is_revoked_for_good() {
+    let credential = diagram::credential();
+    let expected =
+        BTreeSet::from([("valid", "expired"), ("valid", "revoked"), ("expired", "valid"), ("expired", "revoked")]);
+    assert_eq!(arrows(&credential), expected);
+    assert_eq!(credential.last(), ["revoked"]);
 }
 
 #[test]
@@ -97,8 +107,9 @@ fn page() -> String {
         "# Machines\n\n\
          What moves in Chancery, and by what, printed from the code in `actors/machine` (a test compares; see\n\
          `actors/machine/tests/diagram.rs` for how to write this page anew). The statuses are those of RFC 8555\n\
-         section 7.1.6. An arrow from a status to itself changes what lies below the status: which authorizations an\n\
-         order still waits for, which attempt of a challenge is next, which orders an authorization has told.\n",
+         section 7.1.6. An arrow from a status to itself changes what lies below the status: whether an account is\n\
+         disabled, which authorizations an order still waits for, which attempt of a challenge is next, which orders an\n\
+         authorization has told.\n",
     );
     for diagram in diagram::all() {
         let (name, mermaid) = (diagram.machine, diagram.mermaid());

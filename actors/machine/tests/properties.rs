@@ -37,6 +37,8 @@ fn the_seeds_of_the_fuzzer_do_what_their_names_say() {
         ("shared-retry-and-restart", &["order valid", "certificate valid"]),
         ("expiry-under-a-ready-order", &["order ready", "authorization expired", "order invalid"]),
         ("closed-halfway", &["account deactivated", "order invalid", "authorization deactivated"]),
+        ("revoked-while-signing", &["account revoked", "order valid", "certificate revoked"]),
+        ("disabled-exempt-cancelled", &["account disabled", "authorization exempt", "order valid", "order cancelled"]),
     ];
     for (name, statuses) in expected {
         let reached = reached(name);
@@ -55,9 +57,9 @@ fn scripts_reach_every_status() {
         reached.extend(simulation::run(&script).unwrap_or_else(|violation| panic!("script {seed}: {violation}")));
     }
     let expected = [
-        ("account", &["valid", "deactivated", "revoked"][..]),
-        ("order", &["pending", "ready", "processing", "valid", "invalid"]),
-        ("authorization", &["pending", "valid", "invalid", "deactivated", "expired", "revoked"]),
+        ("account", &["valid", "disabled", "deactivated", "revoked"][..]),
+        ("order", &["pending", "ready", "processing", "valid", "invalid", "cancelled"]),
+        ("authorization", &["pending", "valid", "exempt", "invalid", "deactivated", "expired", "revoked"]),
         ("challenge", &["pending", "processing", "valid", "invalid"]),
         ("certificate", &["valid", "revoked", "expired"]),
     ];

@@ -79,15 +79,15 @@ impl Query for AccountQuery {
     }
 
     async fn candidates(&self, _: &World) -> Result<Candidates, StoreError> {
-        let mostly = self.status.is_none_or(|status| status == AccountStatus::Valid) && self.enabled != Some(false);
+        let in_use = self.status.is_none_or(|status| status == AccountStatus::Valid) && self.enabled != Some(false);
         let term = if let Some(thumbprint) = &self.thumbprint {
             terms::thumbprint(thumbprint)
         } else if let Some(contact) = &self.contact {
             terms::contact(contact)
         } else if let Some(credential) = self.credential {
             terms::bound_with(credential)
-        } else if !mostly {
-            // What is closed or disabled is rare.
+        } else if !in_use {
+            // Those are few.
             return Ok(Candidates::under(self.states()));
         } else if let Some(ra_profile) = &self.ra_profile {
             terms::account_at(&Endpoint::RaProfile(ra_profile.clone()))

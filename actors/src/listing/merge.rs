@@ -66,10 +66,10 @@ impl<'s> Merge<'s> {
         let by_id = matches!(candidates, Candidates::ById(_));
         let runs = match candidates {
             Candidates::Only(objects) => {
-                vec![Run { rest: None, after: None, waiting: course.in_order(objects, after) }]
+                vec![Run { rest: None, after: None, waiting: course.in_order(objects, after.as_ref()) }]
             }
             Candidates::ById(ranges) => {
-                let after = course.begin(after);
+                let after = course.begin(after.as_ref());
                 ranges.into_iter().map(|range| Run::new(after.map(|object| place(&range, object)), range)).collect()
             }
             Candidates::ByTerm(range) => vec![Run::new(after, range)],
@@ -95,27 +95,24 @@ impl<'s> Merge<'s> {
         for run in &mut self.runs {
             place = run.waiting.pop_front_if(|found| found.object == object).or(place);
         }
-        Ok(place)
+        // By id, the object says it all.
+        Ok(if self.by_id { Some(Found { term: Vec::new(), object }) } else { place })
     }
 }
 
 impl Course {
-    /// The object past which a walk by id begins.
-    fn begin(&self, after: Option<Found>) -> Option<ObjectId> {
-        let after = after.map(|after| after.object);
-        let born = self.period.begin(self.direction).map(|id| ObjectId { kind: self.kind, id });
-        match self.direction {
-            Direction::Ascending => after.max(born),
-            Direction::Descending => after.into_iter().chain(born).min(),
-        }
+    /// The object past which a walk by id begins: a place of this very walk lies within the period already.
+    fn begin(&self, after: Option<&Found>) -> Option<ObjectId> {
+        let born = || self.period.begin(self.direction).map(|id| ObjectId { kind: self.kind, id });
+        after.map(|after| after.object).or_else(born)
     }
 
-    fn in_order(&self, mut objects: Vec<ObjectId>, after: Option<Found>) -> VecDeque<Found> {
+    fn in_order(&self, mut objects: Vec<ObjectId>, after: Option<&Found>) -> VecDeque<Found> {
         objects.sort();
         if self.direction == Direction::Descending {
             objects.reverse();
         }
-        let past = |object: &ObjectId| match (&after, self.direction) {
+        let past = |object: &ObjectId| match (after, self.direction) {
             (None, _) => true,
             (Some(after), Direction::Ascending) => *object > after.object,
             (Some(after), Direction::Descending) => *object < after.object,

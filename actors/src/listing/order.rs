@@ -2,7 +2,7 @@
 
 use chancery_machine::id::AccountId;
 use chancery_machine::identifier::Subject;
-use chancery_machine::order::{Order, OrderState, OrderStatus};
+use chancery_machine::order::{Order, OrderStatus};
 use chancery_machine::profile::ProfileName;
 use chancery_machine::time::Timestamp;
 
@@ -55,7 +55,7 @@ impl OrderQuery {
     /// The terms under which lists find an order. They are part of the store's format.
     #[must_use]
     pub fn terms_of(order: &Order) -> Vec<Term> {
-        let (asked, stored) = (&order.terms, stored_status(&order.state));
+        let (asked, stored) = (&order.terms, order.stored_status());
         let mut terms = vec![
             terms::account_orders(asked.account, stored),
             terms::order_state(stored),
@@ -187,13 +187,3 @@ impl OrderCounts {
 
 const STATUSES: &[OrderStatus] =
     &[OrderStatus::Pending, OrderStatus::Ready, OrderStatus::Processing, OrderStatus::Valid, OrderStatus::Invalid];
-
-const fn stored_status(state: &OrderState) -> OrderStatus {
-    match state {
-        OrderState::Pending { .. } => OrderStatus::Pending,
-        OrderState::Ready => OrderStatus::Ready,
-        OrderState::Processing { .. } => OrderStatus::Processing,
-        OrderState::Valid { .. } => OrderStatus::Valid,
-        OrderState::Invalid { .. } => OrderStatus::Invalid,
-    }
-}

@@ -163,8 +163,9 @@ impl Engine {
         }
     }
 
-    /// Makes the order and the authorizations that it needs. What was proven before knows of the order from here on,
-    /// though it is not stored yet: so it learns of every loss, and an order that never comes does no harm.
+    /// Makes the order and the authorizations that it needs. What was proven before knows of the order from here on, though
+    /// it is not stored yet: an order that never comes does no harm, and a loss that comes before it is stored is found by
+    /// whoever asks for it (see [`crate::news`]) and when it is finalized.
     async fn draw_up(
         &self,
         account: &Versioned<Account>,

@@ -94,12 +94,12 @@ fn counts_until(
         && terms.endpoint == account.state.endpoint
         && terms.acme_profile.name == pair.acme.name;
     let same_subject = terms.identifier == subject.identifier && terms.wildcard == subject.wildcard;
-    // A way of proving that the operator has closed since proves nothing to new orders, nor does an exemption: either the
-    // subject is exempt now as well, or its rule is gone.
+    // A way of proving that the operator has closed since proves nothing to new orders. Nor does an exemption, which has no
+    // challenges: if its rule still stood, nothing would be looked for.
     let proven = authorization.challenges.iter().any(|challenge| {
         matches!(challenge.state, ChallengeState::Valid { .. })
             && policy::offered(&pair.acme, subject).any(|offered| offered == challenge.kind)
     });
     let fresh = now.since(since) < span && expires > now.plus(LEFT);
-    (same_place && same_subject && proven && terms.exemption.is_none() && fresh).then_some(expires)
+    (same_place && same_subject && proven && fresh).then_some(expires)
 }

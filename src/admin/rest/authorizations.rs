@@ -9,9 +9,7 @@ use super::filter::{self, ByBirth, list_query};
 use super::problem::Problems;
 use super::reply::ok;
 use super::request::{Caller, MaybeMatch, Page, Params};
-use crate::admin::authorizations::{
-    AuthorizationDetail, AuthorizationView, ChallengeView, HappeningView, StepView, TranscriptView,
-};
+use crate::admin::authorizations::{AuthorizationDetail, AuthorizationView, ChallengeView, StepView, TranscriptView};
 use crate::admin::error::AdminError;
 use crate::admin::settings::Fault;
 use crate::admin::words::{AuthorizationStatus, ChallengeStatus};
@@ -27,8 +25,7 @@ use crate::admin::words::{AuthorizationStatus, ChallengeStatus};
         ChallengeView,
         ChallengeStatus,
         TranscriptView,
-        StepView,
-        HappeningView
+        StepView
     ))
 )]
 pub(super) struct Description;

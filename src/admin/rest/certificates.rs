@@ -188,8 +188,7 @@ async fn chain(caller: Caller, id: web::Path<String>) -> Result<HttpResponse, Ad
 
 async fn download(caller: &Caller, id: &str, form: Form, media: &str) -> Result<HttpResponse, AdminError> {
     let bytes = caller.admin.download_certificate(&caller.operator, id, form).await?;
-    // What was issued never changes.
-    Ok(HttpResponse::Ok().insert_header(("Cache-Control", "private, max-age=86400")).content_type(media).body(bytes))
+    Ok(HttpResponse::Ok().content_type(media).body(bytes))
 }
 
 /// Revokes a certificate that has not expired; the CRL follows.

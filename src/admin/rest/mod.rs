@@ -9,6 +9,7 @@ mod acme_accounts;
 mod acme_profiles;
 mod apply;
 mod audit;
+mod authorities;
 mod authorizations;
 mod bulk;
 mod certificates;

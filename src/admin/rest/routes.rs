@@ -11,8 +11,8 @@ use super::guard::guard;
 use super::problem::{FieldError, Problem};
 use super::schemas;
 use super::{
-    acme_accounts, acme_profiles, apply, audit, authorizations, certificates, docs, eab_credentials, orders,
-    ra_profiles, tokens, whoami,
+    acme_accounts, acme_profiles, apply, audit, authorities, authorizations, certificates, docs, eab_credentials,
+    orders, ra_profiles, tokens, whoami,
 };
 use crate::admin::error::AdminError;
 
@@ -24,6 +24,7 @@ const ROOMS: &[Room] = &[
     (acme_profiles::configure, acme_profiles::Description::openapi),
     (ra_profiles::configure, ra_profiles::Description::openapi),
     (apply::configure, apply::Description::openapi),
+    (authorities::configure, authorities::Description::openapi),
     (acme_accounts::configure, acme_accounts::Description::openapi),
     (eab_credentials::configure, eab_credentials::Description::openapi),
     (orders::configure, orders::Description::openapi),

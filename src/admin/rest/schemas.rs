@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{OpenApi, Ref, RefOr};
 
 /// Settings, which requests hold in part and answers as a whole.
-const SETTINGS: &[&str] = &["AcmeProfileSettings", "RaProfileSettings"];
+const SETTINGS: &[&str] = &["AcmeProfileSettings", "RaProfileSettings", "EabCredentialSettings"];
 
 /// Settings with a name, as requests hold them.
 const NEW: &[&str] = &["NewAcmeProfile", "NewRaProfile"];

@@ -229,6 +229,13 @@ impl AcmeProfileSettings {
 
     fn network(&self) -> Result<NetworkRules, Fault> {
         bounded("resolvers", self.resolvers.len(), 16)?;
+        for (place, resolver) in self.resolvers.iter().enumerate() {
+            let zone = matches!(resolver, SocketAddr::V6(address) if address.scope_id() != 0);
+            if zone || resolver.port() == 0 {
+                let detail = format!("{resolver} has a zone or no port; write it as in 192.0.2.53:53 or [fd00::53]:53");
+                return Err(Fault::new(format!("resolvers[{place}]"), detail));
+            }
+        }
         for (field, port) in [("httpPort", self.http_port), ("tlsPort", self.tls_port)] {
             if port == 0 {
                 return Err(Fault::new(field, "0 is no port that can be connected to"));

@@ -182,7 +182,8 @@ mod tests {
     use serde_json::json;
 
     fn change(value: Value) -> Map<String, Value> {
-        value.as_object().cloned().expect("an object")
+        let Value::Object(members) = value else { panic!("{value} is no object") };
+        members
     }
 
     #[test]

@@ -6,10 +6,12 @@ use chancery_machine::profile::{
     CertificateContents, Exemption, ExemptionMode, ExemptionScope, Exemptions, IdentifierRules, IdentifierType,
     KeyRules, KeyUsage, Oid, ProfileName, ProfileRevision, RaProfile, Seconds, SubjectTemplate, ValidityRules,
 };
+use const_oid::ObjectIdentifier;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Fault, bounded, description, patterns, profile_name, url, words};
+use crate::pki::name::is_http_url;
 use crate::span::Span;
 
 /// How certificates are issued. Everything may be left out.
@@ -47,21 +49,26 @@ pub struct RaProfileSettings {
     pub longest_validity: Option<Span>,
     /// How long before it is issued a certificate begins to be valid, for clocks that are behind.
     pub backdate: Span,
-    /// The subject, as in `CN={name},O=Example`; `{name}` is the first identifier. Empty if left out, as all that
+    /// The subject (RFC 4514), as in `CN={name},O=Example`; `{name}` is the first identifier in alphabetical order. A part
+    /// that is too long with it is left out: a common name has at most 64 characters. Empty if left out, as all that
     /// identifies a server stands in subjectAltName.
     pub subject: String,
-    /// keyUsage (RFC 5280 section 4.2.1.3): `digitalSignature`, `keyEncipherment`, …
+    /// keyUsage (RFC 5280 section 4.2.1.3): `digitalSignature`, `nonRepudiation`, `keyEncipherment`, `dataEncipherment`,
+    /// `keyAgreement`. A usage that the key of a certificate cannot have is left out of it: `keyEncipherment` and
+    /// `dataEncipherment` are for RSA keys alone, `keyAgreement` for keys on NIST curves (RFC 3279 section 2.3.1, RFC 8813
+    /// section 3, RFC 9295 section 3). A CSR whose key can have none of them is refused.
     pub key_usages: Vec<String>,
     /// extKeyUsage (RFC 5280 section 4.2.1.12): `serverAuth`, `clientAuth`, `codeSigning`, `emailProtection`,
-    /// `timeStamping`, or an object identifier.
+    /// `timeStamping`, or an object identifier. No extension if there are none.
     pub extended_key_usages: Vec<String>,
-    /// certificatePolicies (RFC 5280 section 4.2.1.4), as object identifiers.
+    /// certificatePolicies (RFC 5280 section 4.2.1.4), as object identifiers. No extension if there are none.
     pub policies: Vec<String>,
-    /// Where the issuer's certificate is, if not in our own repository.
+    /// Where the issuer's certificate is, if not in our own repository: over plain HTTP, since whoever judges a certificate
+    /// cannot judge that of an HTTPS server first (RFC 5280 section 8).
     pub ca_issuers_url: Option<String>,
-    /// Where the CRL is, if not in our own repository.
+    /// Where the CRL is, if not in our own repository: over plain HTTP too.
     pub crl_url: Option<String>,
-    /// Where an OCSP responder is.
+    /// Where an OCSP responder is: over plain HTTP too. Left out if there is none.
     pub ocsp_url: Option<String>,
 }
 
@@ -270,9 +277,9 @@ impl RaProfileSettings {
             key_usages,
             extended_key_usages: oids("extendedKeyUsages", &self.extended_key_usages, EXTENDED)?,
             policies: oids("policies", &self.policies, &[])?,
-            ca_issuers_url: url("caIssuersUrl", self.ca_issuers_url.as_ref())?,
-            crl_url: url("crlUrl", self.crl_url.as_ref())?,
-            ocsp_url: url("ocspUrl", self.ocsp_url.as_ref())?,
+            ca_issuers_url: plain_url("caIssuersUrl", self.ca_issuers_url.as_ref())?,
+            crl_url: plain_url("crlUrl", self.crl_url.as_ref())?,
+            ocsp_url: plain_url("ocspUrl", self.ocsp_url.as_ref())?,
         })
     }
 }
@@ -296,11 +303,28 @@ impl ExemptionSettings {
     }
 }
 
+/// RFC 5280 section 8: HTTPS would need the answer before the question.
+fn plain_url(field: &str, text: Option<&String>) -> Result<Option<String>, Fault> {
+    match url(field, text)? {
+        Some(text) if !is_http_url(&text) => {
+            let detail = format!(
+                "{text:?} cannot stand in certificates; write http://, and neither fragment nor {{ }} | \\ ^ `"
+            );
+            Err(Fault::new(field, detail))
+        }
+        other => Ok(other),
+    }
+}
+
 fn oids(field: &str, texts: &[String], names: &[(&str, &str)]) -> Result<Vec<Oid>, Fault> {
     let mut found: Vec<Oid> = Vec::with_capacity(texts.len());
     for (place, text) in texts.iter().enumerate() {
         let dotted = names.iter().find(|(name, _)| name == text).map_or(text.as_str(), |(_, oid)| oid);
-        let oid = Oid::parse(dotted).map_err(|bad| Fault::new(format!("{field}[{place}]"), bad.to_string()))?;
+        let fault = |detail: String| Fault::new(format!("{field}[{place}]"), detail);
+        let oid = Oid::parse(dotted).map_err(|bad| fault(bad.to_string()))?;
+        if ObjectIdentifier::new(oid.as_str()).is_err() {
+            return Err(fault(format!("{oid} is too long: its encoding has more than 39 octets")));
+        }
         if !found.contains(&oid) {
             found.push(oid);
         }
@@ -371,6 +395,10 @@ mod tests {
         assert_eq!(with(|settings| settings.extended_key_usages = vec!["x".into()]), "extendedKeyUsages[0]");
         assert_eq!(with(|settings| settings.without_challenge_mode = "x".into()), "withoutChallengeMode");
         assert_eq!(with(|settings| settings.crl_url = Some("x".into())), "crlUrl");
+        assert_eq!(with(|settings| settings.crl_url = Some("https://ca.example/x.crl".into())), "crlUrl");
+        assert_eq!(with(|settings| settings.ocsp_url = Some("https://ca.example".into())), "ocspUrl");
+        assert_eq!(with(|settings| settings.ca_issuers_url = Some("http://ca.example/#a".into())), "caIssuersUrl");
+        assert_eq!(with(|settings| settings.policies = vec![format!("1.2{}", ".4294967295".repeat(9))]), "policies[0]");
         let unsound =
             |scope: &str, name: &str| ExemptionSettings { name: name.into(), scope: scope.into(), wildcard: false };
         let settings =

@@ -235,6 +235,29 @@ fn the_validity_is_the_profiles_or_the_orders() {
 }
 
 #[test]
+fn an_order_may_ask_for_more_than_the_usual_validity_up_to_the_longest() {
+    let lab = lab(KeyAlgorithm::P256);
+    let validity = ValidityRules { default: Seconds(30 * DAY), longest: Seconds(60 * DAY), backdate: Seconds(0) };
+    let profile = Arc::new(RaProfile { validity, ..lab.profile() });
+    let request = DraftRequest { profile, ..lab.request(csr(client_key(), &["a.example"]), &["a.example"]) };
+    let days = |not_before: Option<u64>, not_after: Option<Timestamp>| {
+        let not_before = not_before.map(|days| NOW.plus(Seconds(days * DAY).into()));
+        let draft = lab.authorities.draft(&DraftRequest { not_before, not_after, ..request.clone() });
+        draft.map(|draft| (draft.not_after.since(draft.not_before).as_secs() + 1) / DAY)
+    };
+    let end = |days: u64| Some(NOW.plus(Seconds(days * DAY - 1).into()));
+    assert_eq!(days(None, None), Ok(30));
+    assert_eq!(days(Some(5), None), Ok(30));
+    for asked in [1, 30, 31, 60] {
+        assert_eq!(days(None, end(asked)), Ok(asked));
+    }
+    assert_eq!(days(Some(10), end(70)), Ok(60));
+    for (not_before, not_after) in [(None, end(61)), (Some(10), end(71))] {
+        assert!(matches!(days(not_before, not_after), Err(DraftError::Refused(_))));
+    }
+}
+
+#[test]
 fn names_stand_once_and_in_the_orders_order() {
     let lab = lab(KeyAlgorithm::P256);
     let names = ["b.example", "a.example", "b.example"];
@@ -311,6 +334,7 @@ fn the_snapshot_of_format_1_is_read() {
     let authority = Authority::from_bytes(bytes).expect("reads");
     assert_eq!(authority.to_bytes(), bytes);
     assert_eq!((authority.kind, authority.name.as_str()), (AuthorityKind::Intermediate, "Test Issuing"));
+    assert_eq!(authority.disabled, None);
     let opened = authority.open(&passphrase(), None).expect("opens");
     assert_eq!((opened.id(), opened.chain().len()), (authority.id, 1));
 }
@@ -386,6 +410,8 @@ fn samples_for_other_judges() {
             let draft = lab.authorities.draft(&lab.request(csr(&key, &names), &names)).expect("drafts");
             let certificate = lab.authorities.sign(&draft).expect("signs");
             write(&format!("leaf-{kind}"), certificate_pem(&certificate));
+            let certificate = contents::issued(&contents::everything(), &key, &names).expect("issued");
+            write(&format!("everything-{kind}"), certificate_pem(&certificate));
         }
         write("issuing", certificate_pem(lab.hierarchy.intermediate.certificate()));
         std::fs::write(Path::new(&directory).join(format!("{algorithm}.cbor")), lab.hierarchy.intermediate.to_bytes())

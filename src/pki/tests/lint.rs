@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chancery_machine::profile::SubjectTemplate;
 use const_oid::db::{rfc5280, rfc5912};
 use const_oid::{AssociatedOid, ObjectIdentifier};
 use der::asn1::{Int, OctetString};
@@ -17,8 +18,9 @@ use x509_cert::time::Validity;
 use super::*;
 use crate::pki::authority::Opened;
 use crate::pki::certificate::{Plan, Role, Tbs, time};
+use crate::pki::contents::Contents;
 use crate::pki::lint::{Rule, Wanted, lint};
-use crate::pki::public_key::PublicKey;
+use crate::pki::public_key::{KeyKind, PublicKey};
 
 const SERIAL: [u8; 16] = [0x41; 16];
 
@@ -31,6 +33,7 @@ struct Bench {
     not_before: Timestamp,
     not_after: Timestamp,
     role: Role,
+    profile: CertificateContents,
 }
 
 impl Bench {
@@ -45,6 +48,7 @@ impl Bench {
             not_before: NOW,
             not_after: NOW.plus(Seconds(90 * DAY - 1).into()),
             role: Role::EndEntity,
+            profile: CertificateContents::default(),
         }
     }
 
@@ -55,29 +59,48 @@ impl Bench {
     }
 
     fn tbs(&self) -> Tbs {
-        let subject = match self.role {
-            Role::EndEntity => Name::default(),
-            Role::Root | Role::Intermediate => {
-                AuthorityName::new(None, "Another").expect("a name").distinguished().expect("encodes")
-            }
-        };
         let key = PublicKey::parse(&self.spki).expect("sound");
+        let contents = self.contents();
         let plan = Plan {
             role: self.role,
             issuer: self.opened.issuer(),
             serial: SERIAL.to_vec(),
             not_before: self.not_before,
             not_after: self.not_after,
-            subject,
             key: &key,
             spki: &self.spki,
             names: self.names.clone(),
+            contents: &contents,
         };
         plan.tbs().expect("encodes")
     }
 
+    fn contents(&self) -> Contents {
+        let issuer = self.opened.issuer();
+        match self.role {
+            Role::EndEntity => {
+                // A key that a rule makes unsound has no kind; it was a P-256 key.
+                let kind = PublicKey::parse(&self.spki).map_or(KeyKind::P256, |key| key.kind());
+                Contents::settle(&self.profile, issuer, kind, "a.example").expect("settles")
+            }
+            Role::Root | Role::Intermediate => {
+                let name = AuthorityName::new(None, "Another").expect("a name");
+                Contents::authority(name.distinguished().expect("encodes"), self.role, issuer)
+            }
+        }
+    }
+
     fn trips(&self, tbs: &[u8]) -> BTreeSet<Rule> {
-        let server = self.role == Role::EndEntity;
+        self.trips_with(tbs, self.role == Role::EndEntity)
+    }
+
+    /// As when a stored draft is taken up again.
+    fn trips_later(&self, tbs: &[u8]) -> BTreeSet<Rule> {
+        self.trips_with(tbs, false)
+    }
+
+    fn trips_with(&self, tbs: &[u8], server: bool) -> BTreeSet<Rule> {
+        let contents = self.contents();
         let wanted = Wanted {
             issuer: self.opened.issuer(),
             role: self.role,
@@ -89,6 +112,7 @@ impl Bench {
             wildcards: self.wildcards,
             longest: server.then_some(Seconds(90 * DAY)),
             keys: server.then_some(&self.keys),
+            contents: server.then_some(&contents),
         };
         lint(tbs, &wanted).into_iter().map(|finding| finding.rule).collect()
     }
@@ -248,6 +272,9 @@ const MUTATIONS: &[(Rule, Mutation)] = &[
     (Rule::ExtendedKeyUsage, |_, tbs| replace(tbs, false, &ExtendedKeyUsage(vec![rfc5280::ID_KP_CLIENT_AUTH]))),
     (Rule::CrlDistributionPoints, |_, tbs| replace(tbs, false, &crl_at("https://a.example/x.crl"))),
     (Rule::CrlDistributionPoints, |_, tbs| replace(tbs, false, &crl_at("x.crl"))),
+    (Rule::CrlDistributionPoints, |_, tbs| replace(tbs, false, &crl_at("http://b.example/x.crl"))),
+    (Rule::CrlDistributionPoints, |_, tbs| remove(tbs, CrlDistributionPoints::OID)),
+    (Rule::AuthorityInfoAccess, |_, tbs| remove(tbs, AuthorityInfoAccessSyntax::OID)),
     (Rule::CrlDistributionPoints, |_, tbs| {
         let mut points = crl_at("http://a.example/x.crl");
         points.0[0].crl_issuer = Some(dns(&["a.example"]));
@@ -308,6 +335,93 @@ fn a_subject_trips_for_a_server_and_its_absence_for_an_authority() {
 }
 
 #[test]
+fn a_subject_is_exactly_the_profiles() {
+    let profile = |subject: &str| {
+        let subject = SubjectTemplate::parse(subject).expect("a template");
+        Bench { profile: CertificateContents { subject, ..CertificateContents::default() }, ..Bench::new() }
+    };
+    let bench = profile("CN={name},O=Tests");
+    let good = bench.tbs();
+    assert_eq!(bench.trips(&good.to_der().expect("encodes")), BTreeSet::new());
+    for other in ["CN={name}", "CN=b.example,O=Tests", "O=Tests,CN={name}"] {
+        let der = profile(other).tbs().to_der().expect("encodes");
+        assert_eq!(bench.trips(&der), BTreeSet::from([Rule::Subject]), "{other}");
+        // Which it was is not known later.
+        assert_eq!(bench.trips_later(&der), BTreeSet::new(), "{other}");
+    }
+    let mut tbs = good;
+    find(&mut tbs, SubjectAltName::OID).critical = true;
+    assert_eq!(bench.trips(&tbs.to_der().expect("encodes")), BTreeSet::from([Rule::Criticality]));
+}
+
+/// What no profile says trips without the profile too.
+#[test]
+fn a_stored_draft_keeps_to_what_every_profile_keeps_to() {
+    const SERVER_AUTH: ObjectIdentifier = rfc5280::ID_KP_SERVER_AUTH;
+    let access = |access_method, url: &str| {
+        let access_location = uri(url);
+        AuthorityInfoAccessSyntax(vec![AccessDescription { access_method, access_location }])
+    };
+    let part = |oid, value| AttributeTypeAndValue { oid, value };
+    let text = |text: &str| Any::encode_from(&Utf8StringRef::new(text).expect("a text")).expect("encodes");
+    let subject = |parts: &[&[AttributeTypeAndValue]]| {
+        let part =
+            |part: &&[AttributeTypeAndValue]| RelativeDistinguishedName::try_from(part.to_vec()).expect("a part");
+        Name::hazmat_from_rdn_sequence(RdnSequence::from(parts.iter().map(part).collect::<Vec<_>>()))
+    };
+    let trips = |change: &dyn Fn(&mut Tbs)| {
+        let bench = Bench::new();
+        let mut tbs = bench.tbs();
+        change(&mut tbs);
+        bench.trips_later(&tbs.to_der().expect("encodes"))
+    };
+    let (good, usage) = (BTreeSet::new(), |usage: KeyUsages| trips(&|tbs| replace(tbs, true, &KeyUsage(usage.into()))));
+    assert_eq!(trips(&|_| {}), good);
+
+    // What some profile says.
+    assert_eq!(usage(KeyUsages::KeyAgreement), good);
+    let anything = ExtendedKeyUsage(vec![rfc5280::ID_KP_CLIENT_AUTH]);
+    assert_eq!(trips(&|tbs| replace(tbs, false, &anything)), good);
+    assert_eq!(trips(&|tbs| remove(tbs, ExtendedKeyUsage::OID)), good);
+    assert_eq!(trips(&|tbs| remove(tbs, CertificatePolicies::OID)), good);
+    assert_eq!(trips(&|tbs| replace(tbs, false, &crl_at("http://b.example/x.crl"))), good);
+    assert_eq!(trips(&|tbs| replace(tbs, false, &access(rfc5912::ID_AD_OCSP, "http://b.example"))), good);
+    let named = |tbs: &mut Tbs, name: Name| {
+        tbs.subject = name;
+        find(tbs, SubjectAltName::OID).critical = false;
+    };
+    let common_name = part(rfc4519::COMMON_NAME, text("a.example"));
+    assert_eq!(trips(&|tbs| named(tbs, subject(&[std::slice::from_ref(&common_name)]))), good);
+
+    // What none says.
+    for wrong in [KeyUsages::KeyEncipherment, KeyUsages::KeyCertSign, KeyUsages::CRLSign, KeyUsages::EncipherOnly] {
+        assert_eq!(usage(wrong), BTreeSet::from([Rule::KeyUsage]), "{wrong:?}");
+    }
+    assert_eq!(trips(&|tbs| remove(tbs, KeyUsage::OID)), BTreeSet::from([Rule::KeyUsage]));
+    for wrong in [Vec::new(), vec![SERVER_AUTH, SERVER_AUTH]] {
+        let wrong = ExtendedKeyUsage(wrong);
+        assert_eq!(trips(&|tbs| replace(tbs, false, &wrong)), BTreeSet::from([Rule::ExtendedKeyUsage]));
+    }
+    let none = CertificatePolicies(Vec::new());
+    assert_eq!(trips(&|tbs| replace(tbs, false, &none)), BTreeSet::from([Rule::CertificatePolicies]));
+    for wrong in ["https://b.example/x.crl", "ldap://b.example"] {
+        let wrong = crl_at(wrong);
+        assert_eq!(trips(&|tbs| replace(tbs, false, &wrong)), BTreeSet::from([Rule::CrlDistributionPoints]));
+    }
+    for wrong in [access(SERVER_AUTH, "http://b.example"), access(rfc5912::ID_AD_OCSP, "https://b.example")] {
+        assert_eq!(trips(&|tbs| replace(tbs, false, &wrong)), BTreeSet::from([Rule::AuthorityInfoAccess]));
+    }
+    let authority = BasicConstraints { ca: true, path_len_constraint: None };
+    assert_eq!(trips(&|tbs| replace(tbs, true, &authority)), BTreeSet::from([Rule::BasicConstraints]));
+    let unknown = part(ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1"), text("a@example"));
+    let (long, wrongly_encoded) = (part(rfc4519::COMMON_NAME, text(&"x".repeat(65))), part(rfc4519::C, text("DE")));
+    let both = [common_name, part(rfc4519::ORGANIZATION_NAME, text("Tests"))];
+    for wrong in [&[unknown][..], &[long], &[wrongly_encoded], &both, &[part(rfc4519::COMMON_NAME, text(""))]] {
+        assert_eq!(trips(&|tbs| named(tbs, subject(&[wrong]))), BTreeSet::from([Rule::Subject]), "{wrong:?}");
+    }
+}
+
+#[test]
 fn an_intermediate_below_an_intermediate_trips() {
     let bench = Bench { opened: Bench::new().opened, ..Bench::intermediate() };
     assert_eq!(bench.trips(&bench.tbs().to_der().expect("encodes")), BTreeSet::from([Rule::PathLength]));
@@ -363,7 +477,8 @@ fn what_is_not_der_or_does_not_decode_trips() {
 
     let mut tbs = bench.tbs();
     find(&mut tbs, CrlDistributionPoints::OID).extn_value = OctetString::new([0x04, 0x00]).expect("octets");
-    assert_eq!(bench.trips(&tbs.to_der().expect("encodes")), BTreeSet::from([Rule::ExtensionEncoding]));
+    let tripped = bench.trips(&tbs.to_der().expect("encodes"));
+    assert_eq!(tripped, BTreeSet::from([Rule::ExtensionEncoding, Rule::CrlDistributionPoints]));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The room as a whole, judged by other implementations: webpki and OpenSSL.
 
+mod contents;
 mod crl;
 mod csr;
 mod issue;

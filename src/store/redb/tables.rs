@@ -7,7 +7,7 @@ use super::row::{Indexed, Row, RowError, forget_key, term_key};
 use super::store_error;
 use crate::store::check::{View, check};
 
-type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 pub(super) const META: Definition = TableDefinition::new("meta");
 pub(super) const OBJECTS: Definition = TableDefinition::new("objects");

@@ -7,6 +7,7 @@ use crate::authorization::{
 };
 use crate::certificate::{Certificate, CertificateEvent, CertificateRecord, CertificateState, RevocationReason};
 use crate::challenge::{Challenge, ChallengeState, ChallengeType, TOKEN_ENTROPY, Token};
+use crate::eab::{EabCredential, EabEvent, EabScope, EabStatus};
 use crate::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
 use crate::identifier::Subject;
 use crate::order::{Draft, Intent, Order, OrderEvent, OrderState, OrderTerms, ProfileRef};
@@ -50,7 +51,9 @@ pub(super) fn accounts() -> Vec<Account> {
             AccountState::Revoked { at: NOW, settled: false, certificates: Some(RevocationReason::Superseded) },
             AccountState::Revoked { at: NOW, settled: true, certificates: None };
     );
-    states.into_iter().map(|(_, state)| account(state)).collect()
+    let mut accounts: Vec<_> = states.into_iter().map(|(_, state)| account(state)).collect();
+    accounts.insert(1, Account { disabled: Some(NOW), ..account(AccountState::Valid) });
+    accounts
 }
 
 pub(super) fn account_events() -> Vec<(&'static str, AccountEvent)> {
@@ -102,6 +105,11 @@ pub(super) fn order_events() -> Vec<(&'static str, OrderEvent)> {
 
 pub(super) fn new_authorizations() -> Vec<Authorization> {
     vec![Authorization::new(authorization_terms(), vec![challenge(ChallengeState::Pending)], None)]
+}
+
+/// Where nothing has to be proven.
+pub(super) fn exempt_authorizations() -> Vec<Authorization> {
+    vec![Authorization::exempt(authorization_terms(), (OrderId(ONE), EXPIRES))]
 }
 
 /// Every state of the authorization with every state of its challenge, also those that never meet.
@@ -182,6 +190,30 @@ pub(super) fn certificate_events() -> Vec<(&'static str, CertificateEvent)> {
     )
 }
 
+pub(super) fn new_credentials() -> Vec<EabCredential> {
+    vec![credential(EabStatus::Valid)]
+}
+
+pub(super) fn credentials() -> Vec<EabCredential> {
+    let statuses = samples!(EabStatus:
+        EabStatus::Valid => "valid": EabStatus::Valid;
+        EabStatus::Expired => "expired": EabStatus::Expired;
+        EabStatus::Revoked => "revoked": EabStatus::Revoked;
+    );
+    statuses.into_iter().map(|(_, status)| credential(status)).collect()
+}
+
+pub(super) fn credential_events() -> Vec<(&'static str, EabEvent)> {
+    let bound = || EabEvent::AccountBound { acme_profile: profile().name, ra_profile: profile().name };
+    let revised = || EabEvent::Revised { description: String::new(), scope: EabScope::default() };
+    samples!(EabEvent:
+        EabEvent::AccountBound { .. } => "account bound": bound();
+        EabEvent::OrderPlaced => "order placed": EabEvent::OrderPlaced;
+        EabEvent::Revised { .. } => "operator revises": revised();
+        EabEvent::Revoked => "operator revokes": EabEvent::Revoked;
+    )
+}
+
 fn account(state: AccountState) -> Account {
     Account {
         endpoint: endpoint(),
@@ -258,6 +290,23 @@ fn record() -> CertificateRecord {
         spki_sha256: [0; 32],
         der: Vec::new(),
         profiles: None,
+    }
+}
+
+fn credential(status: EabStatus) -> EabCredential {
+    let (expires, revoked) = match status {
+        EabStatus::Valid => (EXPIRES, None),
+        EabStatus::Expired => (NOW, None),
+        EabStatus::Revoked => (EXPIRES, Some(NOW)),
+    };
+    EabCredential {
+        description: String::new(),
+        sealed_key: Vec::new(),
+        created: NOW,
+        scope: EabScope { expires: Some(expires), ..EabScope::default() },
+        accounts: 0,
+        orders: 0,
+        revoked,
     }
 }
 

@@ -103,8 +103,11 @@ pub struct Oid(String);
 pub struct BadOid(pub String);
 
 impl Oid {
-    /// Reads an object identifier: at least two arcs, the first at most 2, the second below 40 under 0 and 1 (X.660), none
-    /// above 2^32 - 1.
+    /// How many octets its content may have in DER: what `const_oid` holds, with which certificates are made.
+    pub const OCTETS: usize = 39;
+
+    /// Reads an object identifier: at least two arcs, the first at most 2, the second below 40 (X.660 says so under 0 and 1
+    /// only, but an encoder need not take more), none above 2^32 - 1, and at most [`Oid::OCTETS`] once it is encoded.
     ///
     /// # Errors
     /// [`BadOid`] repeats the text.
@@ -116,8 +119,12 @@ impl Oid {
             arc.parse::<u32>().ok().filter(|_| plain && canonical)
         };
         let arcs: Vec<u32> = text.split('.').map(arc).collect::<Option<_>>().ok_or_else(bad)?;
+        // The first two arcs share an octet, and every other takes one for seven bits (X.690 section 8.19).
+        let octets = |arc: &u32| (u32::BITS - arc.leading_zeros()).max(1).div_ceil(7) as usize;
         match arcs.as_slice() {
-            [0 | 1, 0..40, ..] | [2, 0..=175, ..] if arcs.len() <= 20 => Ok(Self(text.to_owned())),
+            [0..=2, 0..40, rest @ ..] if rest.iter().map(octets).sum::<usize>() < Self::OCTETS => {
+                Ok(Self(text.to_owned()))
+            }
             _ => Err(bad()),
         }
     }
@@ -356,10 +363,14 @@ mod tests {
 
     #[test]
     fn object_identifiers_are_canonical() {
-        for good in ["1.3.6.1.5.5.7.3.1", "2.23.140.1.2.1", "2.5.29.32.0", "0.9"] {
+        // 1 octet, 7 times 5 and 3; and one octet more.
+        let full = format!("1.3{}.1.1.1", ".4294967295".repeat(7));
+        for good in ["1.3.6.1.5.5.7.3.1", "2.23.140.1.2.1", "2.5.29.32.0", "0.9", "2.39", &full] {
             assert_eq!(Oid::parse(good).map(|oid| oid.to_string()).as_deref(), Ok(good));
         }
-        for bad in ["", "1", "3.1", "1.40", "1.2.", "1..2", "01.2", "1.2.03", "1.2.a", "1.2.4294967296", "+1.2"] {
+        let bad =
+            ["", "1", "3.1", "1.40", "2.40.1", "1.2.", "1..2", "01.2", "1.2.03", "1.2.a", "1.2.4294967296", "+1.2"];
+        for bad in bad.into_iter().chain([&*format!("{full}.1"), &format!("1.2{}", ".128".repeat(20))]) {
             assert_eq!(Oid::parse(bad), Err(BadOid(bad.to_owned())), "{bad:?}");
         }
     }

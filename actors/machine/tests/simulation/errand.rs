@@ -2,7 +2,7 @@
 
 use chancery_machine::account::AccountEffect;
 use chancery_machine::authorization::{AuthorizationEffect, Outcome};
-use chancery_machine::certificate::CertificateEffect;
+use chancery_machine::certificate::{CertificateEffect, RevocationReason};
 use chancery_machine::id::{AuthorizationId, CertificateId, OrderId};
 use chancery_machine::order::OrderEffect;
 use chancery_machine::time::Timestamp;
@@ -10,7 +10,7 @@ use chancery_machine::time::Timestamp;
 /// An effect, and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Errand {
-    EndWork,
+    EndWork { revoke: Option<RevocationReason> },
     Sign { order: OrderId, certificate: CertificateId },
     Validate { authorization: AuthorizationId, challenge: u32, attempt: u32, due: Timestamp },
     TellOrder { authorization: AuthorizationId, order: OrderId, outcome: Outcome },
@@ -20,7 +20,8 @@ pub(super) enum Errand {
 impl Errand {
     pub(super) fn of_account(effect: AccountEffect) -> Self {
         match effect {
-            AccountEffect::EndWork => Self::EndWork,
+            AccountEffect::EndWork => Self::EndWork { revoke: None },
+            AccountEffect::EndWorkAndRevoke(reason) => Self::EndWork { revoke: Some(reason) },
         }
     }
 
@@ -49,7 +50,7 @@ impl Errand {
     pub(super) fn due(&self) -> Timestamp {
         match self {
             Self::Validate { due, .. } => *due,
-            Self::EndWork | Self::Sign { .. } | Self::TellOrder { .. } | Self::PublishRevocation { .. } => {
+            Self::EndWork { .. } | Self::Sign { .. } | Self::TellOrder { .. } | Self::PublishRevocation { .. } => {
                 Timestamp::EPOCH
             }
         }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use chancery_machine::account::{Account, AccountState, AccountStatus};
+use chancery_machine::account::{Account, AccountKey, AccountState, AccountStatus};
 use chancery_machine::authorization::{AuthorizationState, AuthorizationStatus};
-use chancery_machine::certificate::CertificateState;
+use chancery_machine::certificate::{CertificateState, CertificateStatus};
 use chancery_machine::challenge::ChallengeState;
 use chancery_machine::id::{AuthorizationId, CertificateId, OrderId};
 use chancery_machine::machine::{Machine, Step};
@@ -26,6 +26,8 @@ pub(crate) struct History {
     pub(super) responded: BTreeSet<(AuthorizationId, u32)>,
     /// The attempts in which the validator saw control proven.
     pub(super) passed: BTreeSet<(AuthorizationId, u32, u32)>,
+    /// The authorizations for which nothing had to be proven.
+    pub(super) exempt: BTreeSet<AuthorizationId>,
     /// The authorizations that were valid at some time.
     pub(super) proven: BTreeSet<AuthorizationId>,
     /// How the authorizations of an order stood when it was finalized.
@@ -39,10 +41,35 @@ pub(crate) struct History {
     final_orders: BTreeMap<OrderId, Order>,
     decided_authorizations: BTreeMap<AuthorizationId, AuthorizationStatus>,
     closed_account: Option<Account>,
+    disabled: Option<Disabled>,
     revoked: BTreeMap<CertificateId, CertificateState>,
     owed: Vec<Errand>,
     settled: Vec<Errand>,
     published: BTreeSet<CertificateId>,
+}
+
+/// How far the client of a disabled account had come when it was disabled.
+#[derive(Clone, Debug, PartialEq)]
+struct Disabled {
+    contacts: Vec<String>,
+    key: AccountKey,
+    deactivated: bool,
+    orders: BTreeSet<OrderId>,
+    finalized: BTreeSet<OrderId>,
+    responded: BTreeSet<(AuthorizationId, u32)>,
+}
+
+impl Disabled {
+    fn of(world: &World, history: &History) -> Self {
+        Self {
+            contacts: world.account.contacts.clone(),
+            key: world.account.key.clone(),
+            deactivated: world.account.status() == AccountStatus::Deactivated,
+            orders: world.orders.keys().copied().collect(),
+            finalized: history.finalized.keys().copied().collect(),
+            responded: history.responded.clone(),
+        }
+    }
 }
 
 impl History {
@@ -51,6 +78,12 @@ impl History {
         let before = std::mem::replace(&mut self.owed, world.owed());
         self.settled.extend(before.into_iter().filter(|errand| !self.owed.contains(errand)));
         self.statuses.insert(format!("account {}", world.account.status().token()));
+        if world.account.disabled.is_none() {
+            self.disabled = None;
+        } else {
+            self.statuses.insert("account disabled".to_owned());
+            self.disabled = self.disabled.take().or_else(|| Some(Disabled::of(world, self)));
+        }
         if world.account.status() != AccountStatus::Valid {
             self.closed_account.get_or_insert_with(|| world.account.clone());
         }
@@ -76,6 +109,9 @@ impl History {
             self.statuses.insert(format!("authorization {}", status.token()));
             if matches!(authorization.state, AuthorizationState::Valid { .. }) {
                 self.proven.insert(*id);
+                if self.exempt.contains(id) {
+                    self.statuses.insert("authorization exempt".to_owned());
+                }
             }
             if status.is_final() {
                 self.decided_authorizations.entry(*id).or_insert(status);
@@ -138,13 +174,16 @@ pub(super) fn check(world: &World) -> Result<(), Violation> {
     check_each!(
         world,
         final_states_stay_final,
+        a_revoked_account_stays_revoked,
+        a_disabled_account_makes_no_client_progress,
         a_settled_debt_never_comes_back,
         a_settled_account_has_no_open_work,
         no_certificate_without_every_authorization_valid_at_finalization,
+        no_certificate_without_every_authorization_proven_or_exempt,
         never_two_certificates_for_one_order,
         every_certificate_was_intended_and_signed,
         one_intent_per_order,
-        an_authorization_is_never_valid_without_a_passed_attempt,
+        an_authorization_is_never_valid_without_a_passed_attempt_or_an_exemption,
         an_order_is_never_ready_before_every_authorization_was_valid,
         challenge_attempts_never_exceed_the_retry_rules,
         no_validation_without_a_response,
@@ -160,6 +199,7 @@ pub(super) fn check_at_rest(world: &World) -> Result<(), Violation> {
         no_order_remains_processing,
         every_order_knows_that_an_authorization_was_lost,
         a_closed_account_is_settled,
+        no_certificate_outlives_an_account_revoked_with_them,
         every_revocation_is_published,
     )
 }
@@ -207,6 +247,28 @@ fn final_states_stay_final(world: &World) -> Option<String> {
     None
 }
 
+/// Neither enabling it nor anything else makes it another one, and what was to become of its certificates stays.
+fn a_revoked_account_stays_revoked(world: &World) -> Option<String> {
+    let closed = world.history.closed_account.as_ref()?;
+    let AccountState::Revoked { at, certificates, .. } = closed.state else { return None };
+    match world.account.state {
+        AccountState::Revoked { at: now_at, certificates: now_certificates, .. }
+            if (now_at, now_certificates) == (at, certificates) =>
+        {
+            None
+        }
+        AccountState::Valid | AccountState::Deactivated { .. } | AccountState::Revoked { .. } => {
+            Some(format!("the account was {closed:?} and is {:?}", world.account))
+        }
+    }
+}
+
+fn a_disabled_account_makes_no_client_progress(world: &World) -> Option<String> {
+    let before = world.history.disabled.as_ref().filter(|_| world.account.disabled.is_some())?;
+    let found = Disabled::of(world, &world.history);
+    (found != *before).then(|| format!("when it was disabled: {before:?}, now: {found:?}"))
+}
+
 fn a_settled_debt_never_comes_back(world: &World) -> Option<String> {
     let again = world.owed().into_iter().find(|errand| world.history.settled.contains(errand))?;
     Some(format!("{again:?} was settled and is owed again"))
@@ -234,6 +296,18 @@ fn no_certificate_without_every_authorization_valid_at_finalization(world: &Worl
     let never = |order: &OrderId| !world.history.finalized.contains_key(order);
     let orders = world.certificates.values().filter_map(|certificate| certificate.record.order);
     orders.map(|(_, order)| order).find(never).map(|order| format!("order {order} was never finalized"))
+}
+
+fn no_certificate_without_every_authorization_proven_or_exempt(world: &World) -> Option<String> {
+    let history = &world.history;
+    let sound = |id: &&AuthorizationId| {
+        history.exempt.contains(id) || history.passed.iter().any(|(passed, _, _)| passed == *id)
+    };
+    world.certificates.iter().find_map(|(id, certificate)| {
+        let (_, order) = certificate.record.order?;
+        let missing = world.orders[&order].terms.authorizations.iter().find(|authorization| !sound(authorization))?;
+        Some(format!("certificate {id} was issued without {missing}"))
+    })
 }
 
 fn never_two_certificates_for_one_order(world: &World) -> Option<String> {
@@ -272,14 +346,15 @@ fn one_intent_per_order(world: &World) -> Option<String> {
     })
 }
 
-fn an_authorization_is_never_valid_without_a_passed_attempt(world: &World) -> Option<String> {
+fn an_authorization_is_never_valid_without_a_passed_attempt_or_an_exemption(world: &World) -> Option<String> {
     world.authorizations.iter().find_map(|(id, authorization)| {
         let passed = |place: u32| world.history.passed.iter().any(|passed| (passed.0, passed.1) == (*id, place));
         let mut challenges = (0..).zip(&authorization.challenges);
         let proven = challenges
             .any(|(place, challenge)| matches!(challenge.state, ChallengeState::Valid { .. }) && passed(place));
         let valid = matches!(authorization.state, AuthorizationState::Valid { .. });
-        (valid && !proven).then(|| format!("authorization {id} is {authorization:?}"))
+        let sound = proven || world.history.exempt.contains(id);
+        (valid && !sound).then(|| format!("authorization {id} is {authorization:?}"))
     })
 }
 
@@ -344,6 +419,13 @@ fn a_closed_account_is_settled(world: &World) -> Option<String> {
         AccountState::Deactivated { settled: false, .. } | AccountState::Revoked { settled: false, .. }
     );
     open.then(|| format!("{:?}", world.account))
+}
+
+/// Also one that was being signed when the account was revoked.
+fn no_certificate_outlives_an_account_revoked_with_them(world: &World) -> Option<String> {
+    let AccountState::Revoked { certificates: Some(_), .. } = world.account.state else { return None };
+    let (id, _) = world.certificates.iter().find(|(_, left)| left.status(world.now) == CertificateStatus::Valid)?;
+    Some(format!("certificate {id} is still valid"))
 }
 
 fn every_revocation_is_published(world: &World) -> Option<String> {

@@ -3,8 +3,9 @@
 /// What happens to the world. Numbers name objects modulo how many there are.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Operation {
-    /// A client orders some of four names; it shares the authorizations there are, unless `fresh`.
-    PlaceOrder { names: u8, fresh: bool },
+    /// A client orders some of four names; it shares the authorizations there are, unless `fresh`. `exempt`: nothing has
+    /// to be proven for those that it does not share.
+    PlaceOrder { names: u8, fresh: bool, exempt: bool },
     /// A client says that a challenge is ready.
     Respond { authorization: u8, challenge: u8 },
     /// An effect in flight is performed.
@@ -27,8 +28,14 @@ pub(super) enum Operation {
     Revoke { authorization: u8 },
     /// The account changes its key and contacts.
     UpdateAccount,
-    /// The account is closed.
-    CloseAccount { by_server: bool },
+    /// The account is closed; by the server with its certificates, if that is a reason.
+    CloseAccount { by_server: bool, certificates: u8 },
+    /// An operator disables the account, or enables it again.
+    SwitchAccount { enabled: bool },
+    /// The account's holder agrees to the terms of service.
+    AgreeToTerms,
+    /// An operator cancels an order.
+    Cancel { order: u8 },
     /// A certificate is revoked.
     RevokeCertificate { certificate: u8, reason: u8 },
     /// A CRL is published.
@@ -61,7 +68,8 @@ fn operation(bytes: &mut impl Iterator<Item = u8>) -> Option<Operation> {
     Some(match bytes.next()? {
         0..=23 => {
             let names = bytes.next()?;
-            Operation::PlaceOrder { names: names & 0b1111, fresh: names & 0b1000_0000 != 0 }
+            let exempt = names & 0b0110_0000 == 0b0110_0000;
+            Operation::PlaceOrder { names: names & 0b1111, fresh: names & 0b1000_0000 != 0, exempt }
         }
         24..=63 => Operation::Respond { authorization: bytes.next()?, challenge: bytes.next()? },
         64..=135 => Operation::Deliver { errand: bytes.next()?, how: delivery(bytes.next()?) },
@@ -75,10 +83,17 @@ fn operation(bytes: &mut impl Iterator<Item = u8>) -> Option<Operation> {
         228..=231 => Operation::Deactivate { authorization: bytes.next()? },
         232..=233 => Operation::Revoke { authorization: bytes.next()? },
         234..=236 => Operation::UpdateAccount,
-        237 => Operation::CloseAccount { by_server: bytes.next()?.is_multiple_of(2) },
+        237 => {
+            let how = bytes.next()?;
+            Operation::CloseAccount { by_server: how.is_multiple_of(2), certificates: how / 2 }
+        }
         238..=243 => Operation::RevokeCertificate { certificate: bytes.next()?, reason: bytes.next()? },
-        244..=246 => Operation::PublishCrl,
-        247..=255 => Operation::Stray { object: bytes.next()?, what: bytes.next()? },
+        244..=245 => Operation::PublishCrl,
+        // More often on than off, since a disabled account lets little happen.
+        246..=248 => Operation::SwitchAccount { enabled: bytes.next()? >= 80 },
+        249 => Operation::AgreeToTerms,
+        250 => Operation::Cancel { order: bytes.next()? },
+        251..=255 => Operation::Stray { object: bytes.next()?, what: bytes.next()? },
     })
 }
 

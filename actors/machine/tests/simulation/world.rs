@@ -55,6 +55,9 @@ impl World {
             terms_agreed: None,
             created: now,
             state: AccountState::Valid,
+            disabled: None,
+            acme_profile: None,
+            binding: None,
         };
         Self {
             now,
@@ -71,9 +74,9 @@ impl World {
 
     pub(crate) fn perform(&mut self, operation: Operation) -> Result<(), Violation> {
         match operation {
-            Operation::PlaceOrder { names, fresh } => self.place_order(names, fresh)?,
+            Operation::PlaceOrder { names, fresh, exempt } => self.place_order(names, fresh, exempt)?,
             Operation::Respond { authorization, challenge } => {
-                if let Some(id) = pick(&self.authorizations, authorization) {
+                if let Some(id) = pick(&self.authorizations, authorization).filter(|_| self.serves()) {
                     self.respond(id, u32::from(challenge % 3))?;
                 }
             }
@@ -98,12 +101,12 @@ impl World {
             Operation::Wait { seconds } => self.now = self.now.plus(Duration::from_secs(seconds)),
             Operation::Strike { object } => self.strike(object)?,
             Operation::Finalize { order } => {
-                if let Some(id) = pick(&self.orders, order) {
+                if let Some(id) = pick(&self.orders, order).filter(|_| self.serves()) {
                     self.finalize(id)?;
                 }
             }
             Operation::Deactivate { authorization } => {
-                if let Some(id) = pick(&self.authorizations, authorization) {
+                if let Some(id) = pick(&self.authorizations, authorization).filter(|_| self.serves()) {
                     self.turn_authorization(id, &AuthorizationEvent::Deactivated)?;
                 }
             }
@@ -118,8 +121,25 @@ impl World {
                 self.turn_account(&AccountEvent::KeyChanged(key(byte)))?;
                 self.turn_account(&AccountEvent::ContactsUpdated(vec![format!("mailto:{byte}@example.org")]))?;
             }
-            Operation::CloseAccount { by_server } => {
-                self.turn_account(&if by_server { AccountEvent::Revoked } else { AccountEvent::Deactivated })?;
+            Operation::CloseAccount { by_server: false, .. } => {
+                self.turn_account(&AccountEvent::Deactivated)?;
+            }
+            Operation::CloseAccount { by_server: true, certificates } => {
+                let certificates = RevocationReason::from_code(u64::from(certificates % 8));
+                self.turn_account(&AccountEvent::Revoked { certificates })?;
+            }
+            Operation::SwitchAccount { enabled } => {
+                self.turn_account(&if enabled { AccountEvent::Enabled } else { AccountEvent::Disabled })?;
+            }
+            Operation::AgreeToTerms => {
+                self.turn_account(&AccountEvent::TermsAgreed)?;
+            }
+            Operation::Cancel { order } => {
+                if let Some(id) = pick(&self.orders, order)
+                    && self.turn_order(id, &OrderEvent::Cancelled)?
+                {
+                    self.history.statuses.insert("order cancelled".to_owned());
+                }
             }
             Operation::RevokeCertificate { certificate, reason } => {
                 if let Some(id) = pick(&self.certificates, certificate) {
@@ -168,9 +188,15 @@ impl World {
         owed
     }
 
-    fn place_order(&mut self, names: u8, fresh: bool) -> Result<(), Violation> {
+    /// Whether the engine takes what the account's client asks of orders and authorizations: the account is looked at
+    /// first. What the client asks of the account itself is refused by the account.
+    fn serves(&self) -> bool {
+        self.account.disabled.is_none()
+    }
+
+    fn place_order(&mut self, names: u8, fresh: bool, exempt: bool) -> Result<(), Violation> {
         // The account's actor places orders, and stops doing so before it ends the account's work.
-        if self.account.status() != AccountStatus::Valid || self.orders.len() >= ORDERS {
+        if self.account.status() != AccountStatus::Valid || !self.serves() || self.orders.len() >= ORDERS {
             return Ok(());
         }
         let id = OrderId(self.new_id());
@@ -186,7 +212,7 @@ impl World {
                     self.turn_authorization(shared, &AuthorizationEvent::OrderJoined { order: id, until: expires })?;
                     shared
                 }
-                None => self.new_authorization(subject, id, expires),
+                None => self.new_authorization(subject, (id, expires), exempt),
             };
             if self.authorizations[&authorization].status(self.now) != AuthorizationStatus::Valid {
                 outstanding.push(authorization);
@@ -218,7 +244,12 @@ impl World {
         self.authorizations.iter().find(|(_, authorization)| fits(authorization)).map(|(id, _)| *id)
     }
 
-    fn new_authorization(&mut self, subject: &Subject, order: OrderId, expires: Timestamp) -> AuthorizationId {
+    fn new_authorization(
+        &mut self,
+        subject: &Subject,
+        (order, expires): (OrderId, Timestamp),
+        exempt: bool,
+    ) -> AuthorizationId {
         let id = AuthorizationId(self.new_id());
         let terms = AuthorizationTerms {
             account: ACCOUNT,
@@ -229,8 +260,14 @@ impl World {
             created: self.now,
             expires,
             valid_for: VALID_FOR,
-            retry: RetryRules { pauses: PAUSES.to_vec() },
+            retry: RetryRules { pauses: PAUSES.to_vec(), interval: None },
+            exemption: exempt.then(|| "example (subdomain, wildcards too)".to_owned()),
         };
+        if exempt {
+            self.history.exempt.insert(id);
+            self.authorizations.insert(id, Authorization::exempt(terms, (order, expires)));
+            return id;
+        }
         let challenges = [ChallengeType::Dns01, ChallengeType::Http01]
             .map(|kind| Challenge::new(kind, Token::new(&[0; TOKEN_ENTROPY])));
         self.authorizations.insert(id, Authorization::new(terms, challenges.to_vec(), Some((order, expires))));
@@ -266,7 +303,7 @@ impl World {
 
     fn deliver(&mut self, errand: Errand, how: Delivery) -> Result<(), Violation> {
         match errand {
-            Errand::EndWork => self.end_work(how),
+            Errand::EndWork { revoke } => self.end_work(revoke, how),
             Errand::Sign { order, certificate } => self.sign(order, certificate, how),
             Errand::Validate { authorization, challenge, attempt, .. } => {
                 self.validate(authorization, challenge, attempt, how)
@@ -325,7 +362,9 @@ impl World {
         }
     }
 
-    fn end_work(&mut self, how: Delivery) -> Result<(), Violation> {
+    /// With certificates to revoke, the work is at its end only when none can come any more: a signature under way is
+    /// waited for.
+    fn end_work(&mut self, revoke: Option<RevocationReason>, how: Delivery) -> Result<(), Violation> {
         let orders: Vec<_> = self.orders.keys().copied().collect();
         let authorizations: Vec<_> = self.authorizations.keys().copied().collect();
         // Unheard: the process dies halfway.
@@ -338,6 +377,14 @@ impl World {
         }
         for id in authorizations {
             self.turn_authorization(id, &AuthorizationEvent::AccountClosed)?;
+        }
+        if revoke.is_some() {
+            if self.orders.values().any(|order| matches!(order.state, OrderState::Processing { .. })) {
+                return Ok(());
+            }
+            for id in self.certificates.keys().copied().collect::<Vec<_>>() {
+                self.turn_certificate(id, &CertificateEvent::Revoked(revoke))?;
+            }
         }
         self.turn_account(&AccountEvent::WorkEnded).map(drop)
     }
@@ -422,7 +469,8 @@ impl World {
     }
 
     fn awaited(&self, id: AuthorizationId, challenge: u32) -> Option<u32> {
-        match self.authorizations[&id].challenges[challenge as usize].state {
+        // An exempt authorization has no challenges.
+        match self.authorizations[&id].challenges.get(challenge as usize)?.state {
             ChallengeState::Processing { attempt, .. } => Some(attempt),
             ChallengeState::Pending | ChallengeState::Valid { .. } | ChallengeState::Invalid { .. } => None,
         }
@@ -466,7 +514,8 @@ impl World {
             OrderEvent::AuthorizationValid(_)
             | OrderEvent::AuthorizationLost { .. }
             | OrderEvent::IssuanceFailed(_)
-            | OrderEvent::AccountClosed => (),
+            | OrderEvent::AccountClosed
+            | OrderEvent::Cancelled => (),
         }
         self.orders.insert(id, next);
         self.in_flight.extend(effects.into_iter().map(|effect| Errand::of_order(id, effect)));
@@ -522,6 +571,7 @@ fn record(id: OrderId, order: &Order, intent: &Intent, now: Timestamp) -> Certif
         issued: now,
         spki_sha256: [0; 32],
         der: intent.draft.tbs.clone(),
+        profiles: Some((order.terms.acme_profile.clone(), order.terms.ra_profile.clone())),
     }
 }
 

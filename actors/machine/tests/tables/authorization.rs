@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use chancery_machine::authorization::{
-    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, AuthorizationStatus, ORDERS, Outcome,
+    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, AuthorizationStatus,
+    AuthorizationTerms, ORDERS, Outcome,
 };
 use chancery_machine::challenge::ChallengeState;
 use chancery_machine::id::{Id, OrderId};
 use chancery_machine::machine::Machine;
 use chancery_machine::problem::ProblemType;
+use chancery_machine::profile::Seconds;
 use chancery_machine::rejection::Rejection;
 use chancery_machine::time::Timestamp;
 
@@ -92,6 +94,44 @@ P told lost   | expired         | expired         | expired=valid   | invalid=lo
 Q told valid  | expired         | expired         | expired=valid   | stale           | stale           | stale           | stale
 Q told lost   | expired         | expired         | expired=valid   | stale           | stale           | stale           | stale
 ";
+
+/// Where nothing had to be proven there is no challenge; otherwise it is as any that is valid, and its order knows.
+const EXEMPT: &str = "
+              | in force       | past expires
+respond 0     | no challenge   | closed: expired
+pass 0 try 1  | stale          | expired=valid
+fail 0 try 1  | stale          | expired=valid
+deactivated   | deactivated=valid | closed: expired
+closed        | deactivated=valid | expired=valid
+revoked       | revoked=valid  | expired=valid
+expired       | stale          | expired=valid
+P joined      | stale          | closed: expired
+Q joined      | valid=valid +Q | closed: expired
+P told valid  | stale          | expired=valid
+P told lost   | stale          | expired=valid
+Q told valid  | stale          | expired=valid
+Q told lost   | stale          | expired=valid
+";
+
+#[test]
+fn an_exempt_authorization_with_every_event() {
+    let terms = authorization(AuthorizationState::Pending, ChallengeState::Pending, None).terms;
+    let lapsed = AuthorizationTerms { valid_for: Seconds(0), ..terms.clone() };
+    let states = [("in force", terms), ("past expires", lapsed)]
+        .map(|(name, terms)| (name, Authorization::exempt(terms, (P, EXPIRES))));
+    for (_, exempt) in &states {
+        assert_eq!(exempt.owed(), vec![], "the order was made with it and knows");
+    }
+    let mut events = [challenge_events(), endings(), order_events()].concat();
+    events.retain(|(name, _)| EXEMPT.lines().any(|line| line.starts_with(name)));
+    check(EXEMPT, &states, &events, NOW, |next| {
+        assert!(next.challenges.is_empty());
+        format!("{}{}", next.status(NOW).token(), dependents(next))
+    });
+    let (_, exempt) = &states[0];
+    let revoked = attempt(exempt, &AuthorizationEvent::Revoked, BEFORE).expect("it is valid");
+    assert_eq!(revoked.owed(), vec![AuthorizationEffect::TellOrder { order: P, outcome: Outcome::Lost }]);
+}
 
 #[test]
 fn every_state_with_every_event_of_its_challenges() {
@@ -364,13 +404,16 @@ fn describe(next: &Authorization, now: Timestamp) -> String {
     if matches!(next.challenges[1].state, ChallengeState::Processing { attempt: 1, .. }) {
         text.push_str("/1");
     }
-    match next.dependents.iter().find(|dependent| dependent.order == P).expect("P stays").told {
-        Some(Outcome::Valid) => text.push_str("=valid"),
-        Some(Outcome::Lost) => text.push_str("=lost"),
-        None => (),
-    }
-    if next.dependents.iter().any(|dependent| dependent.order == Q) {
-        text.push_str(" +Q");
-    }
-    text
+    text + &dependents(next)
+}
+
+/// What P was told, and whether Q depends on it too.
+fn dependents(next: &Authorization) -> String {
+    let told = match next.dependents.iter().find(|dependent| dependent.order == P).expect("P stays").told {
+        Some(Outcome::Valid) => "=valid",
+        Some(Outcome::Lost) => "=lost",
+        None => "",
+    };
+    let joined = next.dependents.iter().any(|dependent| dependent.order == Q);
+    format!("{told}{}", if joined { " +Q" } else { "" })
 }

@@ -4,6 +4,7 @@
 mod account;
 mod authorization;
 mod certificate;
+mod eab;
 mod order;
 mod sample;
 mod snapshot;

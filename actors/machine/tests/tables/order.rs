@@ -10,7 +10,7 @@ use crate::table::check;
 
 /// Section 7.1.6: valid authorizations make it ready, finalize makes it processing, the certificate makes it valid, and an
 /// authorization in any other final state makes it invalid. Section 7.4: finalize at any other time is orderNotReady.
-/// What was decided once stays so, which makes every repetition stale.
+/// What was decided once stays so, which makes every repetition stale. An operator cancels what no intent stands behind.
 const IN_FORCE: &str = "
              | pending A B          | pending A            | ready                | processing            | valid            | invalid connection
 A valid      | pending B            | ready                | stale                | stale                 | stale            | stale
@@ -24,6 +24,7 @@ issued       | stale                | stale                | stale              
 other issued | stale                | stale                | stale                | stale                 | stale            | stale
 failed       | stale                | stale                | stale                | invalid badCSR        | stale            | stale
 closed       | invalid unauthorized | invalid unauthorized | invalid unauthorized | stale                 | stale            | stale
+cancelled    | invalid unauthorized | invalid unauthorized | invalid unauthorized | too late: processing  | too late: valid  | too late: invalid
 expired      | stale                | stale                | stale                | stale                 | stale            | stale
 ";
 
@@ -41,6 +42,7 @@ issued       | invalid malformed  | invalid malformed  | invalid malformed  | va
 other issued | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
 failed       | invalid malformed  | invalid malformed  | invalid malformed  | invalid badCSR        | stale            | stale
 closed       | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
+cancelled    | too late: invalid  | too late: invalid  | too late: invalid  | too late: processing  | too late: valid  | too late: invalid
 expired      | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
 ";
 
@@ -126,6 +128,7 @@ fn events() -> Vec<(&'static str, OrderEvent)> {
         ("other issued", OrderEvent::Issued(other)),
         ("failed", OrderEvent::IssuanceFailed(Problem::new(ProblemType::BadCsr, "no"))),
         ("closed", OrderEvent::AccountClosed),
+        ("cancelled", OrderEvent::Cancelled),
         ("expired", OrderEvent::Expired),
     ]
 }

@@ -1,15 +1,22 @@
 //! The objects of the tables, and one of every state with every field set, as the fixtures of the snapshots have them.
 
-use chancery_machine::account::{Account, AccountKey, AccountState};
+use chancery_machine::account::{Account, AccountBinding, AccountKey, AccountState};
+use chancery_machine::audit::{AuditEntry, AuditHead};
 use chancery_machine::authorization::{Authorization, AuthorizationState, AuthorizationTerms, Dependent, Outcome};
 use chancery_machine::certificate::{Certificate, CertificateRecord, CertificateState, RevocationReason};
 use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeType, TOKEN_ENTROPY, Token};
 use chancery_machine::crl::Crl;
-use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
-use chancery_machine::identifier::Subject;
+use chancery_machine::eab::{EabCredential, EabScope};
+use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, EabId, Id, OrderId};
+use chancery_machine::identifier::{DnsName, Subject};
+use chancery_machine::network::{Network, NetworkRules};
 use chancery_machine::order::{Draft, Intent, Order, OrderState, OrderTerms, ProfileRef};
 use chancery_machine::problem::{Problem, ProblemType, Subproblem};
-use chancery_machine::profile::{Endpoint, ProfileName, ProfileRevision, RetryRules, Seconds};
+use chancery_machine::profile::{
+    AcmeProfile, CertificateContents, Endpoint, Exemption, ExemptionMode, ExemptionScope, Exemptions,
+    IdentifierPattern, IdentifierRules, KeyRules, KeyUsage, Limits, Oid, ProfileName, ProfileRevision, RaProfile,
+    RetryRules, Seconds, SubjectTemplate, TermsOfService, ValidityRules,
+};
 use chancery_machine::time::Timestamp;
 use chancery_machine::transcript::{Happening, Transcript};
 
@@ -39,6 +46,9 @@ pub(crate) fn account(state: AccountState) -> Account {
         terms_agreed: Some(NOW),
         created: NOW,
         state,
+        disabled: None,
+        acme_profile: None,
+        binding: None,
     }
 }
 
@@ -86,7 +96,8 @@ pub(crate) fn authorization(state: AuthorizationState, http: ChallengeState, tol
         created: NOW,
         expires: EXPIRES,
         valid_for: Seconds(5_000),
-        retry: RetryRules { pauses: vec![Seconds(10), Seconds(20)] },
+        retry: RetryRules { pauses: vec![Seconds(10), Seconds(20)], interval: None },
+        exemption: None,
     };
     let http = Challenge {
         state: http,
@@ -126,6 +137,7 @@ pub(crate) fn certificate(state: CertificateState) -> Certificate {
         issued: NOW,
         spki_sha256: [7; 32],
         der: vec![0x30, 0],
+        profiles: None,
     };
     Certificate { record, state }
 }
@@ -136,13 +148,14 @@ pub(crate) fn problem() -> Problem {
     Problem { subproblems: vec![subproblem], ..Problem::new(ProblemType::Connection, "refused") }
 }
 
+/// As they were when format 1 began: what came later is `None`.
 pub(crate) fn accounts() -> Vec<(&'static str, Account)> {
     vec![
         ("valid", account(AccountState::Valid)),
         ("deactivated", account(AccountState::Deactivated { at: NOW, settled: false })),
         ("deactivated-settled", account(AccountState::Deactivated { at: NOW, settled: true })),
-        ("revoked", account(AccountState::Revoked { at: NOW, settled: false })),
-        ("revoked-settled", account(AccountState::Revoked { at: NOW, settled: true })),
+        ("revoked", account(AccountState::Revoked { at: NOW, settled: false, certificates: None })),
+        ("revoked-settled", account(AccountState::Revoked { at: NOW, settled: true, certificates: None })),
     ]
 }
 
@@ -194,14 +207,228 @@ pub(crate) fn crls() -> Vec<(&'static str, Crl)> {
     vec![("signed", Crl { number: 7, this_update: NOW, next_update: EXPIRES, der: vec![0x30, 0] })]
 }
 
+/// With everything that came later.
+pub(crate) fn accounts_2() -> Vec<(&'static str, Account)> {
+    let binding = AccountBinding {
+        credential: EabId(Id::from_bytes([0x20; 16])),
+        object: r#"{"protected":"e30","payload":"e30","signature":""}"#.to_owned(),
+    };
+    let account = |state| Account {
+        endpoint: Endpoint::RaProfile(name("servers")),
+        disabled: Some(NOW),
+        acme_profile: Some(name("strict")),
+        binding: Some(binding.clone()),
+        ..account(state)
+    };
+    let revoked = |settled, reason| AccountState::Revoked { at: NOW, settled, certificates: Some(reason) };
+    vec![
+        ("disabled", account(AccountState::Valid)),
+        ("revoked-with-certificates", account(revoked(false, RevocationReason::KeyCompromise))),
+        ("revoked-with-certificates-settled", account(revoked(true, RevocationReason::CessationOfOperation))),
+    ]
+}
+
+pub(crate) fn authorizations_2() -> Vec<(&'static str, Authorization)> {
+    let retry = RetryRules { pauses: Vec::new(), interval: Some(Seconds(15)) };
+    let pending = authorization(AuthorizationState::Pending, ChallengeState::Pending, None);
+    let terms = AuthorizationTerms { retry, ..pending.terms.clone() };
+    let exempt = AuthorizationTerms { exemption: Some("a.example (exact, wildcards too)".to_owned()), ..terms.clone() };
+    vec![("interval", Authorization { terms, ..pending }), ("exempt", Authorization::exempt(exempt, (P, EXPIRES)))]
+}
+
+pub(crate) fn certificates_2() -> Vec<(&'static str, Certificate)> {
+    let valid = certificate(CertificateState::Valid);
+    let profiles = (
+        ProfileRef { name: name("strict"), revision: ProfileRevision(7) },
+        ProfileRef { name: name("servers"), revision: ProfileRevision(u64::MAX) },
+    );
+    vec![("profiles", Certificate { record: CertificateRecord { profiles: Some(profiles), ..valid.record }, ..valid })]
+}
+
+pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
+    let plain = AcmeProfile {
+        name: name("default"),
+        revision: ProfileRevision(1),
+        description: String::new(),
+        enabled: true,
+        default_ra_profile: None,
+        terms: TermsOfService::default(),
+        website: None,
+        caa_identities: Vec::new(),
+        contact_required: false,
+        binding_required: false,
+        challenges: ChallengeType::ALL.to_vec(),
+        order_validity: Seconds(36_000),
+        authorization_validity: Seconds(86_400),
+        authorization_reuse: None,
+        retry: RetryRules { pauses: Vec::new(), interval: None },
+        network: NetworkRules::default(),
+        limits: Limits::default(),
+    };
+    let full = AcmeProfile {
+        revision: ProfileRevision(9),
+        description: "for web servers".to_owned(),
+        enabled: false,
+        default_ra_profile: Some(name("servers")),
+        terms: TermsOfService {
+            url: Some("https://ca.example/terms".to_owned()),
+            agreement_required: true,
+            change_url: Some("https://ca.example/agree".to_owned()),
+            no_new_orders: true,
+            changed: Some(NOW),
+        },
+        website: Some("https://ca.example/".to_owned()),
+        caa_identities: vec!["ca.example".to_owned()],
+        contact_required: true,
+        binding_required: true,
+        challenges: vec![ChallengeType::Dns01],
+        authorization_reuse: Some(Seconds(3_600)),
+        retry: RetryRules { pauses: vec![Seconds(5)], interval: Some(Seconds(10)) },
+        network: NetworkRules {
+            resolvers: vec![
+                "192.0.2.53:53".parse().expect("a socket"),
+                "[2001:db8::53]:5353".parse().expect("a socket"),
+            ],
+            allowed: vec![network("127.0.0.0/8")],
+            http_port: 5002,
+            tls_port: 5001,
+            only: vec![network("10.0.0.0/8"), network("fd00::/8")],
+        },
+        limits: Limits {
+            identifiers_per_order: 5,
+            open_orders_per_account: Some(4),
+            orders_per_hour: Some(3),
+            accounts_per_hour: Some(2),
+        },
+        ..plain.clone()
+    };
+    vec![("plain", plain), ("full", full)]
+}
+
+pub(crate) fn ra_profiles() -> Vec<(&'static str, RaProfile)> {
+    let plain = RaProfile {
+        name: name("default"),
+        revision: ProfileRevision(1),
+        description: String::new(),
+        enabled: true,
+        authority: AuthorityId(Id::from_bytes([3; 16])),
+        acme_profile: None,
+        identifiers: IdentifierRules::default(),
+        exemptions: Exemptions::default(),
+        keys: KeyRules::default(),
+        validity: ValidityRules { default: Seconds(90), longest: Seconds(100), backdate: Seconds(0) },
+        contents: CertificateContents::default(),
+    };
+    let exemption = |name, scope, wildcard| Exemption { name: DnsName::parse(name).expect("a name"), scope, wildcard };
+    let full = RaProfile {
+        revision: ProfileRevision(2),
+        description: "for web servers".to_owned(),
+        enabled: false,
+        acme_profile: Some(name("strict")),
+        identifiers: IdentifierRules {
+            allow: vec![pattern("**.corp.example"), pattern("10.0.0.0/8")],
+            deny: vec![pattern("web*.corp.example")],
+            wildcards: false,
+            ..IdentifierRules::default()
+        },
+        exemptions: Exemptions {
+            rules: vec![
+                exemption("lab.example", ExemptionScope::Exact, false),
+                exemption("corp.example", ExemptionScope::Subdomain, true),
+            ],
+            mode: ExemptionMode::OnlyThese,
+        },
+        keys: KeyRules { p256: true, p384: false, p521: false, ed25519: false, rsa: None },
+        contents: CertificateContents {
+            subject: SubjectTemplate::parse("CN={name},O=Example\\, Inc.,C=DE").expect("a template"),
+            key_usages: KeyUsage::ALL.to_vec(),
+            extended_key_usages: vec![Oid::parse("1.3.6.1.5.5.7.3.2").expect("an identifier")],
+            policies: vec![Oid::parse("2.5.29.32.0").expect("an identifier")],
+            ca_issuers_url: Some("http://ca.example/ca".to_owned()),
+            crl_url: Some("http://ca.example/crl".to_owned()),
+            ocsp_url: Some("http://ca.example/ocsp".to_owned()),
+        },
+        ..plain.clone()
+    };
+    vec![("plain", plain), ("full", full)]
+}
+
+pub(crate) fn credential() -> EabCredential {
+    EabCredential {
+        description: String::new(),
+        sealed_key: vec![1, 2, 3],
+        created: NOW,
+        scope: EabScope::default(),
+        accounts: 1,
+        orders: 1,
+        revoked: None,
+    }
+}
+
+pub(crate) fn credentials() -> Vec<(&'static str, EabCredential)> {
+    let scope = EabScope {
+        acme_profiles: vec![name("strict")],
+        ra_profiles: vec![name("servers"), name("clients")],
+        names: vec![pattern("**.corp.example"), pattern("corp.example")],
+        accounts: Some(3),
+        orders: Some(u64::MAX),
+        expires: Some(EXPIRES),
+    };
+    vec![
+        ("plain", credential()),
+        ("scoped", EabCredential { description: "team web".to_owned(), scope, ..credential() }),
+        ("revoked", EabCredential { revoked: Some(NOW), ..credential() }),
+    ]
+}
+
+pub(crate) fn audit_entries() -> Vec<(&'static str, AuditEntry)> {
+    let first = AuditEntry {
+        number: 1,
+        at: NOW,
+        who: "system".to_owned(),
+        action: "create".to_owned(),
+        object: "acmeProfile/default".to_owned(),
+        before: None,
+        after: Some(r#"{"enabled":true}"#.to_owned()),
+        previous: [0; 32],
+    };
+    let removal = AuditEntry {
+        number: 2,
+        who: "token:admin".to_owned(),
+        action: "delete".to_owned(),
+        before: first.after.clone(),
+        after: None,
+        previous: [0xab; 32],
+        ..first.clone()
+    };
+    vec![("first", first), ("removal", removal)]
+}
+
+pub(crate) fn audit_heads() -> Vec<(&'static str, AuditHead)> {
+    let trimmed = AuditHead { number: 500, digest: [0xcd; 32], base: 100, base_digest: [0xef; 32] };
+    vec![("empty", AuditHead::default()), ("trimmed", trimmed)]
+}
+
+pub(crate) fn name(text: &str) -> ProfileName {
+    ProfileName::parse(text).expect("a name")
+}
+
+pub(crate) fn pattern(text: &str) -> IdentifierPattern {
+    IdentifierPattern::parse(text).expect("a pattern")
+}
+
+fn network(text: &str) -> Network {
+    text.parse().expect("a network")
+}
+
 fn account_id() -> AccountId {
     AccountId(Id::from_bytes([1; 16]))
 }
 
 fn profile() -> ProfileRef {
-    ProfileRef { name: ProfileName::parse("default").expect("a name"), revision: ProfileRevision(4) }
+    ProfileRef { name: name("default"), revision: ProfileRevision(4) }
 }
 
-fn subject(name: &str) -> Subject {
+pub(crate) fn subject(name: &str) -> Subject {
     Subject::dns(name).expect("a name")
 }

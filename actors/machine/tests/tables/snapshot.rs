@@ -5,17 +5,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chancery_machine::account::Account;
+use chancery_machine::audit::{AuditEntry, AuditHead};
 use chancery_machine::authorization::Authorization;
 use chancery_machine::certificate::Certificate;
 use chancery_machine::crl::Crl;
+use chancery_machine::eab::EabCredential;
 use chancery_machine::order::Order;
+use chancery_machine::profile::{AcmeProfile, RaProfile};
 use chancery_machine::snapshot::{Snapshot, Unreadable, decode, encode};
 use proptest::prelude::*;
 
-use crate::sample::{accounts, authorizations, certificates, crls, orders};
+use crate::sample::{
+    accounts, accounts_2, acme_profiles, audit_entries, audit_heads, authorizations, authorizations_2, certificates,
+    certificates_2, credentials, crls, orders, ra_profiles,
+};
 use crate::table::reads_back;
 
-/// Runs a check on the samples of every kind of snapshot.
+/// Runs a check on the samples of every kind of snapshot. A kind with a number has the fields that came after those of
+/// the kind without: older snapshots read as if they were `None`.
 macro_rules! for_every_kind {
     ($check:ident) => {
         $check("account", &accounts());
@@ -23,6 +30,14 @@ macro_rules! for_every_kind {
         $check("authorization", &authorizations());
         $check("certificate", &certificates());
         $check("crl", &crls());
+        $check("account-2", &accounts_2());
+        $check("authorization-2", &authorizations_2());
+        $check("certificate-2", &certificates_2());
+        $check("acme-profile", &acme_profiles());
+        $check("ra-profile", &ra_profiles());
+        $check("eab-credential", &credentials());
+        $check("audit-entry", &audit_entries());
+        $check("audit-head", &audit_heads());
     };
 }
 
@@ -101,21 +116,33 @@ proptest! {
     fn random_bytes_never_panic(content: Vec<u8>) {
         let bytes = [vec![1], content].concat();
         let _ = (decode::<Account>(&bytes), decode::<Order>(&bytes), decode::<Authorization>(&bytes));
-        let _ = (decode::<Certificate>(&bytes), decode::<Crl>(&bytes));
+        let _ = (decode::<Certificate>(&bytes), decode::<Crl>(&bytes), decode::<EabCredential>(&bytes));
+        let _ = (decode::<AcmeProfile>(&bytes), decode::<RaProfile>(&bytes));
+        let _ = (decode::<AuditEntry>(&bytes), decode::<AuditHead>(&bytes));
     }
 
     #[test]
     fn overwritten_snapshots_never_panic(which: prop::sample::Index, at: prop::sample::Index, noise: [u8; 9]) {
-        let samples = authorizations();
-        let (_, sample) = &samples[which.index(samples.len())];
-        let mut bytes = encode(sample);
-        let start = at.index(bytes.len());
-        for (byte, noise) in bytes.iter_mut().skip(start.max(1)).zip(noise) {
-            *byte = noise;
-        }
-        if let Ok(read) = decode::<Authorization>(&bytes) {
-            reads_back(&read);
-        }
+        overwrite(&authorizations(), which, at, noise);
+        overwrite(&accounts_2(), which, at, noise);
+        overwrite(&acme_profiles(), which, at, noise);
+        overwrite(&ra_profiles(), which, at, noise);
+        overwrite(&credentials(), which, at, noise);
+    }
+}
+
+fn overwrite<T>(samples: &[(&str, T)], which: prop::sample::Index, at: prop::sample::Index, noise: [u8; 9])
+where
+    T: Snapshot + PartialEq + Debug,
+{
+    let (_, sample) = &samples[which.index(samples.len())];
+    let mut bytes = encode(sample);
+    let start = at.index(bytes.len());
+    for (byte, noise) in bytes.iter_mut().skip(start.max(1)).zip(noise) {
+        *byte = noise;
+    }
+    if let Ok(read) = decode::<T>(&bytes) {
+        reads_back(&read);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use chancery_machine::eab::BindingRefused;
 use chancery_machine::machine::Machine;
 use chancery_machine::rejection::Rejection;
 use chancery_machine::snapshot::{self, Snapshot};
@@ -75,6 +76,16 @@ fn word(rejection: Rejection) -> String {
         Rejection::AuthorizationClosed(status) => format!("closed: {}", status.token()),
         Rejection::TooManyOrders => "too many".to_owned(),
         Rejection::AccountClosed(status) => format!("closed: {}", status.token()),
+        Rejection::AccountDisabled => "account disabled".to_owned(),
+        Rejection::OrderPastCancelling(status) => format!("too late: {}", status.token()),
+        Rejection::Binding(refused) => match refused {
+            BindingRefused::Revoked => "refused: revoked",
+            BindingRefused::Expired => "refused: expired",
+            BindingRefused::Elsewhere => "refused: elsewhere",
+            BindingRefused::Accounts => "refused: accounts",
+            BindingRefused::Orders => "refused: orders",
+        }
+        .to_owned(),
         Rejection::AlreadyRevoked => "already revoked".to_owned(),
         Rejection::CertificateExpired => "certificate expired".to_owned(),
     }

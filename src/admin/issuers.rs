@@ -1,0 +1,96 @@
+//! What operators do with authorities: [`authorities`](super::authorities), for whoever may.
+
+use serde_json::Value;
+
+use super::Admin;
+use super::authorities::{self, AuthorityError, AuthorityView, NewAuthority};
+use super::error::AdminError;
+use super::operator::{Operator, Role};
+use super::precondition::Precondition;
+use super::settings::read;
+
+impl Admin {
+    /// Every authority, the oldest first.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn list_authorities(&self, operator: &Operator) -> Result<Vec<AuthorityView>, AdminError> {
+        operator.may(Role::Auditor)?;
+        Ok(authorities::list(&self.engine, &*self.authorities).await?)
+    }
+
+    /// The authority of this id or name.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn read_authority(&self, operator: &Operator, asked: &str) -> Result<AuthorityView, AdminError> {
+        operator.may(Role::Auditor)?;
+        Ok(authorities::read(&self.engine, &*self.authorities, asked).await?)
+    }
+
+    /// Makes an intermediate, and a root for it where that is asked for.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn create_authority(&self, operator: &Operator, new: Value) -> Result<AuthorityView, AdminError> {
+        operator.may(Role::Administrator)?;
+        let new: NewAuthority = read(new)?;
+        Ok(authorities::create(&self.engine, &*self.authorities, &operator.who, &new).await?)
+    }
+
+    /// Lets an authority issue, or not any more.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn enable_authority(
+        &self,
+        operator: &Operator,
+        asked: &str,
+        enabled: bool,
+        precondition: Precondition,
+    ) -> Result<AuthorityView, AdminError> {
+        operator.may(Role::Administrator)?;
+        let (engine, all, seen) = (&self.engine, &*self.authorities, revision(precondition));
+        Ok(authorities::set_enabled(engine, all, &operator.who, asked, enabled, seen).await?)
+    }
+
+    /// Deletes an authority that nothing depends on; with `force` one whose certificates are all over.
+    ///
+    /// # Errors
+    /// [`AdminError::InUse`].
+    pub async fn delete_authority(
+        &self,
+        operator: &Operator,
+        asked: &str,
+        force: bool,
+        precondition: Precondition,
+    ) -> Result<(), AdminError> {
+        operator.may(Role::Administrator)?;
+        let (engine, all, seen) = (&self.engine, &*self.authorities, revision(precondition));
+        let deleted = authorities::delete(engine, all, &operator.who, asked, force, seen).await;
+        if let Err(AuthorityError::InUse(dependents)) = deleted {
+            return Err(AdminError::InUse { object: format!("authority {asked:?}"), dependents });
+        }
+        Ok(deleted?)
+    }
+}
+
+const fn revision(precondition: Precondition) -> Option<u64> {
+    match precondition {
+        Precondition::Any => None,
+        Precondition::Revision(revision) => Some(revision),
+    }
+}
+
+impl From<AuthorityError> for AdminError {
+    fn from(error: AuthorityError) -> Self {
+        match error {
+            AuthorityError::Fault(fault) => fault.into(),
+            AuthorityError::NotFound(asked) => Self::Absent(format!("authority {asked:?}")),
+            AuthorityError::Changed { now } => Self::Changed { now },
+            AuthorityError::InUse(dependents) => Self::InUse { object: "authority".to_owned(), dependents },
+            AuthorityError::Failed(why) => Self::Turn(chancery_actors::error::TurnError::Unavailable(why)),
+            AuthorityError::Turn(error) => error.into(),
+        }
+    }
+}

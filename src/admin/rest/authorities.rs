@@ -1,0 +1,134 @@
+//! `/api/v1/authorities`.
+
+use actix_web::{HttpResponse, web};
+use chancery_machine::id::Id;
+use serde::Deserialize;
+use utoipa::{IntoParams, OpenApi};
+
+use super::filter::{ByBirth, list_query};
+use super::problem::Problems;
+use super::reply::{created, gone, ok};
+use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, Params};
+use crate::admin::authorities::{AuthorityView, NewAuthority};
+use crate::admin::error::AdminError;
+
+/// The description of this room.
+#[derive(OpenApi)]
+#[openapi(paths(list, create, read, delete, enable, disable), components(schemas(AuthorityView, NewAuthority)))]
+pub(super) struct Description;
+
+/// Adds this room's routes.
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/authorities").get(list).post(create))
+        .service(web::resource("/authorities/{id}").get(read).delete(delete))
+        .service(web::resource("/authorities/{id}/enable").post(enable))
+        .service(web::resource("/authorities/{id}/disable").post(disable));
+}
+
+list_query! {
+    /// Which authorities.
+    Filter by ByBirth {
+        /// Only those that are enabled, or that are not.
+        enabled: bool,
+    }
+}
+
+/// Whether certificates that are over speak against removing an authority.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Force {
+    /// Delete it though it has issued, if all of that is over.
+    #[serde(default)]
+    force: bool,
+}
+
+/// Authorities, the newest first.
+#[utoipa::path(get, path = "/api/v1/authorities", operation_id = "listAuthorities", tag = "Authorities", params(Filter),
+    responses((status = 200, body = Page<AuthorityView>), Problems))]
+async fn list(caller: Caller, Params(filter): Params<Filter>) -> Result<HttpResponse, AdminError> {
+    let page = filter.page();
+    let (limit, cursor) = (page.limit()?, page.cursor()?);
+    let after = cursor.map(|bytes| bytes.try_into().map(Id::from_bytes).map_err(|_| AdminError::Cursor)).transpose()?;
+    let mut all = caller.admin.list_authorities(&caller.operator).await?;
+    let past: fn(&Id, &Id) -> bool = match filter.sort.unwrap_or_default() {
+        ByBirth::Created => |id, after| id > after,
+        ByBirth::NewestFirst => {
+            all.reverse();
+            |id, after| id < after
+        }
+    };
+    let id = |view: &AuthorityView| Id::parse(&view.id);
+    all.retain(|view| {
+        filter.enabled.is_none_or(|enabled| view.enabled == enabled)
+            && after.is_none_or(|after| id(view).is_some_and(|id| past(&id, &after)))
+    });
+    let more = all.len() > limit;
+    all.truncate(limit);
+    let next = all.last().filter(|_| more).and_then(id).map(|id| id.bytes().to_vec());
+    Ok(ok(&Page::new(all, next), None))
+}
+
+/// Makes an intermediate, which issues, and a root for it where that is asked for; answers the intermediate.
+#[utoipa::path(post, path = "/api/v1/authorities", operation_id = "createAuthority", tag = "Authorities", request_body = NewAuthority,
+    responses((status = 201, body = AuthorityView, headers(("Location" = String), ("ETag" = String))), Problems))]
+async fn create(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
+    let Caller { admin, operator } = caller;
+    let origin = admin.origin.clone();
+    // To its end, even if the client hangs up: making keys takes a while.
+    let made = actix_rt::spawn(async move { admin.create_authority(&operator, body.value).await });
+    let stopping =
+        |_| AdminError::Turn(chancery_actors::error::TurnError::Unavailable("the server is stopping".to_owned()));
+    let view = made.await.map_err(stopping)??;
+    Ok(created(&format!("{origin}/api/v1/authorities/{}", view.id), &view, Some(view.revision), false))
+}
+
+/// The authority of this id or name.
+#[utoipa::path(get, path = "/api/v1/authorities/{id}", operation_id = "readAuthority", tag = "Authorities", params(("id" = String, Path)),
+    responses((status = 200, body = AuthorityView, headers(("ETag" = String))), Problems))]
+async fn read(caller: Caller, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
+    let view = caller.admin.read_authority(&caller.operator, &id).await?;
+    Ok(ok(&view, Some(view.revision)))
+}
+
+/// Deletes an authority that nothing depends on: no RA Profile issues with it, none stands below it, and it has issued
+/// nothing. Forced, it may have issued, if all of that is over.
+#[utoipa::path(delete, path = "/api/v1/authorities/{id}", operation_id = "deleteAuthority", tag = "Authorities",
+    params(("id" = String, Path), ("If-Match" = String, Header, description = "The ETag that was read, or *"), Force),
+    responses((status = 204, description = "It is gone"), Problems))]
+async fn delete(
+    caller: Caller,
+    id: web::Path<String>,
+    IfMatch(precondition): IfMatch,
+    Params(Force { force }): Params<Force>,
+) -> Result<HttpResponse, AdminError> {
+    caller.admin.delete_authority(&caller.operator, &id, force, precondition).await?;
+    Ok(gone())
+}
+
+/// Lets an authority issue.
+#[utoipa::path(post, path = "/api/v1/authorities/{id}/enable", operation_id = "enableAuthority", tag = "Authorities",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
+    responses((status = 200, body = AuthorityView, headers(("ETag" = String))), Problems))]
+async fn enable(
+    caller: Caller,
+    id: web::Path<String>,
+    MaybeMatch(precondition): MaybeMatch,
+) -> Result<HttpResponse, AdminError> {
+    let view = caller.admin.enable_authority(&caller.operator, &id, true, precondition).await?;
+    Ok(ok(&view, Some(view.revision)))
+}
+
+/// Has an authority issue nothing more. What was finalized before is still signed, and its CRL goes on being published.
+#[utoipa::path(post, path = "/api/v1/authorities/{id}/disable", operation_id = "disableAuthority", tag = "Authorities",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
+    responses((status = 200, body = AuthorityView, headers(("ETag" = String))), Problems))]
+async fn disable(
+    caller: Caller,
+    id: web::Path<String>,
+    MaybeMatch(precondition): MaybeMatch,
+) -> Result<HttpResponse, AdminError> {
+    let view = caller.admin.enable_authority(&caller.operator, &id, false, precondition).await?;
+    Ok(ok(&view, Some(view.revision)))
+}

@@ -1,0 +1,210 @@
+//! External account binding (RFC 8555 section 7.3.4), with credentials that an operator makes.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::client::{Account, Endpoint, Response, text};
+use crate::house::{house, name};
+use crate::jws::{Signer, encode};
+use crate::profiles::Profiles;
+
+/// A credential as its holder was given it.
+struct Credential {
+    id: String,
+    key: Vec<u8>,
+}
+
+impl Credential {
+    fn new(settings: Value) -> Self {
+        let made = house().admin().post("/eabCredentials", &settings).expect(201).json();
+        assert_eq!(made["algorithm"], "HS256");
+        let key = URL_SAFE_NO_PAD.decode(text(&made, "hmacKey")).expect("the key is base64url");
+        assert!(key.len() >= 32, "as long as the hash (RFC 7518 section 3.2)");
+        Self { id: text(&made, "keyId").to_owned(), key }
+    }
+
+    /// The binding of this account key for new accounts of this endpoint.
+    fn bind(&self, endpoint: &Endpoint, signer: &Signer) -> Value {
+        self.bind_with(&json!({"alg": "HS256", "kid": self.id, "url": endpoint.url("newAccount")}), &signer.jwk())
+    }
+
+    fn bind_with(&self, header: &Value, payload: &Value) -> Value {
+        let algorithm = match header["alg"].as_str() {
+            Some("HS384") => hmac::HMAC_SHA384,
+            Some("HS512") => hmac::HMAC_SHA512,
+            Some(_) | None => hmac::HMAC_SHA256,
+        };
+        let (protected, payload) = (encode(header.to_string()), encode(payload.to_string()));
+        let mac = hmac::sign(&hmac::Key::new(algorithm, &self.key), format!("{protected}.{payload}").as_bytes());
+        json!({"protected": protected, "payload": payload, "signature": encode(mac)})
+    }
+
+    fn revoke(&self) {
+        house().admin().post(&format!("/eabCredentials/{}/revoke", self.id), &json!({})).expect(200);
+    }
+}
+
+fn new_account(endpoint: &Endpoint, signer: &Signer, binding: Option<&Value>) -> Response {
+    let mut payload = json!({"termsOfServiceAgreed": true});
+    if let Some(binding) = binding {
+        payload["externalAccountBinding"] = binding.clone();
+    }
+    let url = endpoint.url("newAccount");
+    endpoint.post(url, signer.with_jwk(url).payload(&payload))
+}
+
+fn bound() -> (Profiles, Endpoint) {
+    let profiles = Profiles::acme(json!({"externalAccountRequired": true}));
+    let endpoint = profiles.endpoint();
+    (profiles, endpoint)
+}
+
+#[test]
+fn a_bound_account_shows_its_binding_as_it_was_sent() {
+    let (_, endpoint) = bound();
+    assert_eq!(endpoint.directory()["meta"]["externalAccountRequired"], true);
+    let credential = Credential::new(json!({}));
+    for algorithm in ["HS256", "HS384", "HS512"] {
+        let signer = Signer::new("ES256");
+        let header = json!({"alg": algorithm, "kid": credential.id, "url": endpoint.url("newAccount")});
+        let binding = credential.bind_with(&header, &signer.jwk());
+        let made = new_account(&endpoint, &signer, Some(&binding)).expect(201);
+        assert_eq!(made.json()["externalAccountBinding"], binding);
+        let account = Account { endpoint: &endpoint, signer, kid: made.location().to_owned() };
+        assert_eq!(account.read(&account.kid).expect(200).json()["externalAccountBinding"], binding);
+    }
+}
+
+#[test]
+fn without_a_binding_it_is_external_account_required() {
+    let (profiles, endpoint) = bound();
+    let signer = Signer::new("ES256");
+    new_account(&endpoint, &signer, None).expect_problem(403, "externalAccountRequired");
+    let url = endpoint.url("newAccount");
+    let lookup = signer.with_jwk(url).payload(&json!({"onlyReturnExisting": true}));
+    endpoint.post(url, lookup).expect_problem(400, "accountDoesNotExist");
+    profiles.change_acme(json!({"externalAccountRequired": false}));
+    let object = new_account(&endpoint, &signer, None).expect(201).json();
+    assert!(object.get("externalAccountBinding").is_none(), "{object}");
+    // Who has an account has it, whatever is required of new ones.
+    profiles.change_acme(json!({"externalAccountRequired": true}));
+    new_account(&endpoint, &signer, None).expect(200);
+    let lookup = signer.with_jwk(url).payload(&json!({"onlyReturnExisting": true}));
+    endpoint.post(url, lookup).expect(200);
+}
+
+#[test]
+fn a_binding_counts_where_none_is_required_and_changes_no_account() {
+    let endpoint = Profiles::acme(json!({})).endpoint();
+    let credential = Credential::new(json!({}));
+    let signer = Signer::new("ES256");
+    let binding = credential.bind(&endpoint, &signer);
+    let mut broken = binding.clone();
+    broken["signature"] = encode([0; 32]).into();
+    new_account(&endpoint, &signer, Some(&broken)).expect_problem(403, "unauthorized");
+    let made = new_account(&endpoint, &signer, Some(&binding)).expect(201);
+    assert_eq!(made.json()["externalAccountBinding"], binding);
+    // Section 7.3.1: the account as it is.
+    let other = Credential::new(json!({})).bind(&endpoint, &signer);
+    for again in [Some(&binding), Some(&other), None] {
+        let found = new_account(&endpoint, &signer, again).expect(200);
+        assert_eq!((found.location(), found.json()), (made.location(), made.json()));
+    }
+}
+
+#[test]
+fn what_is_no_binding_of_this_request_is_malformed() {
+    let (_, endpoint) = bound();
+    let credential = Credential::new(json!({}));
+    let signer = Signer::new("ES256");
+    let header = json!({"alg": "HS256", "kid": credential.id, "url": endpoint.url("newAccount")});
+    let with = |member: &str, value: Value| {
+        let mut header = header.clone();
+        header[member] = value;
+        credential.bind_with(&header, &signer.jwk())
+    };
+    let good = credential.bind(&endpoint, &signer);
+    let tampered = |member: &str, value: Value| {
+        let mut binding = good.clone();
+        binding[member] = value;
+        binding
+    };
+    let elsewhere = endpoint.url("newAccount").replace("/acme/", "/acme/x");
+    for binding in [
+        json!("eyJhbGciOiJIUzI1NiJ9.e30.AAAA"),
+        json!({}),
+        with("alg", "ES256".into()),
+        with("alg", "none".into()),
+        with("kid", Value::Null),
+        with("nonce", endpoint.nonce().into()),
+        with("jwk", signer.jwk()),
+        with("url", endpoint.url("newOrder").into()),
+        with("url", elsewhere.into()),
+        credential.bind_with(&header, &Signer::new("ES256").jwk()),
+        credential.bind_with(&header, &json!({"kid": "mine"})),
+        tampered("header", json!({"kid": credential.id})),
+        tampered("signatures", json!([])),
+        tampered("signature", "AA==".into()),
+        tampered("more", "x".repeat(10_000).into()),
+    ] {
+        let refused = new_account(&endpoint, &signer, Some(&binding)).expect_problem(400, "malformed");
+        assert!(refused.detail().contains("externalAccountBinding"), "{refused:?}");
+    }
+    // None of that used it up.
+    new_account(&endpoint, &signer, Some(&good)).expect(201);
+}
+
+#[test]
+fn a_wrong_mac_and_an_unknown_kid_are_told_apart_by_nobody() {
+    let (_, endpoint) = bound();
+    let credential = Credential::new(json!({}));
+    let signer = Signer::new("ES256");
+    let wrong_key = Credential { id: credential.id.clone(), key: vec![7; 32] };
+    let other = Credential::new(json!({}));
+    let swapped = Credential { id: credential.id.clone(), key: other.key };
+    let unknown = Credential { id: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(), key: credential.key.clone() };
+    let no_id = Credential { id: "../credential".to_owned(), key: credential.key.clone() };
+    let revoked = Credential::new(json!({}));
+    revoked.revoke();
+    let revoked = Credential { id: revoked.id, key: vec![7; 32] };
+    let details = [&wrong_key, &swapped, &unknown, &no_id, &revoked].map(|credential| {
+        let binding = credential.bind(&endpoint, &signer);
+        new_account(&endpoint, &signer, Some(&binding)).expect_problem(403, "unauthorized").detail()
+    });
+    assert!(details.iter().all(|detail| *detail == details[0]), "{details:?}");
+}
+
+#[test]
+fn a_credential_is_good_for_what_its_operator_has_said() {
+    let (profiles, endpoint) = bound();
+    let register = |endpoint: &Endpoint, credential: &Credential| {
+        let signer = Signer::new("ES256");
+        let binding = credential.bind(endpoint, &signer);
+        let response = new_account(endpoint, &signer, Some(&binding));
+        (response, signer)
+    };
+    let refused =
+        |credential: &Credential| register(&endpoint, credential).0.expect_problem(403, "unauthorized").detail();
+    let revoked = Credential::new(json!({}));
+    revoked.revoke();
+    assert!(refused(&revoked).contains("revoked"));
+    let elsewhere = Credential::new(json!({"acmeProfiles": ["default"]}));
+    assert!(refused(&elsewhere).contains("endpoint"));
+    let here = Credential::new(json!({"acmeProfiles": [profiles.acme], "raProfiles": [profiles.ra], "accounts": 1}));
+    register(&endpoint, &here).0.expect(201);
+    assert!(refused(&here).contains("as many accounts"));
+
+    let narrow = Credential::new(json!({"names": ["**.bound.test"], "orders": 1}));
+    let (made, signer) = register(&endpoint, &narrow);
+    let account = Account { endpoint: &endpoint, signer, kid: made.expect(201).location().to_owned() };
+    let order =
+        |host: &str| account.post(endpoint.url("newOrder"), &json!({"identifiers": [{"type": "dns", "value": host}]}));
+    order(&name("outside")).expect_problem(403, "rejectedIdentifier");
+    order("a.bound.test").expect(201);
+    order("b.bound.test").expect_problem(403, "unauthorized");
+    // Revoked, it binds no more accounts; those that are bound stay.
+    narrow.revoke();
+    account.read(&account.kid).expect(200);
+}
