@@ -294,7 +294,9 @@ mod tests {
         let uncommented: String = EXAMPLE
             .lines()
             .map(|line| match line.strip_prefix("#") {
-                Some(setting) if setting.starts_with(|letter: char| letter.is_ascii_lowercase()) => setting,
+                Some(setting) if setting.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '[') => {
+                    setting
+                }
                 Some(_) | None => line,
             })
             .flat_map(|line| [line, "\n"])
@@ -304,5 +306,7 @@ mod tests {
             .extract()
             .expect("every setting is known");
         assert!(config.server.external_url.is_some() && config.keys.passphrase_file.is_some());
+        assert!(config.admin.listen.is_some() && config.admin.clients.len() == 1);
+        assert!(!config.declared().is_empty());
     }
 }
