@@ -113,9 +113,12 @@ pub(in crate::cli) struct Filter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Reason {
     Unspecified,
+    #[value(name = "keyCompromise", alias = "key-compromise")]
     KeyCompromise,
+    #[value(name = "affiliationChanged", alias = "affiliation-changed")]
     AffiliationChanged,
     Superseded,
+    #[value(name = "cessationOfOperation", alias = "cessation-of-operation")]
     CessationOfOperation,
 }
 
