@@ -133,6 +133,8 @@ pub struct AuthorityPlan {
 pub struct Store {
     /// How long orders, authorizations and certificates are kept once they are over.
     pub retention: Span,
+    /// How long entries of the audit log are kept.
+    pub audit_retention: Span,
     /// How much of the file is kept in memory, in MiB.
     pub cache_mib: usize,
 }
@@ -181,7 +183,7 @@ impl Default for AuthorityPlan {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { retention: Span::days(30), cache_mib: 64 }
+        Self { retention: Span::days(30), audit_retention: Span::days(3650), cache_mib: 64 }
     }
 }
 

@@ -192,6 +192,7 @@ fn start_engine(
     };
     let settings = Settings {
         retention: config.store.retention.into(),
+        audit_retention: config.store.audit_retention.into(),
         crl_validity: config.authority.crl_validity.into(),
         also_allowed,
         ..Settings::default()
