@@ -149,9 +149,14 @@ pub(crate) fn thumbprint(thumbprint: &[u8; 32]) -> Term {
     term(&[b"thumbprint/", thumbprint])
 }
 
-/// Orders that are stored with this status.
-pub(crate) fn order_state(status: OrderStatus) -> Term {
-    term(&[b"order-state/", &[order_status(status)]])
+/// Orders that are not over yet: one term from beginning to end, as each change of a term costs every order.
+pub(crate) fn open_orders() -> Term {
+    term(&[b"orders/open"])
+}
+
+/// Orders that failed.
+pub(crate) fn invalid_orders() -> Term {
+    term(&[b"orders/invalid"])
 }
 
 const fn order_status(status: OrderStatus) -> u8 {

@@ -58,10 +58,15 @@ impl OrderQuery {
         let (asked, stored) = (&order.terms, order.stored_status());
         let mut terms = vec![
             terms::account_orders(asked.account, stored),
-            terms::order_state(stored),
             terms::orders_at(&asked.acme_profile.name),
             terms::orders_by(&asked.ra_profile.name),
         ];
+        terms.extend(match stored {
+            OrderStatus::Pending | OrderStatus::Ready | OrderStatus::Processing => Some(terms::open_orders()),
+            OrderStatus::Invalid => Some(terms::invalid_orders()),
+            // Most are: whoever looks for these goes through all.
+            OrderStatus::Valid => None,
+        });
         terms.extend(asked.subjects.iter().map(terms::orders_for));
         terms
     }
@@ -92,20 +97,20 @@ impl Query for OrderQuery {
     }
 
     async fn candidates(&self, _: &World) -> Result<Candidates, StoreError> {
-        let states = || Candidates::under(self.stored().iter().map(|&status| terms::order_state(status)));
         Ok(if let Some(name) = &self.name {
             Candidates::under([terms::orders_for(name)])
         } else if let Some(account) = self.account {
             Candidates::under(self.stored().iter().map(|&status| terms::account_orders(account, status)))
         } else if self.status.is_some_and(|status| !status.is_final()) {
             // What is under way is less than what a profile has seen in its time.
-            states()
+            Candidates::under([terms::open_orders()])
         } else if let Some(ra_profile) = &self.ra_profile {
             Candidates::under([terms::orders_by(ra_profile)])
         } else if let Some(acme_profile) = &self.acme_profile {
             Candidates::under([terms::orders_at(acme_profile)])
-        } else if self.status.is_some() {
-            states()
+        } else if self.status == Some(OrderStatus::Invalid) {
+            // The clock alone makes open ones invalid.
+            Candidates::under([terms::open_orders(), terms::invalid_orders()])
         } else {
             Candidates::ById(vec![Range::Kind(Self::KIND)])
         })
