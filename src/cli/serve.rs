@@ -15,9 +15,9 @@ use futures::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 
-use super::authority::{self, Opened};
+use super::authority::{self, Opened, StoredAuthorities};
 use super::bootstrap::Prepared;
 use super::clients::Clients;
 use super::first_token::FirstToken;
@@ -29,6 +29,7 @@ use crate::acme::nonce::{NonceSettings, Nonces};
 use crate::acme::registrations::Registrations;
 use crate::acme::{self, Acme};
 use crate::admin::apply::{Declared, Options};
+use crate::admin::authorities::KeptAuthorities as _;
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::passphrase::Source;
@@ -40,6 +41,9 @@ use crate::vault::Vault;
 
 /// How long requests under way may take to end once the server is told to stop.
 const SHUTDOWN: Duration = Duration::from_secs(15);
+
+/// How often it is looked whether another node has made an authority.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// Runs the server until it is told to stop.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
@@ -65,6 +69,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let vault = Arc::new(Vault::open(&*store, &secret).await?);
     let (engine, running) =
         start_engine(config, Arc::clone(&store), Arc::clone(&authorities), bootstrap::also_allowed(config, dev))?;
+    let looking = actix_rt::spawn(look_for_authorities(Arc::clone(&kept)));
     let Origin { https, http, admin: apart, external, publication, names, .. } = origin;
     let admin = web::Data::new(Admin {
         engine: engine.clone(),
@@ -154,8 +159,19 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     };
     let (https, http, apart, ()) = tokio::join!(https, http, apart, stop.wait(&servers));
     renewal.abort();
+    looking.abort();
     https.and(http).and(apart)?;
     Ok(running)
+}
+
+/// Opens what another node has made meanwhile, for as long as the server runs.
+async fn look_for_authorities(kept: Arc<StoredAuthorities>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if let Err(error) = kept.refresh().await {
+            warn!(%error, "it could not be looked whether there are new authorities; it is tried again");
+        }
+    }
 }
 
 /// Makes the declared profiles so; a server that has none at all and was told of none begins with one of each kind.
