@@ -127,6 +127,7 @@ pub(super) async fn new_account(asked: KeyRequest, request: HttpRequest) -> Resu
     if !made {
         return existing(site, &account);
     }
+    engine.saw(AccountId(account.id));
     Ok(Reply::new(StatusCode::CREATED)
         .location(&site.urls.account(AccountId(account.id)))
         .json(&object(site, &account)))

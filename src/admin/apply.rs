@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_actors::audit::{Act, ActError};
 use chancery_actors::catalog::{Catalog, MOST_PROFILES};
 use chancery_actors::ports::StoreError;
@@ -62,7 +65,7 @@ impl Authorities for Anything {
 }
 
 /// How a set is applied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Only say what would be done.
     pub dry_run: bool,
@@ -71,6 +74,17 @@ pub struct Options {
     pub prune: bool,
     /// Remove them all the same.
     pub force: bool,
+    /// The `basis` of a dry run: nothing is done if a profile has changed since.
+    pub basis: Option<String>,
+}
+
+/// What applying came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied {
+    /// One for each profile that is declared or removed.
+    pub changes: Vec<Change>,
+    /// Names the profiles that the changes were made of, each with its revision.
+    pub basis: String,
 }
 
 /// What is done to one profile.
@@ -111,6 +125,9 @@ pub enum ApplyError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another operator has changed a profile since the dry run.
+    #[error("the profiles have changed since the dry run; look at the difference again")]
+    Changed,
 }
 
 impl Admin {
@@ -124,16 +141,20 @@ impl Admin {
         who: &str,
         declared: &Declared,
         options: Options,
-    ) -> Result<Vec<Change>, ActError<ApplyError>> {
+    ) -> Result<Applied, ActError<ApplyError>> {
         let plan = async || {
-            let plan = self.plan(declared, options).await?;
+            let plan = self.plan(declared, &options).await?;
             Ok(if options.dry_run { Act::nothing(plan.outcome) } else { plan })
         };
         self.engine.administer(who, plan).await
     }
 
-    async fn plan(&self, declared: &Declared, options: Options) -> Result<Act<Vec<Change>>, ApplyError> {
+    async fn plan(&self, declared: &Declared, options: &Options) -> Result<Act<Applied>, ApplyError> {
         let catalog = self.engine.catalog().await?;
+        let basis = basis(&catalog);
+        if options.basis.as_ref().is_some_and(|seen| *seen != basis) {
+            return Err(ApplyError::Changed);
+        }
         let target = Target::of(self.engine.now(), &*self.authorities, declared, &catalog)?;
         target.check_references(&catalog, options.prune)?;
         let mut act = Act::nothing(Vec::new());
@@ -143,7 +164,8 @@ impl Admin {
             self.prune(&mut act, &catalog, &target.acme, options.force).await?;
             self.prune(&mut act, &catalog, &target.ra, options.force).await?;
         }
-        Ok(act)
+        let Act { guards, writes, deeds, outcome: changes } = act;
+        Ok(Act { guards, writes, deeds, outcome: Applied { changes, basis } })
     }
 
     async fn make<P: Managed>(
@@ -179,6 +201,14 @@ impl Admin {
         }
         Ok(())
     }
+}
+
+/// A digest of every profile's name and revision.
+fn basis(catalog: &Catalog) -> String {
+    let acme = catalog.acme.values().map(|kept| format!("acmeProfile/{} {}\n", kept.state.name, kept.state.revision.0));
+    let ra = catalog.ra.values().map(|kept| format!("raProfile/{} {}\n", kept.state.name, kept.state.revision.0));
+    let all: String = acme.chain(ra).collect();
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, all.as_bytes()))
 }
 
 /// What is declared, understood.

@@ -10,7 +10,7 @@ use chancery_actors::listing::{AccountQuery, Cursor, EabQuery, Page};
 use chancery_actors::ports::{Kind, ObjectId, Revision, Write};
 use chancery_machine::eab::{BindingRefused, EabCredential, EabEvent, EabScope};
 use chancery_machine::id::EabId;
-use chancery_machine::profile::ProfileName;
+use chancery_machine::profile::{Endpoint, ProfileName};
 use chancery_machine::rejection::Rejection;
 use chancery_machine::time::Timestamp;
 use serde::Serialize;
@@ -272,9 +272,13 @@ impl Admin {
             (Some(acme_profile), _) => acme_profile.to_string(),
             (None, Some(ra_profile)) => format!("raProfile/{ra_profile}"),
             (None, None) => {
+                // An endpoint that asks for a binding and answers; else any that answers.
                 let profiles = self.engine.profiles();
-                let named = profiles.acme.values().find(|profile| profile.default_ra_profile.is_some());
-                named.map_or_else(|| "default".to_owned(), |profile| profile.name.to_string())
+                let answers = |name: &ProfileName| profiles.resolve(&Endpoint::AcmeProfile(name.clone())).is_ok();
+                let mut serving = profiles.acme.values().filter(|profile| answers(&profile.name));
+                let first = serving.clone().next();
+                let named = serving.find(|profile| profile.binding_required).or(first);
+                named.map_or_else(|| "PROFILE".to_owned(), |profile| profile.name.to_string())
             }
         };
         let (origin, key_id) = (&self.origin, &credential.key_id);

@@ -21,7 +21,7 @@ pub enum AdminError {
     #[error("there is no {0}")]
     Absent(String),
     /// There is one already.
-    #[error("there is a {0} already")]
+    #[error("{0} exists already")]
     Exists(String),
     /// Others depend on it.
     #[error("{object} is in use; remove what depends on it first, or use force")]
@@ -37,6 +37,9 @@ pub enum AdminError {
         /// The revision that it has.
         now: u64,
     },
+    /// Somebody else changed what the request was made of.
+    #[error("{0}")]
+    Outdated(String),
     /// A change has to say what it is about.
     #[error("send If-Match with the ETag that was read, or If-Match: * to change it however it is")]
     PreconditionRequired,
@@ -123,6 +126,7 @@ impl From<ApplyError> for AdminError {
                 Fault::new(path.join("."), detail).into()
             }
             ApplyError::InUse { object, dependents } => Self::InUse { object, dependents },
+            ApplyError::Changed => Self::Outdated(error.to_string()),
             ApplyError::Store(error) => error.into(),
         }
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use chancery_actors::audit::{Act, Deed};
 use chancery_actors::catalog::MOST_PROFILES;
+use chancery_actors::ports::Direction;
 use chancery_machine::profile::ProfileName;
 use serde_json::{Map, Value};
 
@@ -24,7 +25,7 @@ use super::precondition::Precondition;
 use super::settings::{Fault, changed};
 
 impl Admin {
-    /// A page of the profiles, by name: those after `after` that are wanted.
+    /// A page of the profiles, by name: those past `after` in that direction that are wanted.
     ///
     /// # Errors
     /// [`AdminError::Forbidden`].
@@ -32,14 +33,22 @@ impl Admin {
         &self,
         operator: &Operator,
         wanted: impl Fn(&P) -> bool,
+        direction: Direction,
         after: Option<&ProfileName>,
         limit: usize,
     ) -> Result<Vec<Arc<P>>, AdminError> {
         operator.may(Role::Auditor)?;
         let set = self.engine.profiles();
-        let past = |name: &ProfileName| after.is_none_or(|after| name > after);
+        let past = |name: &ProfileName| match direction {
+            Direction::Ascending => after.is_none_or(|after| name > after),
+            Direction::Descending => after.is_none_or(|after| name < after),
+        };
         let found = P::in_set(&set).iter().filter(|(name, profile)| past(name) && wanted(profile));
-        Ok(found.take(limit).map(|(_, profile)| Arc::clone(profile)).collect())
+        let found = found.map(|(_, profile)| Arc::clone(profile));
+        Ok(match direction {
+            Direction::Ascending => found.take(limit).collect(),
+            Direction::Descending => found.rev().take(limit).collect(),
+        })
     }
 
     /// One profile.

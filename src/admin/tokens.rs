@@ -29,6 +29,9 @@ const PREFIX: &str = "chancery_";
 
 const FORMAT: u8 = 1;
 
+/// How many tokens are looked up at a time.
+const PAGE: usize = 256;
+
 /// A token that an operator asks for.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -228,6 +231,10 @@ impl Admin {
             if kept.token.revoked.is_some() {
                 return Ok(Act::nothing(before));
             }
+            if kept.administers(now) && !self.another_administrator(kept.id, now).await? {
+                let why = "it is the last administrator's token; make another one first";
+                return Err(AdminError::Refused(why.to_owned()));
+            }
             let kept = Kept { token: Token { revoked: Some(now), ..kept.token }, ..kept };
             let after = kept.view_at(kept.revision.next(), now, None);
             let deed = Deed {
@@ -239,6 +246,23 @@ impl Admin {
             Ok(Act { guards: Vec::new(), writes: vec![kept.write()], deeds: vec![deed], outcome: after })
         };
         Ok(self.engine.administer(&operator.who, act).await?)
+    }
+
+    /// Whether another token than this is an administrator's and good.
+    async fn another_administrator(&self, id: Id, now: Timestamp) -> Result<bool, AdminError> {
+        let mut after = None;
+        loop {
+            let page = self.store.scan(Kind::Token, after, PAGE).await?;
+            for object in page.iter().filter(|object| object.id != id) {
+                if self.token(object.id).await?.is_some_and(|kept| kept.administers(now)) {
+                    return Ok(true);
+                }
+            }
+            after = page.last().copied();
+            if page.len() < PAGE {
+                return Ok(false);
+            }
+        }
     }
 
     async fn find_token(&self, id: &str) -> Result<Kept, AdminError> {
@@ -294,6 +318,10 @@ fn made(
 }
 
 impl Kept {
+    fn administers(&self, now: Timestamp) -> bool {
+        role(self.token.role) == Role::Administrator && self.status(now) == "valid"
+    }
+
     fn status(&self, now: Timestamp) -> &'static str {
         if self.token.revoked.is_some() {
             "revoked"

@@ -98,7 +98,7 @@ pub(super) fn in_file(error: ApplyError) -> anyhow::Error {
             let setting = if field.is_empty() { section } else { format!("{section}.{}", snake_case(&field)) };
             ConfigError::Value { setting, reason: detail }.into()
         }
-        other @ (ApplyError::InUse { .. } | ApplyError::Store(_)) => other.into(),
+        other @ (ApplyError::InUse { .. } | ApplyError::Changed | ApplyError::Store(_)) => other.into(),
     }
 }
 

@@ -181,11 +181,12 @@ async fn declare(admin: &Admin, declared: &Declared) -> anyhow::Result<()> {
     let none = profiles.acme.is_empty() && profiles.ra.is_empty();
     let first = bootstrap::first();
     let declared = if declared.is_empty() && none { &first } else { declared };
-    let changes = admin.apply("system", declared, Options::default()).await;
-    for change in changes.map_err(|error| match error {
+    let applied = admin.apply("system", declared, Options::default()).await;
+    let applied = applied.map_err(|error| match error {
         ActError::Refused(error) => bootstrap::in_file(error),
         ActError::Turn(error) => error.into(),
-    })? {
+    })?;
+    for change in applied.changes {
         info!(object = change.object, action = change.action, "declared profile");
     }
     Ok(())

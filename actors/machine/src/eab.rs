@@ -156,14 +156,20 @@ impl EabCredential {
         self.scope.names.is_empty() || self.scope.names.iter().any(|pattern| pattern.covers(subject))
     }
 
+    /// Whether it is for these profiles.
+    #[must_use]
+    pub fn serves(&self, acme: &ProfileName, ra: &ProfileName) -> bool {
+        let within = |scope: &[ProfileName], name| scope.is_empty() || scope.contains(name);
+        within(&self.scope.acme_profiles, acme) && within(&self.scope.ra_profiles, ra)
+    }
+
     fn bound(&self, acme: &ProfileName, ra: &ProfileName, now: Timestamp) -> Result<Self, BindingRefused> {
         match self.status(now) {
             EabStatus::Revoked => return Err(BindingRefused::Revoked),
             EabStatus::Expired => return Err(BindingRefused::Expired),
             EabStatus::Valid => {}
         }
-        let within = |scope: &[ProfileName], name| scope.is_empty() || scope.contains(name);
-        if !within(&self.scope.acme_profiles, acme) || !within(&self.scope.ra_profiles, ra) {
+        if !self.serves(acme, ra) {
             return Err(BindingRefused::Elsewhere);
         }
         if self.scope.accounts.is_some_and(|most| self.accounts >= most) {

@@ -101,7 +101,7 @@ impl Engine {
         let id = AccountId(account.id);
         may_order(&account.state, pair)?;
         let subjects = policy::accept(pair, new.subjects)?;
-        let counted_by = self.credential(&account.state, &subjects).await?;
+        let counted_by = self.credential(&account.state, pair, &subjects).await?;
         let life = self.world.ports.issue.lifetime(pair.ra.authority);
         let life = life.map_err(|error| TurnError::Unavailable(error.to_string()))?;
         validity::accept(pair, life, new.not_before, new.not_after, now)?;
@@ -134,7 +134,12 @@ impl Engine {
 
     /// Checks an order against what the account's external account is for, and answers with the credential that counts
     /// the order, if one does. As it stands now: an operator who narrows it a moment later does not reach this order.
-    async fn credential(&self, account: &Account, subjects: &[Subject]) -> Result<Option<EabId>, PlaceError> {
+    async fn credential(
+        &self,
+        account: &Account,
+        pair: &Pair,
+        subjects: &[Subject],
+    ) -> Result<Option<EabId>, PlaceError> {
         let Some(binding) = &account.binding else { return Ok(None) };
         let credential = match self.eab_credential(binding.credential).await.map_err(TurnError::from) {
             Ok(credential) => credential.state,
@@ -142,6 +147,10 @@ impl Engine {
             Err(TurnError::Absent) => return Err(deleted().into()),
             Err(error) => return Err(error.into()),
         };
+        // Another default RA Profile takes accounts along, and not what they were given.
+        if !credential.serves(&pair.acme.name, &pair.ra.name) {
+            return Err(TurnError::Rejected(BindingRefused::Elsewhere.into()).into());
+        }
         policy::within(&credential, subjects)?;
         Ok(credential.scope.orders.map(|_| binding.credential))
     }

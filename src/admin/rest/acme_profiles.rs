@@ -7,8 +7,8 @@ use utoipa::{IntoParams, OpenApi};
 
 use super::bulk::{BulkResult, BulkResults};
 use super::problem::Problems;
-use super::profiles::{self, Force, ProfileBulk, operations};
-use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, PageQuery, Params};
+use super::profiles::{self, ByName, Force, ProfileBulk, operations};
+use super::request::{Body, BothParams, Caller, IfMatch, MaybeMatch, Page, PageQuery, Params};
 use crate::admin::error::AdminError;
 use crate::admin::settings::AcmeProfileSettings;
 use crate::admin::view::{AcmeProfileView, NewAcmeProfile};
@@ -23,6 +23,9 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 struct Filter {
+    /// By name, from the first or, with a hyphen, from the last on; `name` if left out.
+    #[param(inline)]
+    sort: Option<ByName>,
     /// Only those that are enabled, or that are not.
     enabled: Option<bool>,
     /// Only those with this default RA Profile.

@@ -11,7 +11,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::problem::Problems;
 use super::reply::ok;
 use super::request::{Body, Caller};
-use crate::admin::apply::{Change, Declared, Options};
+use crate::admin::apply::{Applied, Change, Declared, Options};
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
 use crate::admin::settings::{AcmeProfileSettings, RaProfileSettings};
@@ -45,6 +45,8 @@ struct ApplyRequest {
     prune: bool,
     /// With `prune`: remove them all the same; the accounts and credentials stay.
     force: bool,
+    /// The `basis` of a dry run: with it, nothing is done if another operator has changed a profile since (412).
+    basis: Option<String>,
 }
 
 /// What was done, or would be.
@@ -52,6 +54,9 @@ struct ApplyRequest {
 struct Changes {
     /// One for each profile that is declared or removed.
     changes: Vec<Change>,
+    /// Names what the changes were made of: sent back with the request that is to do them, it keeps that from undoing what
+    /// another operator did meanwhile.
+    basis: String,
 }
 
 /// Make the profiles as they are declared: all of it in one commit, or nothing.
@@ -59,11 +64,11 @@ struct Changes {
     responses((status = 200, body = Changes), Problems))]
 async fn apply(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     caller.operator.may(Role::Operator)?;
-    let ApplyRequest { acme_profiles, ra_profiles, dry_run, prune, force } = body.read()?;
+    let ApplyRequest { acme_profiles, ra_profiles, dry_run, prune, force, basis } = body.read()?;
     let declared = Declared { acme_profiles, ra_profiles };
-    let options = Options { dry_run, prune, force };
+    let options = Options { dry_run, prune, force, basis };
     match caller.admin.apply(&caller.operator.who, &declared, options).await {
-        Ok(changes) => Ok(ok(&Changes { changes }, None)),
+        Ok(Applied { changes, basis }) => Ok(ok(&Changes { changes, basis }, None)),
         Err(ActError::Refused(refused)) => Err(refused.into()),
         Err(ActError::Turn(error)) => Err(error.into()),
     }

@@ -84,7 +84,7 @@ fn class(error: &AdminError) -> (StatusCode, &'static str, &'static str) {
             (StatusCode::CONFLICT, "exists", "There is one already")
         }
         AdminError::InUse { .. } => (StatusCode::CONFLICT, "inUse", "Something depends on it"),
-        AdminError::Changed { .. } | AdminError::Turn(TurnError::GuardChanged(_)) => {
+        AdminError::Changed { .. } | AdminError::Outdated(_) | AdminError::Turn(TurnError::GuardChanged(_)) => {
             (StatusCode::PRECONDITION_FAILED, "changed", "Somebody else changed it")
         }
         AdminError::PreconditionRequired => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
+use chancery_actors::ports::Direction;
 use chancery_machine::profile::ProfileName;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -24,6 +25,17 @@ pub(super) struct Force {
     pub(super) force: bool,
 }
 
+/// How lists of profiles can be sorted.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+pub(super) enum ByName {
+    /// From A on.
+    #[serde(rename = "name")]
+    Name,
+    /// From z on.
+    #[serde(rename = "-name")]
+    LastName,
+}
+
 /// The same for many.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -42,14 +54,19 @@ pub(super) struct ProfileBulk {
 pub(super) fn list<P: Managed>(
     caller: &Caller,
     page: &PageQuery,
+    sort: Option<ByName>,
     wanted: impl Fn(&P) -> bool,
 ) -> Result<HttpResponse, AdminError> {
     let after = page.cursor()?.map(|bytes| {
         String::from_utf8(bytes).ok().and_then(|name| ProfileName::parse(&name).ok()).ok_or(AdminError::Cursor)
     });
     let limit = page.limit()?;
+    let direction = match sort {
+        None | Some(ByName::Name) => Direction::Ascending,
+        Some(ByName::LastName) => Direction::Descending,
+    };
     let mut found: Vec<Arc<P>> =
-        caller.admin.list_profiles(&caller.operator, wanted, after.transpose()?.as_ref(), limit + 1)?;
+        caller.admin.list_profiles(&caller.operator, wanted, direction, after.transpose()?.as_ref(), limit + 1)?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|last| last.name().as_str().as_bytes().to_vec());
@@ -142,10 +159,9 @@ macro_rules! operations {
             params(PageQuery, $filter), responses((status = 200, body = Page<$view>), Problems))]
         async fn list(
             caller: Caller,
-            Params(page): Params<PageQuery>,
-            Params(filter): Params<$filter>,
+            BothParams(page, filter): BothParams<PageQuery, $filter>,
         ) -> Result<HttpResponse, AdminError> {
-            profiles::list::<$profile>(&caller, &page, |profile| filter.wants(profile))
+            profiles::list::<$profile>(&caller, &page, filter.sort, |profile| filter.wants(profile))
         }
 
         #[utoipa::path(post, path = $all, operation_id = $create_id, tag = $tag, request_body = $new,

@@ -15,7 +15,7 @@ use crate::admin::error::AdminError;
 use crate::admin::idempotency::IdempotencyKey;
 use crate::admin::operator::Operator;
 use crate::admin::precondition::Precondition;
-use crate::admin::settings::read;
+use crate::admin::settings::{Fault, read};
 
 /// The largest body: a declared set of many profiles.
 pub const MOST_BYTES: usize = 4 << 20;
@@ -195,7 +195,7 @@ impl PageQuery {
     pub fn limit(&self) -> Result<usize, AdminError> {
         match self.limit.unwrap_or(100) {
             limit @ 1..=1000 => Ok(limit),
-            other => Err(AdminError::Malformed(format!("limit is {other}; it has to be between 1 and 1000"))),
+            other => Err(Fault::new("limit", format!("it is {other}, and has to be between 1 and 1000")).into()),
         }
     }
 
@@ -229,16 +229,65 @@ impl<T> Page<T> {
     }
 }
 
-/// A query string, read so that what is wrong is said as a problem.
+/// A query string. What is wrong is said with the parameter at fault, and one that is not known is not passed over: a
+/// filter with a slip of the pen would list everything.
 pub struct Params<T>(pub T);
 
-impl<T: DeserializeOwned + 'static> FromRequest for Params<T> {
+/// The same of two structures that share a query string.
+pub struct BothParams<A, B>(pub A, pub B);
+
+impl<T: DeserializeOwned + IntoParams + 'static> FromRequest for Params<T> {
     type Error = AdminError;
     type Future = std::future::Ready<Result<Self, AdminError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let read = web::Query::<T>::from_query(request.query_string());
-        let read = read.map(|query| Self(query.into_inner()));
-        std::future::ready(read.map_err(|bad| AdminError::Malformed(format!("the query: {bad}"))))
+        let query = request.query_string();
+        std::future::ready(known(query, &names::<T>()).and_then(|()| parameters(query, &names::<T>())).map(Self))
     }
+}
+
+impl<A, B> FromRequest for BothParams<A, B>
+where
+    A: DeserializeOwned + IntoParams + 'static,
+    B: DeserializeOwned + IntoParams + 'static,
+{
+    type Error = AdminError;
+    type Future = std::future::Ready<Result<Self, AdminError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let query = request.query_string();
+        let (first, second) = (names::<A>(), names::<B>());
+        let all = [first.as_slice(), second.as_slice()].concat();
+        let read = || {
+            known(query, &all)?;
+            Ok(Self(parameters(query, &first)?, parameters(query, &second)?))
+        };
+        std::future::ready(read())
+    }
+}
+
+/// The parameters that the description of a structure names.
+fn names<T: IntoParams>() -> Vec<String> {
+    T::into_params(|| None).into_iter().map(|parameter| parameter.name).collect()
+}
+
+fn known(query: &str, names: &[String]) -> Result<(), AdminError> {
+    for (name, _) in url::form_urlencoded::parse(query.as_bytes()) {
+        if !names.iter().any(|known| *known == name) {
+            let detail = format!("there is no such parameter here; there are {}", names.join(", "));
+            return Err(Fault::new(name, detail).into());
+        }
+    }
+    Ok(())
+}
+
+/// Reads the parameters of these names.
+fn parameters<T: DeserializeOwned>(query: &str, names: &[String]) -> Result<T, AdminError> {
+    let mut mine = url::form_urlencoded::Serializer::new(String::new());
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    mine.extend_pairs(pairs.filter(|(name, _)| names.iter().any(|known| known == name)));
+    let mine = mine.finish();
+    let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(mine.as_bytes()));
+    serde_path_to_error::deserialize(pairs)
+        .map_err(|bad| Fault::new(bad.path().to_string(), bad.into_inner().to_string()).into())
 }

@@ -59,9 +59,19 @@ pub fn changed<T: Serialize + DeserializeOwned>(current: &T, change: &Map<String
 /// [`Fault`] names the first field at fault.
 pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Fault> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let field = error.path().to_string();
-        let field = if field == "." { String::new() } else { field };
-        Fault::new(field, error.into_inner().to_string())
+        let place = error.path().to_string();
+        let place = if place == "." { String::new() } else { place };
+        let detail = error.into_inner().to_string();
+        // What is missing, or not known, stands in no path: serde names it between backticks.
+        let named = ["missing field `", "unknown field `"].iter().find_map(|said| detail.strip_prefix(said));
+        let member = named.and_then(|rest| rest.split_once('`')).map(|(member, _)| member);
+        let field = match (member, place.as_str()) {
+            (Some(member), "") => member.to_owned(),
+            (Some(member), place) if place.ends_with(member) => place.to_owned(),
+            (Some(member), place) => format!("{place}.{member}"),
+            (None, place) => place.to_owned(),
+        };
+        Fault::new(field, detail)
     })
 }
 

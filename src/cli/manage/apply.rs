@@ -76,7 +76,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Outcome {
     let text = read(path)?;
     let profiles = Profiles::read(&text).with_context(|| path.display().to_string())?;
     let session = args.connection.session()?;
-    let planned = post(&session, &profiles, args, true).await?;
+    let planned = post(&session, &profiles, args, None).await?;
     let difference = Difference::of(&planned);
     if args.dry_run || difference.is_empty() {
         show(&session, &planned, &difference)?;
@@ -88,14 +88,11 @@ pub(super) async fn run(args: &ApplyArgs) -> Outcome {
     if difference.removes() && !args.yes {
         confirm(path)?;
     }
-    let done = post(&session, &profiles, args, false).await?;
+    let done = post(&session, &profiles, args, Some(&planned)).await?;
     if session.output.json() {
         pretty(&done)?;
-    } else if Difference::of(&done) == difference {
-        remark("applied");
     } else {
-        remark("applied; meanwhile somebody else had changed something, so what was done is:");
-        write(&Difference::of(&done).to_string())?;
+        remark("applied");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -109,13 +106,22 @@ fn read(path: &Path) -> anyhow::Result<String> {
     text.with_context(|| path.display().to_string())
 }
 
-async fn post(session: &Session, profiles: &Profiles, args: &ApplyArgs, dry_run: bool) -> anyhow::Result<Value> {
+async fn post(
+    session: &Session,
+    profiles: &Profiles,
+    args: &ApplyArgs,
+    planned: Option<&Value>,
+) -> anyhow::Result<Value> {
     let mut body = json!({
         "acmeProfiles": profiles.acme,
         "raProfiles": profiles.ra,
-        "dryRun": dry_run,
+        "dryRun": planned.is_none(),
         "prune": args.prune,
     });
+    // Exactly what was shown is done, or nothing.
+    if let Some(basis) = planned.and_then(|planned| planned.get("basis")) {
+        body["basis"] = basis.clone();
+    }
     if args.force {
         body["force"] = Value::Bool(true);
     }

@@ -156,7 +156,10 @@ impl ConnectionArgs {
                 let text = std::fs::read_to_string(path).map(SecretString::from);
                 (text.with_context(|| format!("the token in {}", path.display()))?, path.display().to_string())
             }
-            (None, Ok(text)) if !text.is_empty() => (SecretString::from(text), "CHANCERY_TOKEN".to_owned()),
+            // Who names a certificate means it: a token that lies about in the environment does not come before it.
+            (None, Ok(text)) if !text.is_empty() && self.client_cert.is_none() => {
+                (SecretString::from(text), "CHANCERY_TOKEN".to_owned())
+            }
             (None, Ok(_) | Err(_)) => return Ok(None),
         };
         let token = secret.expose_secret().trim();

@@ -144,21 +144,13 @@ impl Settings {
 
 /// What whoever is to use the credential needs, and the line in which it goes.
 fn greeting(session: &Session, made: &Value) -> String {
-    let (key_id, hmac_key) = (text(made, "keyId"), text(made, "hmacKey"));
-    let first = |list: &str| made.get(list).and_then(|names| names.get(0)).and_then(Value::as_str);
-    let endpoint = match (first("acmeProfiles"), first("raProfiles")) {
-        (Some(name), _) => name.to_owned(),
-        (None, Some(name)) => format!("raProfile/{name}"),
-        (None, None) => "default".to_owned(),
-    };
-    let directory = format!("{}/acme/{endpoint}/directory", session.client.origin());
+    let (key_id, hmac_key, example) = (text(made, "keyId"), text(made, "hmacKey"), text(made, "example"));
     let trust = session.client.ca().map_or(String::new(), |ca| format!("REQUESTS_CA_BUNDLE={} ", ca.display()));
     format!(
         "key id:    {key_id}\n\
          HMAC key:  {hmac_key} (shown only now: keep it safe)\n\
          algorithm: {}\n\
-         certbot:   {trust}certbot certonly --standalone --server {directory} --eab-kid {key_id} --eab-hmac-key \
-         {hmac_key} -d NAME\n",
+         certbot:   {trust}{example}\n",
         text(made, "algorithm")
     )
 }
