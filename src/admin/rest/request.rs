@@ -4,6 +4,7 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery_actors::error::TurnError;
 use futures::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,7 @@ fn from_elsewhere(request: &HttpRequest) -> bool {
 }
 
 fn admin(request: &HttpRequest) -> Result<web::Data<Admin>, AdminError> {
-    let unset = || AdminError::Refused("the application was configured without its use cases".to_owned());
+    let unset = || TurnError::Unavailable("the application was configured without its use cases".to_owned()).into();
     request.app_data::<web::Data<Admin>>().cloned().ok_or_else(unset)
 }
 
