@@ -9,7 +9,7 @@ use std::fmt;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;
 use chancery_actors::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, Store, StoreError, Write};
-use chancery_machine::id::Id;
+use chancery_machine::id::{EabId, Id};
 use minicbor::{Decode, Encode};
 use pkcs8::pkcs5::{pbes2, scrypt};
 use secrecy::{ExposeSecret, SecretString};
@@ -174,6 +174,12 @@ impl Vault {
         let key = UnboundKey::new(&AES_256_GCM_SIV, key).map_err(|_| VaultError::Encryption)?;
         Ok(Self { key: LessSafeKey::new(key) })
     }
+}
+
+/// For what the MAC key of this external account's credential is sealed.
+#[must_use]
+pub fn eab_key(credential: EabId) -> String {
+    format!("eab/{credential}")
 }
 
 const PROOF: &str = "proof";

@@ -31,9 +31,14 @@ impl Role for Authorization {
         let (mut terms, over) = match self.state {
             AuthorizationState::Pending => (vec![terms::open_of(self.terms.account)], self.terms.expires),
             AuthorizationState::Valid { expires, .. } => {
-                let AuthorizationTerms { account, identifier, wildcard, .. } = &self.terms;
+                let AuthorizationTerms { account, identifier, wildcard, exemption, .. } = &self.terms;
                 let subject = Subject { identifier: identifier.clone(), wildcard: *wildcard };
-                (vec![terms::open_of(*account), terms::proven(*account, &subject)], expires)
+                let mut terms = vec![terms::open_of(*account)];
+                // Whoever may reach an endpoint is exempt there; that is no control which lets them revoke what others have.
+                if exemption.is_none() {
+                    terms.push(terms::proven(*account, &subject));
+                }
+                (terms, expires)
             }
             AuthorizationState::Invalid { at, .. }
             | AuthorizationState::Deactivated { at }

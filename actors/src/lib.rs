@@ -22,6 +22,7 @@ mod order;
 pub mod place;
 pub mod ports;
 pub mod profiles;
+mod renewal;
 mod resident;
 mod shard;
 mod sightings;

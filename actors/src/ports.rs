@@ -64,6 +64,8 @@ pub enum Kind {
     Vault = 17,
     /// What the orders of one account pass one after the other where there is a limit to them.
     Quota = 18,
+    /// With which terms everything is stored: one object.
+    Terms = 19,
 }
 
 impl Kind {
@@ -87,6 +89,7 @@ impl Kind {
         Self::Sighting,
         Self::Vault,
         Self::Quota,
+        Self::Terms,
     ];
 
     /// The kind with this number.

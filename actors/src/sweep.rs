@@ -83,7 +83,8 @@ async fn wake_all(world: &World) -> Result<usize, TurnError> {
                 | Kind::Idempotency
                 | Kind::Sighting
                 | Kind::Vault
-                | Kind::Quota => {}
+                | Kind::Quota
+                | Kind::Terms => {}
             }
         }
         woken += page.len();

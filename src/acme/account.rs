@@ -22,6 +22,7 @@ use super::registrations::Counted;
 use super::reply::Reply;
 use super::request::{AccountRequest, KeyRequest, account_key, standing};
 use super::wire::Site;
+use crate::vault;
 
 /// How many orders a page of an account's list has.
 const PAGE: usize = 50;
@@ -251,7 +252,7 @@ async fn bind(asked: &KeyRequest, object: &RawValue) -> Result<AccountBinding, P
         Err(LoadError::Absent) => return Err(unproven()),
         Err(error) => return Err(error.into()),
     };
-    let key = acme.vault.unseal(&format!("eab/{credential}"), &sealed).map_err(|error| {
+    let key = acme.vault.unseal(&vault::eab_key(credential), &sealed).map_err(|error| {
         ProblemDocument::internal(&format!("the key of external account credential {credential}: {error}"))
     })?;
     if !binding.verifies(&key) {

@@ -22,7 +22,7 @@ use super::objects::{deed, found, guard, path_id, unstored};
 use super::operator::{Operator, Role};
 use super::precondition::Precondition;
 use super::time::rfc3339;
-use super::words::AccountStatus;
+use super::words::{self, AccountStatus};
 
 const KIND: &str = "ACME account";
 
@@ -37,6 +37,8 @@ pub struct AccountView {
     pub revision: u64,
     /// Where it stands. Deactivated by its holder or revoked by an operator, it stays so.
     pub status: AccountStatus,
+    /// Why the certificates that it was issued are revoked too, if it was revoked together with them.
+    pub certificates_revoked: Option<words::RevocationReason>,
     /// Whether its requests are answered. Operators turn this off and on, apart from the status.
     pub enabled: bool,
     /// Since when it has been disabled (RFC 3339).
@@ -257,6 +259,10 @@ impl AccountSite {
             id: id.to_string(),
             revision: revision.0,
             status: state.status().into(),
+            certificates_revoked: match state.state {
+                AccountState::Revoked { certificates, .. } => certificates.map(Into::into),
+                AccountState::Valid | AccountState::Deactivated { .. } => None,
+            },
             enabled: state.disabled.is_none(),
             disabled_since: state.disabled.map(rfc3339),
             contacts: state.contacts.clone(),

@@ -173,9 +173,11 @@ impl Admin {
         act: &mut Act<Vec<Change>>,
         catalog: &Catalog,
         target: &BTreeMap<ProfileName, P>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), ApplyError> {
         for (name, profile) in target {
             let before = P::in_catalog(catalog).get(name);
+            let fault = |fault| ApplyError::Fault { object: object::<P>(name.as_str()), fault };
+            self.check_authority(profile).await?.map_err(fault)?;
             let (writes, profile) = self.engine.profile_writes(before, profile.clone()).await?;
             let shown = before.map(|kept| kept.state.shown(&self.origin));
             note::<P>(act, name, shown, Some(profile.shown(&self.origin)));

@@ -27,6 +27,7 @@ use super::precondition::Precondition;
 use super::settings::{EabSettings, Fault, changed};
 use super::time::rfc3339;
 use super::words::EabStatus;
+use crate::vault;
 
 const KIND: &str = "EAB credential";
 
@@ -123,7 +124,7 @@ impl Admin {
         aws_lc_rs::rand::fill(&mut *secret).expect("the operating system gives randomness, or nothing here is safe");
         let credential = EabCredential {
             description,
-            sealed_key: self.vault.seal(&purpose(id), &*secret)?,
+            sealed_key: self.vault.seal(&vault::eab_key(id), &*secret)?,
             created: now,
             scope,
             accounts: 0,
@@ -307,12 +308,6 @@ impl EabCredentialView {
             settings: EabSettings::of(state),
         }
     }
-}
-
-/// For what the key of a credential is sealed.
-#[must_use]
-pub fn purpose(id: EabId) -> String {
-    format!("eab/{id}")
 }
 
 fn object(id: EabId) -> String {

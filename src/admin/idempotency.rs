@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use chancery_actors::error::TurnError;
 use chancery_actors::ports::{Body, Kind, ObjectId, Revision, Term, Write};
 use minicbor::{Decode, Encode};
 use serde_json::Value;
@@ -55,13 +56,13 @@ impl IdempotencyKey {
         let Some(object) = admin.store.find(&self.term).await? else { return Ok(None) };
         let Some(stored) = admin.store.load(object).await? else { return Ok(None) };
         let lost =
-            || AdminError::Refused("the answer that was kept for this Idempotency-Key cannot be read".to_owned());
+            || TurnError::Unavailable("the answer that was kept for this Idempotency-Key cannot be read".to_owned());
         let record: Record = minicbor::decode(&stored.bytes).map_err(|_| lost())?;
         if record.digest != self.digest {
             return Err(AdminError::KeyReused);
         }
         let answer = admin.vault.unseal(PURPOSE, &record.answer)?;
-        serde_json::from_slice(&answer).map(Some).map_err(|_| lost())
+        Ok(serde_json::from_slice(&answer).map(Some).map_err(|_| lost())?)
     }
 
     /// The write that keeps the answer, in the commit that does what was asked.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chancery_actors::audit::{Act, Deed};
 use chancery_actors::catalog::MOST_PROFILES;
-use chancery_actors::ports::Direction;
+use chancery_actors::ports::{Direction, Kind, ObjectId, StoreError};
 use chancery_machine::profile::ProfileName;
 use serde_json::{Map, Value};
 
@@ -90,6 +90,7 @@ impl Admin {
             }
             let profile = P::made(&settings, name.clone(), None, self.engine.now(), &*self.authorities)?;
             profile.check_references(&catalog)?;
+            self.check_authority(&profile).await??;
             let (mut writes, profile) = self.engine.profile_writes(None, profile).await?;
             let view = profile.shown(&self.origin);
             if let Some(key) = key {
@@ -153,6 +154,7 @@ impl Admin {
             let before = Some(&*kept.state);
             let profile = P::made(&settings, name.clone(), before, self.engine.now(), &*self.authorities)?;
             profile.check_references(&catalog)?;
+            self.check_authority(&profile).await??;
             let (writes, profile) = self.engine.profile_writes(Some(kept), profile).await?;
             if writes.is_empty() {
                 return Ok(Act::nothing(profile));
@@ -162,6 +164,15 @@ impl Admin {
             Ok(Act { guards: Vec::new(), writes, deeds: vec![deed], outcome: profile })
         };
         Ok(self.engine.administer(&operator.who, act).await?)
+    }
+
+    /// What signs for a profile has to be in the store: that it was deleted, this node may notice only after the commit that
+    /// moved the log on, and which this plan stands upon.
+    pub(super) async fn check_authority<P: Managed>(&self, profile: &P) -> Result<Result<(), Fault>, StoreError> {
+        let Some(authority) = profile.authority() else { return Ok(Ok(())) };
+        let kept = self.store.load(ObjectId { kind: Kind::Authority, id: authority.0 }).await?;
+        let gone = || Fault::new("authority", format!("the authority {authority} does not exist any more"));
+        Ok(kept.map(drop).ok_or_else(gone))
     }
 }
 

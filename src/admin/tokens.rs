@@ -5,6 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_actors::audit::{Act, Deed, record_offline};
+use chancery_actors::error::TurnError;
 use chancery_actors::ports::{
     Body, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, StoreError, Term, Write,
 };
@@ -120,7 +121,7 @@ impl Admin {
             if let Some(key) = key
                 && let Some(answer) = key.answer(self).await?
             {
-                let view = serde_json::from_value(answer).map_err(|bad| AdminError::Refused(bad.to_string()))?;
+                let view = serde_json::from_value(answer).map_err(|bad| TurnError::Unavailable(bad.to_string()))?;
                 return Ok(Act::nothing(Created { view, replayed: true }));
             }
             let (kept, mut view, deed) =

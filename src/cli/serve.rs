@@ -69,6 +69,10 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let vault = Arc::new(Vault::open(&*store, &secret).await?);
     let (engine, running) =
         start_engine(config, Arc::clone(&store), Arc::clone(&authorities), bootstrap::also_allowed(config, dev))?;
+    match engine.renew_terms().await? {
+        0 => {}
+        objects => info!(objects, "stored anew what an older build has stored, so that all of it is found"),
+    }
     let looking = actix_rt::spawn(look_for_authorities(Arc::clone(&kept)));
     let Origin { https, http, admin: apart, external, publication, names, .. } = origin;
     let admin = web::Data::new(Admin {

@@ -90,6 +90,24 @@ fn a_certificate_lets_in_whom_it_names() {
     assert_eq!((status, &who["role"]), (200, &"administrator".into()));
     assert_eq!(ask(Some(&operator), &["-H", "Authorization: Bearer chancery_x"]).0, 401);
 
+    // Browsers present certificates to whichever page asks them to send something.
+    let host = origin.strip_prefix("https://").expect("HTTPS");
+    for (header, status) in [
+        ("Sec-Fetch-Site: cross-site".to_owned(), 401),
+        ("Sec-Fetch-Site: same-site".to_owned(), 401),
+        ("Sec-Fetch-Site: same-origin".to_owned(), 200),
+        ("Origin: https://elsewhere.example".to_owned(), 401),
+        ("Origin: null".to_owned(), 401),
+        (format!("Origin: https://{host}"), 200),
+    ] {
+        assert_eq!(ask(Some(&operator), &["-H", &header]).0, status, "{header}");
+    }
+    assert_eq!(
+        ask(Some(&operator), &["-H", &token, "-H", "Sec-Fetch-Site: cross-site"]).0,
+        200,
+        "a token is no cookie"
+    );
+
     let other = Office::open(folder.path(), "other");
     let forged = other.certify(&["ops.corp.example"], "forged.pem");
     assert_eq!(ask(Some(&forged), &[]).0, 0, "the handshake fails");

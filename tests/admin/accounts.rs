@@ -197,6 +197,11 @@ fn revoking_takes_the_certificates_along_if_that_is_asked_for() {
     }
     first.assert_revoked(&house().root());
     second.assert_revoked(&house().root());
+    // The log says it once, for all of them.
+    let log = log_of(&format!("acmeAccount/{id}"));
+    let last = log.last().expect("an entry");
+    assert_eq!((&last["action"], &last["before"]["certificatesRevoked"]), (&"revoke".into(), &Value::Null));
+    assert_eq!(last["after"]["certificatesRevoked"], "cessationOfOperation", "{last}");
 }
 
 #[test]

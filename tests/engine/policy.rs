@@ -12,7 +12,8 @@ use chancery_machine::profile::{Exemption, ExemptionMode, ExemptionScope, Exempt
 
 use super::audit::deed;
 use super::lab::{
-    Lab, authorizations, declare, finalize, new_order, order_until, pair, place, profiles_with, register, respond, run,
+    Lab, authorizations, declare, finalize, new_order, order_until, pair, place, profiles_with, ready, register,
+    respond, run,
 };
 
 fn exemptions(mode: ExemptionMode) -> Exemptions {
@@ -124,6 +125,27 @@ fn an_exempt_authorization_that_an_operator_takes_back_ends_its_order() {
         assert!(finalize(engine, &account, &order).await.is_err());
         let order = engine.order(OrderId(order.id)).await.expect("stands");
         assert_eq!(order.state.status(engine.now()), OrderStatus::Invalid);
+        started.stop();
+    });
+}
+
+#[test]
+fn what_is_exempt_was_not_proven_and_lets_nobody_revoke_what_others_have() {
+    run(async {
+        let lab = Lab::new();
+        let started = lab.start().await;
+        let engine = &started.engine;
+        declare(engine, profiles_with(|_, ra| ra.exemptions = exemptions(ExemptionMode::OrElseChallenge))).await;
+        let (owner, other) = (register(engine, 1).await, register(engine, 2).await);
+        let order = place(engine, &owner, &["a.corp.example"]).await;
+        finalize(engine, &owner, &order).await.expect("finalizes");
+        place(engine, &other, &["a.corp.example"]).await;
+        let holds = engine.holds_authorizations(AccountId(other.id), &order.state.terms.subjects).await;
+        assert_eq!(holds, Ok(false), "nothing was proven");
+        declare(engine, profiles_with(|_, ra| ra.exemptions.rules.clear())).await;
+        ready(engine, &other, &["a.corp.example"]).await;
+        let holds = engine.holds_authorizations(AccountId(other.id), &order.state.terms.subjects).await;
+        assert_eq!(holds, Ok(true), "now it was");
         started.stop();
     });
 }

@@ -12,8 +12,8 @@
 //! time is listed exactly once, since every walk is in an order that no change touches: by id, that is by birth, or by
 //! what never changes in a certificate or an entry of the audit log.
 //!
-//! Objects are found by the terms that were stored with them. One that an older build has written without some term is
-//! not found by that filter until it is written again.
+//! Objects are found by the terms that were stored with them. What an older build has written without some term is written
+//! again when the server starts (see [`crate::renewal`]).
 //!
 //! Reads of the embedded store happen inline, microseconds each; a list yields to others now and then, so that no request
 //! keeps an event loop to itself.

@@ -185,6 +185,10 @@ impl Walk {
         let page = store.walk(&self.range, Direction::Descending, self.after.as_ref(), PAGE).await?;
         self.over = page.len() < PAGE;
         self.after = page.last().cloned();
+        if !self.over {
+            // Reads of the embedded store never wait, and a limit may be a hundred thousand: others get their turn.
+            tokio::task::yield_now().await;
+        }
         Ok(Some(page.into_iter().map(|found| found.object.id).collect()))
     }
 }

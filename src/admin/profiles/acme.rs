@@ -7,6 +7,7 @@ use chancery_actors::catalog::{Catalog, Kept};
 use chancery_actors::listing::AccountQuery;
 use chancery_actors::profiles::ProfileSet;
 use chancery_machine::eab::EabScope;
+use chancery_machine::id::AuthorityId;
 use chancery_machine::profile::{AcmeProfile, ProfileName, RaProfile};
 use chancery_machine::time::Timestamp;
 
@@ -60,6 +61,10 @@ impl Managed for AcmeProfile {
 
     fn accounts(name: ProfileName) -> AccountQuery {
         AccountQuery { acme_profile: Some(name), ..AccountQuery::default() }
+    }
+
+    fn authority(&self) -> Option<AuthorityId> {
+        None
     }
 
     fn view(&self, origin: &str) -> AcmeProfileView {

@@ -7,6 +7,7 @@ use chancery_actors::catalog::{Catalog, Kept, Profile};
 use chancery_actors::listing::AccountQuery;
 use chancery_actors::profiles::ProfileSet;
 use chancery_machine::eab::EabScope;
+use chancery_machine::id::AuthorityId;
 use chancery_machine::profile::ProfileName;
 use chancery_machine::time::Timestamp;
 use serde::Serialize;
@@ -65,6 +66,9 @@ pub trait Managed: Profile {
 
     /// Which accounts are registered at a profile of this name.
     fn accounts(name: ProfileName) -> AccountQuery;
+
+    /// What signs for it, if anything does.
+    fn authority(&self) -> Option<AuthorityId>;
 
     /// How the API shows it; `origin` is where clients reach the server.
     fn view(&self, origin: &str) -> Self::View;

@@ -7,6 +7,7 @@ use chancery_actors::catalog::{Catalog, Kept};
 use chancery_actors::listing::AccountQuery;
 use chancery_actors::profiles::ProfileSet;
 use chancery_machine::eab::EabScope;
+use chancery_machine::id::AuthorityId;
 use chancery_machine::profile::{AcmeProfile, ProfileName, RaProfile};
 use chancery_machine::time::Timestamp;
 use serde_json::{Map, Value};
@@ -113,6 +114,10 @@ impl Managed for RaProfile {
 
     fn accounts(name: ProfileName) -> AccountQuery {
         AccountQuery { ra_profile: Some(name), ..AccountQuery::default() }
+    }
+
+    fn authority(&self) -> Option<AuthorityId> {
+        Some(self.authority)
     }
 
     fn view(&self, origin: &str) -> RaProfileView {

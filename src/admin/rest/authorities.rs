@@ -75,13 +75,12 @@ async fn list(caller: Caller, Params(filter): Params<Filter>) -> Result<HttpResp
     responses((status = 201, body = AuthorityView, headers(("Location" = String), ("ETag" = String))), Problems))]
 async fn create(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     let Caller { admin, operator } = caller;
-    let origin = admin.origin.clone();
     // To its end, even if the client hangs up: making keys takes a while.
     let made = actix_rt::spawn(async move { admin.create_authority(&operator, body.value).await });
     let stopping =
         |_| AdminError::Turn(chancery_actors::error::TurnError::Unavailable("the server is stopping".to_owned()));
     let view = made.await.map_err(stopping)??;
-    Ok(created(&format!("{origin}/api/v1/authorities/{}", view.id), &view, Some(view.revision), false))
+    Ok(created(&format!("/api/v1/authorities/{}", view.id), &view, Some(view.revision), false))
 }
 
 /// The authority of this id or name.

@@ -4,6 +4,7 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery_actors::error::TurnError;
 use futures::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -48,12 +49,28 @@ pub(super) async fn authenticate(request: &HttpRequest) -> Result<Operator, Admi
     if let Some(secret) = bearer(request)? {
         return admin(request)?.authenticate(&secret).await;
     }
-    let by_certificate = request.conn_data::<CertificateOperator>();
-    by_certificate.map(|CertificateOperator(operator)| operator.clone()).ok_or_else(unknown)
+    let CertificateOperator(operator) = request.conn_data::<CertificateOperator>().ok_or_else(unknown)?;
+    if from_elsewhere(request) {
+        let refusal = "a client certificate counts for nothing in what a page of another site sends; use a token";
+        return Err(AdminError::Unauthenticated(refusal.to_owned()));
+    }
+    Ok(operator.clone())
+}
+
+/// Whether a browser says that a page of another site has sent this. Browsers present certificates whoever asks, and forms
+/// need nobody's leave to POST; a token, on the other hand, only this API's own page puts there.
+fn from_elsewhere(request: &HttpRequest) -> bool {
+    let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    match (header("Sec-Fetch-Site"), header("Origin")) {
+        (Some(site), _) => !["same-origin", "none"].contains(&site),
+        // Older browsers say only where from.
+        (None, Some(origin)) => header("Host").is_none_or(|host| origin != format!("https://{host}")),
+        (None, None) => false,
+    }
 }
 
 fn admin(request: &HttpRequest) -> Result<web::Data<Admin>, AdminError> {
-    let unset = || AdminError::Refused("the application was configured without its use cases".to_owned());
+    let unset = || TurnError::Unavailable("the application was configured without its use cases".to_owned()).into();
     request.app_data::<web::Data<Admin>>().cloned().ok_or_else(unset)
 }
 

@@ -3,21 +3,25 @@
 use std::time::Duration;
 
 use actix_web::{App, web};
-use chancery_actors::audit::Act;
+use chancery_actors::audit::{Act, ActError};
 use chancery_actors::engine::Running;
 use chancery_actors::ports::{Draft, DraftError, DraftRequest, Issue};
 use chancery_actors::{Engine, Ports, Settings};
 use chancery_machine::certificate::CertificateRecord;
 use chancery_machine::identifier::Subject;
-use chancery_machine::profile::{ProfileName, Seconds};
+use chancery_machine::profile::{ProfileName, RaProfile, Seconds};
 use chancery_machine::time::Timestamp;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::admin::Admin;
+use crate::admin::apply::{ApplyError, Declared, Options};
 use crate::admin::authorities::{
     self as admin, Authorities as _, AuthorityError, AuthorityView, KeptAuthorities as _, NewAuthority,
 };
+use crate::admin::error::AdminError;
+use crate::admin::operator::Operator;
 use crate::admin::settings::RaProfileSettings;
 use crate::cli::repository::{self, Repository};
 use crate::pki::name::ServerName;
@@ -25,6 +29,7 @@ use crate::span::Span;
 use crate::store::MemoryStore;
 use crate::system::SystemEntropy;
 use crate::validate::{Limits, Validators};
+use crate::vault::Vault;
 
 const DAY: u64 = 86_400;
 
@@ -497,5 +502,33 @@ fn what_nothing_depends_on_is_deleted_and_its_name_is_free() {
         lab.delete("Second", false).await.expect("it has issued nothing");
         let log: Vec<_> = lab.log().await.into_iter().map(|(action, _)| action).collect();
         assert_eq!(log, ["create", "delete", "create", "delete"]);
+    });
+}
+
+#[test]
+fn what_was_deleted_signs_for_no_new_profile_though_it_is_still_open_here() {
+    test(async |lab| {
+        lab.create(&below("Second")).await.expect("it is made");
+        let (_, elsewhere) = keeper(&lab.store);
+        elsewhere.refresh().await.expect("it opens");
+        lab.delete("Second", false).await.expect("it is deleted");
+        let admin = Admin {
+            engine: lab.engine.clone(),
+            store: Arc::clone(&lab.store),
+            vault: Arc::new(Vault::open(&*lab.store, &seal().passphrase).await.expect("it is made")),
+            authorities: Arc::new(elsewhere),
+            origin: "https://ca.example".to_owned(),
+        };
+        let members = |value: Value| value.as_object().cloned().expect("an object");
+        let new = members(json!({"name": "web", "authority": "Second"}));
+        let refused = admin.create_profile::<RaProfile>(&Operator::system(), new, None).await;
+        let Err(AdminError::Invalid(faults)) = refused else { panic!("{refused:?}") };
+        assert_eq!(faults[0].field, "authority");
+        let declared = members(json!({"authority": "Second"}));
+        let declared = Declared { ra_profiles: [("web".to_owned(), declared)].into(), ..Declared::default() };
+        let refused = admin.apply("tests", &declared, Options::default()).await;
+        assert!(matches!(refused, Err(ActError::Refused(ApplyError::Fault { .. }))), "{refused:?}");
+        let first = members(json!({"name": "web", "authority": "First"}));
+        admin.create_profile::<RaProfile>(&Operator::system(), first, None).await.expect("it signs");
     });
 }

@@ -4,6 +4,7 @@ use chancery_actors::engine::NewAccount;
 use chancery_actors::listing::{
     AccountQuery, AuthorizationQuery, CertificateQuery, CertificateSort, Count, Direction, OrderCounts, OrderQuery,
 };
+use chancery_actors::ports::{Body, Commit, Kind, Store as _, Write};
 use chancery_machine::account::{AccountEvent, AccountStatus};
 use chancery_machine::authorization::AuthorizationStatus;
 use chancery_machine::certificate::{CertificateStatus, RevocationReason};
@@ -182,6 +183,54 @@ fn certificates_are_found_by_what_is_in_them_and_by_what_became_of_them() {
             assert_eq!(ask(expired).await, [second_id.0]);
             assert_eq!(ask(CertificateQuery { sort, ..status(CertificateStatus::Valid) }).await, []);
         }
+        started.stop();
+    });
+}
+
+/// What the store has of every object, without any word by which it is found.
+async fn forget_terms(lab: &Lab) {
+    for kind in [Kind::Account, Kind::Order, Kind::Authorization, Kind::Certificate] {
+        for object in lab.all(kind).await {
+            let stored = lab.store.load(object).await.expect("loads").expect("is there");
+            let body =
+                Body { bytes: stored.bytes, owes: false, terms: Vec::new(), unique: Vec::new(), forget_at: None };
+            let write = Write { object, expected: stored.revision, body: Some(body) };
+            let outcome = lab.store.commit(vec![Commit { guards: Vec::new(), writes: vec![write] }]).await;
+            assert_eq!(outcome, [Ok(())]);
+        }
+    }
+}
+
+#[test]
+fn what_an_older_build_stored_is_found_once_it_was_stored_anew() {
+    run(async {
+        let lab = Lab::new();
+        let started = lab.start().await;
+        let (account, order) = {
+            let account = register(&started.engine, 1).await;
+            let order = obtain(&started.engine, &account, &["a.example.org"]).await;
+            (account, order)
+        };
+        lab.settled().await;
+        started.stop();
+        forget_terms(&lab).await;
+
+        let started = lab.start().await;
+        let engine = &started.engine;
+        let here = AccountQuery { acme_profile: Some(name("default")), ..AccountQuery::default() };
+        let key = key(1);
+        assert_eq!(listed(engine, &here, 10).await, []);
+        assert!(engine.account_of(&account.state.endpoint, None, &key).await.is_err());
+        assert_eq!(engine.renew_terms().await, Ok(4));
+        assert_eq!(listed(engine, &here, 10).await, [account.id]);
+        assert_eq!(engine.account_of(&account.state.endpoint, None, &key).await.map(|found| found.id), Ok(account.id));
+        assert_eq!(engine.renew_terms().await, Ok(0), "once");
+
+        let revoked = AccountEvent::Revoked { certificates: Some(RevocationReason::Superseded) };
+        engine.change_account(account_id(&account), revoked).await.expect("is revoked");
+        lab.settled().await;
+        let certificate = engine.certificate(certificate_of(&order)).await.expect("stands");
+        assert_eq!(certificate.state.status(engine.now()), CertificateStatus::Revoked);
         started.stop();
     });
 }
