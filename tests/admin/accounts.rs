@@ -91,7 +91,7 @@ fn a_filter_that_cannot_be_meant_is_refused() {
     refuses_field(api.get("/acmeAccounts?thumbprint=AAAA"), "thumbprint");
     refuses_field(api.get("/acmeAccounts?createdFrom=yesterday"), "createdFrom");
     for query in ["statsu=valid", "status=happy", "enabled=maybe", "limit=0", "limit=1001", "sort=name"] {
-        api.get(&format!("/acmeAccounts?{query}")).expect_refusal(400, "malformed");
+        api.get(&format!("/acmeAccounts?{query}")).expect_refusal(422, "invalid");
     }
     endpoint("default").register("ES256");
     endpoint("default").register("ES256");

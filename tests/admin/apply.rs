@@ -85,3 +85,23 @@ fn what_is_not_declared_is_removed_if_that_is_asked_for_and_nothing_but_profiles
     admin.get("/raProfiles/default").expect_refusal(404, "absent");
     assert_eq!(deeds(&admin)[1..], expected);
 }
+
+#[test]
+fn what_was_shown_is_done_or_nothing() {
+    let house = House::open();
+    let admin = house.admin();
+    let mut declared = json!({"acmeProfiles": {"web": {"website": "https://mine.example/"}}, "dryRun": true});
+    declared["basis"] = admin.post("/apply", &declared).expect(200).json()["basis"].clone();
+    declared["dryRun"] = json!(false);
+    // Somebody else is faster.
+    admin.post("/acmeProfiles", &json!({"name": "web", "website": "https://theirs.example/"})).expect(201);
+    admin.post("/apply", &declared).expect_refusal(412, "changed");
+    assert_eq!(admin.get("/acmeProfiles/web").expect(200).json()["website"], "https://theirs.example/");
+
+    declared["dryRun"] = json!(true);
+    declared.as_object_mut().expect("an object").remove("basis");
+    declared["basis"] = admin.post("/apply", &declared).expect(200).json()["basis"].clone();
+    declared["dryRun"] = json!(false);
+    admin.post("/apply", &declared).expect(200);
+    assert_eq!(admin.get("/acmeProfiles/web").expect(200).json()["website"], "https://mine.example/");
+}

@@ -38,7 +38,7 @@ fn the_log_says_who_did_what() {
     assert!(since.contains(&first) && since.contains(&second));
     refuses_field(auditor().get("/audit?from=then"), "from");
     refuses_field(auditor().get("/audit?to=then"), "to");
-    auditor().get("/audit?actor=system").expect_refusal(400, "malformed");
+    auditor().get("/audit?actor=system").expect_refusal(422, "invalid");
 }
 
 #[test]

@@ -67,8 +67,8 @@ fn orders_are_found_by_every_filter() {
     ] {
         refuses_field(auditor().get(&format!("/orders?{query}")), field);
     }
-    auditor().get("/orders?status=done").expect_refusal(400, "malformed");
-    auditor().get("/orders?identifier=x").expect_refusal(400, "malformed");
+    auditor().get("/orders?status=done").expect_refusal(422, "invalid");
+    auditor().get("/orders?identifier=x").expect_refusal(422, "invalid");
 }
 
 #[test]

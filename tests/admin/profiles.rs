@@ -75,8 +75,28 @@ fn what_is_wrong_is_named() {
     admin.post("/acmeProfiles", &json!({"name": "default"})).expect_refusal(409, "exists");
     admin.patch("/acmeProfiles/default", "7", &json!({})).expect_refusal(400, "malformed");
     admin.patch("/acmeProfiles/default", "*", &json!({"name": "other"})).expect_refusal(422, "invalid");
-    admin.get("/acmeProfiles?limit=0").expect_refusal(400, "malformed");
-    admin.get("/acmeProfiles?limit=x").expect_refusal(400, "malformed");
+    for (query, field) in [
+        ("/acmeProfiles?limit=0", "limit"),
+        ("/acmeProfiles?limit=x", "limit"),
+        ("/acmeProfiles?enabled=maybe", "enabled"),
+        ("/acmeProfiles?stauts=x", "stauts"),
+        ("/acmeProfiles?sort=age", "sort"),
+        ("/raProfiles?defaultRaProfile=x", "defaultRaProfile"),
+        ("/tokens?role=auditor", "role"),
+        ("/orders?sort=age", "sort"),
+    ] {
+        let refused = admin.get(query).expect_refusal(422, "invalid").json();
+        assert_eq!(refused["errors"][0]["field"], field, "{query}: {refused}");
+    }
+    for (path, body, field) in [
+        ("/tokens", json!({"name": "x"}), "role"),
+        ("/acmeProfiles/bulk", json!({"action": "enable"}), "items"),
+        ("/raProfiles/default/activate", json!({}), "acmeProfile"),
+        ("/raProfiles/default/activate", json!({"acmeProfile": "x", "profile": "y"}), "profile"),
+    ] {
+        let refused = admin.post(path, &body).expect_refusal(422, "invalid").json();
+        assert_eq!(refused["errors"][0]["field"], field, "{path}: {refused}");
+    }
     admin.get("/acmeProfiles?cursor=!").expect_refusal(400, "cursor");
     admin.get("/acmeProfiles/a%20b").expect_refusal(404, "absent");
     assert!(deeds(&admin).is_empty(), "nothing was done");

@@ -136,3 +136,18 @@ fn a_lost_token_is_made_anew_while_the_server_is_stopped() {
 fn chancery() -> Command {
     command(env!("CARGO_BIN_EXE_chancery"))
 }
+
+#[test]
+fn the_last_administrator_does_not_lock_everybody_out() {
+    let house = House::open();
+    let admin = house.admin();
+    let first = admin.get("/tokens").expect(200).json()["items"][0]["id"].clone();
+    let revoke = format!("/tokens/{}/revoke", text(&first));
+    admin.post("/tokens", &json!({"name": "nights", "role": "operator"})).expect(201);
+    admin.post(&revoke, &json!({})).expect_refusal(409, "refused");
+    let other = admin.post("/tokens", &json!({"name": "days", "role": "administrator"})).expect(201).json();
+    admin.post(&revoke, &json!({})).expect(200);
+    admin.get("/whoami").expect_refusal(401, "unauthenticated");
+    let other = Admin::with_token(house.server(), text(&other["secret"]));
+    assert_eq!(other.get("/whoami").expect(200).json()["role"], "administrator");
+}

@@ -1,5 +1,7 @@
 //! External accounts (RFC 8555 section 7.3.4): what their credentials let accounts do, and how it is counted.
 
+use std::sync::Arc;
+
 use chancery_actors::audit::Act;
 use chancery_actors::engine::NewAccount;
 use chancery_actors::error::TurnError;
@@ -168,6 +170,24 @@ fn a_bound_account_orders_within_its_names() {
             other => panic!("{other:?}"),
         }
         place(engine, &account, &["www.a.example"]).await;
+        started.stop();
+    });
+}
+
+#[test]
+fn another_default_takes_the_account_along_and_not_what_its_credential_is_for() {
+    run(async {
+        let lab = Lab::new();
+        let started = lab.start().await;
+        let engine = &started.engine;
+        let scope = EabScope { ra_profiles: vec![name("servers")], ..EabScope::default() };
+        let id = credential(engine, scope).await;
+        let (account, _) = bind(engine, 1, id).await.expect("binds");
+        place(engine, &account, &["a.example"]).await;
+        let mut elsewhere = pair(engine);
+        Arc::make_mut(&mut elsewhere.ra).name = name("others");
+        let refusal = engine.place_order(&account, &elsewhere, new_order(&["a.example"])).await;
+        assert_eq!(outcome(refusal), Err(PlaceError::Turn(refused(BindingRefused::Elsewhere))));
         started.stop();
     });
 }

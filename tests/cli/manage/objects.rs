@@ -145,8 +145,10 @@ fn a_credential_is_shown_once_with_a_line_for_certbot() {
     };
     let (key_id, hmac_key) = (line("key id:"), line("HMAC key:"));
     let certbot = said.lines().find(|line| line.starts_with("certbot:")).expect("a line for certbot");
+    // With "=": a key may begin with a hyphen.
+    let key = format!("--eab-hmac-key={hmac_key}");
     for word in
-        [&key_id, &hmac_key, desk.server.directory(), &format!("REQUESTS_CA_BUNDLE={}", desk.server.root().display())]
+        [&key_id, &key, desk.server.directory(), &format!("REQUESTS_CA_BUNDLE={}", desk.server.root().display())]
     {
         assert!(certbot.contains(word), "{word} in {certbot}");
     }
@@ -159,6 +161,11 @@ fn a_credential_is_shown_once_with_a_line_for_certbot() {
     assert_eq!(desk.json(&["eab", "list", "--status", "revoked"])["items"][0]["keyId"], key_id.as_str());
     desk.says(&["eab", "delete", &key_id]);
     desk.fails(1, &["eab", "show", &key_id]);
+
+    // Without a profile of its own, it is shown for an endpoint that asks for one.
+    desk.says(&["profile", "create", "bound", "--ra-profile", "default", "--external-account-required"]);
+    let said = desk.says(&["eab", "create"]);
+    assert!(said.contains("/acme/bound/directory"), "{said}");
 }
 
 #[test]
