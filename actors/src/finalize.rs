@@ -99,6 +99,9 @@ impl Engine {
             Err(LoadError::Absent) => return Err(EndpointError::NoRaProfile(terms.ra_profile.name.clone()).into()),
             Err(LoadError::Store(error)) => return Err(TurnError::from(error).into()),
         };
+        if !self.world.ports.issue.issues(profile.authority) {
+            return Err(EndpointError::AuthorityDisabled(profile.name.clone()).into());
+        }
         let mut serial_entropy = [0; 16];
         self.world.ports.entropy.fill(&mut serial_entropy);
         let request = DraftRequest {

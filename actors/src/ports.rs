@@ -463,6 +463,13 @@ pub trait Issue: Send + Sync + 'static {
     /// [`SignError`]; the order goes on waiting.
     fn sign(&self, draft: &Draft) -> Result<Vec<u8>, SignError>;
 
+    /// Whether an operator lets this authority issue. One that does not exist is another matter, of
+    /// [`Issue::lifetime`].
+    fn issues(&self, authority: AuthorityId) -> bool {
+        let _ = authority;
+        true
+    }
+
     /// Every authority that can sign: the publisher keeps a CRL of each.
     fn authorities(&self) -> Vec<AuthorityId>;
 

@@ -72,6 +72,9 @@ pub enum EndpointError {
     /// An operator has disabled it.
     #[error("RA Profile {0} is disabled")]
     RaProfileDisabled(ProfileName),
+    /// An operator has disabled what signs for it.
+    #[error("the authority of RA Profile {0} is disabled, so it issues nothing until the server's operator enables it")]
+    AuthorityDisabled(ProfileName),
     /// The RA Profile has no ACME Profile.
     #[error("no ACME Profile is activated on RA Profile {0}")]
     NotActivated(ProfileName),

@@ -85,6 +85,7 @@ pub(super) async fn new_order(asked: AccountRequest) -> Result<HttpResponse, Pro
         | PlaceError::Rejected(_)
         | PlaceError::Validity(_)
         | PlaceError::RateLimited { .. }
+        | PlaceError::Endpoint(_)
         | PlaceError::Turn(_)) => other.into(),
     })?;
     // There is nothing to wait for before the client has done its part.

@@ -135,6 +135,7 @@ impl From<EndpointError> for ProblemDocument {
             | EndpointError::DefaultMissing { .. }
             | EndpointError::DefaultDisabled { .. }
             | EndpointError::RaProfileDisabled(_)
+            | EndpointError::AuthorityDisabled(_)
             | EndpointError::NotActivated(_)
             | EndpointError::ActivatedMissing { .. }
             | EndpointError::ActivatedDisabled { .. } => Self::new(ProblemType::Unauthorized, detail),
@@ -178,6 +179,7 @@ impl From<PlaceError> for ProblemDocument {
             PlaceError::RateLimited { retry_after, .. } => {
                 Self::new(ProblemType::RateLimited, detail).retry_after(retry_after)
             }
+            PlaceError::Endpoint(error) => error.into(),
             PlaceError::Turn(error) => error.into(),
         }
     }

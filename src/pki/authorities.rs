@@ -191,6 +191,10 @@ impl Authorities {
 }
 
 impl Issue for Authorities {
+    fn issues(&self, authority: AuthorityId) -> bool {
+        self.find(authority).is_none_or(|opened| opened.enabled())
+    }
+
     fn authorities(&self) -> Vec<AuthorityId> {
         self.ids()
     }

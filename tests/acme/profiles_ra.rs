@@ -253,3 +253,29 @@ fn the_profile_s_authority_signs() {
     assert_ne!(issuer(&before), "Second Intermediate", "an order keeps what it was placed under");
     before.assert_sound(&house().root(), &[&host]);
 }
+
+#[test]
+fn a_disabled_authority_issues_nothing_until_it_is_enabled() {
+    let authority = json!({"name": "Paused Intermediate", "rootName": "Paused Root", "algorithm": "p256"});
+    let made = house().admin().post("/authorities", &authority).expect(201).json();
+    let switch = |to: &str| {
+        house()
+            .admin()
+            .post(&format!("/authorities/{}/{to}", made["id"].as_str().expect("an id")), &json!({}))
+            .expect(200);
+    };
+    let profiles = Profiles::ra(&json!({"authority": "Paused Intermediate"}));
+    let endpoint = profiles.endpoint();
+    let account = endpoint.register("ES256");
+    let host = name("paused");
+    let (url, order) = ready(&account, &[&host]);
+    switch("disable");
+    let payload = json!({"identifiers": [{"type": "dns", "value": name("paused")}]});
+    let refused = account.post(endpoint.url("newOrder"), &payload).expect_problem(403, "unauthorized").json();
+    assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("disabled")), "{refused}");
+    let request = csr(&[&host], &key());
+    let finalizing = json!({"csr": request});
+    account.post(order["finalize"].as_str().expect("a URL"), &finalizing).expect_problem(403, "unauthorized");
+    switch("enable");
+    finalize(&account, &url, &order, &request);
+}

@@ -25,7 +25,7 @@ use crate::account::standing;
 use crate::engine::Engine;
 use crate::error::TurnError;
 use crate::ports::{Commit, Revision, Write};
-use crate::profiles::Pair;
+use crate::profiles::{EndpointError, Pair};
 use crate::resident::{Companions, Versioned, creation};
 
 /// How often an order is committed again because its account changed meanwhile, or another order of it was placed.
@@ -73,6 +73,9 @@ pub enum PlaceError {
         /// When another try may be worth it.
         retry_after: Duration,
     },
+    /// Nothing is issued here now.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     /// The account or the server is at fault.
     #[error(transparent)]
     Turn(#[from] TurnError),
@@ -102,6 +105,9 @@ impl Engine {
         may_order(&account.state, pair)?;
         let subjects = policy::accept(pair, new.subjects)?;
         let counted_by = self.credential(&account.state, pair, &subjects).await?;
+        if !self.world.ports.issue.issues(pair.ra.authority) {
+            return Err(EndpointError::AuthorityDisabled(pair.ra.name.clone()).into());
+        }
         let life = self.world.ports.issue.lifetime(pair.ra.authority);
         let life = life.map_err(|error| TurnError::Unavailable(error.to_string()))?;
         validity::accept(pair, life, new.not_before, new.not_after, now)?;
