@@ -25,8 +25,10 @@ fn schemathesis_finds_no_answer_that_is_not_described() {
     run.args(["-H", &format!("Authorization: Bearer {}", house.server().token())]);
     // It would revoke the token that it has.
     run.args(["--exclude-operation-id", "revokeToken"]);
-    run.args(["--phases", "examples,coverage,fuzzing", "--max-examples", "6", "--seed", "1", "--no-shrink"]);
-    run.args(["--continue-on-failure", "--workers", "2", "--request-timeout", "30", "--warnings", "off"]);
+    run.args(["--phases", "examples,coverage,fuzzing", "--max-examples", "4", "--seed", "1", "--no-shrink"]);
+    // One worker: two threads that parse at once trip over each other in Python 3.11 ("AST constructor recursion depth
+    // mismatch").
+    run.args(["--continue-on-failure", "--workers", "1", "--request-timeout", "30", "--warnings", "off"]);
     run.args([
         "--checks",
         "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
