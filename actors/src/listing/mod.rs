@@ -13,7 +13,7 @@
 //! what never changes in a certificate or an entry of the audit log.
 //!
 //! Objects are found by the terms that were stored with them. What an older build has written without some term is written
-//! again when the server starts (see [`crate::renewal`]).
+//! again when the server starts ([`Engine::renew_terms`](crate::Engine::renew_terms)).
 //!
 //! Reads of the embedded store happen inline, microseconds each; a list yields to others now and then, so that no request
 //! keeps an event loop to itself.
