@@ -79,7 +79,8 @@ impl Lab {
             validator: Arc::default(),
             issuer: Arc::default(),
             store: Arc::new(FaultyStore::around(store)),
-            settings: Settings { shards: 2, issuers: 2, ..Settings::default() },
+            // Enough issuers that a signature and the first CRL can both be held, and a draft still be made.
+            settings: Settings { shards: 2, issuers: 4, ..Settings::default() },
         }
     }
 
