@@ -212,6 +212,22 @@ async fn redirects_in_a_circle_end_with_the_limit() {
 }
 
 #[tokio::test]
+async fn a_redirect_leads_out_of_the_only_networks_no_more_than_a_name_does() {
+    let dns = dns();
+    dns.zone().add_address("inside.test", "127.0.0.2".parse().expect("an address"));
+    for location in ["http://127.0.0.2/", "http://inside.test/"] {
+        let web = Web::start(move |_| redirect(302, location)).await;
+        let mut rules = rules(&dns, web.port());
+        // All of loopback may be contacted, were it not for this.
+        rules.only = vec!["127.0.0.1/32".parse().expect("a network")];
+        let verdict = validate(rules).await;
+        let problem = failed(&verdict, ProblemType::Connection, &["the target of redirect 1"]);
+        assert!(!problem.detail.contains("127.0.0.2") && !problem.detail.contains("inside"), "{problem}");
+        assert_eq!(web.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn what_a_redirect_leads_to_is_checked_again() {
     let dns = dns();
     dns.zone().add_address("inside.test", "127.0.0.2".parse().expect("an address"));
