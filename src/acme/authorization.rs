@@ -15,9 +15,10 @@ use super::account::Named;
 use super::order::IdentifierObject;
 use super::payload::Payload;
 use super::problem::{ProblemDocument, embedded};
-use super::reply::{Reply, WORKING, rfc3339};
+use super::reply::{Reply, WORKING};
 use super::request::AccountRequest;
 use super::wire::Site;
+use crate::moment::rfc3339;
 
 /// What a client may say of an authorization (RFC 8555 section 7.5.2).
 #[derive(Deserialize)]

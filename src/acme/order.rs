@@ -20,9 +20,10 @@ use super::base64url;
 use super::json::Excerpt;
 use super::problem::{ProblemDocument, embedded};
 use super::refusal::compound;
-use super::reply::{Reply, WORKING, read_rfc3339, rfc3339};
+use super::reply::{Reply, WORKING};
 use super::request::AccountRequest;
 use super::wire::Site;
+use crate::moment::{read_rfc3339, rfc3339};
 
 /// No profile allows more identifiers in an order; a longer list is not even looked at.
 const MOST_IDENTIFIERS: usize = 1000;
