@@ -15,7 +15,7 @@ use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::account::Named;
-use super::authorization::working;
+use super::authorization::look_again;
 use super::base64url;
 use super::json::Excerpt;
 use super::problem::{ProblemDocument, embedded};
@@ -142,15 +142,15 @@ async fn pause(site: &Site, order: &Versioned<Order>) -> Result<Option<Duration>
         (OrderStatus::Pending, OrderState::Pending { outstanding }) => outstanding,
         (OrderStatus::Pending | OrderStatus::Ready | OrderStatus::Valid | OrderStatus::Invalid, _) => return Ok(None),
     };
-    let mut least: Duration = site.pair.acme.retry.interval().into();
+    let mut pauses = Vec::with_capacity(outstanding.len().min(LOOKED_AT));
     for id in outstanding.iter().take(LOOKED_AT) {
         match site.acme.engine.authorization(*id).await {
-            Ok(authorization) => least = least.min(working(&authorization.state, now).unwrap_or(least)),
+            Ok(authorization) => pauses.push(look_again(&authorization.state, now)),
             Err(LoadError::Absent) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Some(least))
+    Ok(pauses.into_iter().min())
 }
 
 /// RFC 8555 section 7.3.3: where a person agrees, or, if that is nowhere in particular, what there is to agree to.

@@ -274,6 +274,11 @@ fn retry_after_is_a_second_where_something_runs_and_the_profile_s_interval_where
     assert_eq!(pause(&url).as_deref(), Some("77"));
     assert_eq!(pause(&authorization).as_deref(), Some("77"));
     assert_eq!(pause(&challenge), None);
+    // What is there keeps the interval that it was made with.
+    profiles.change_acme(&json!({"retryInterval": 5}));
+    assert_eq!([pause(&url).as_deref(), pause(&authorization).as_deref()], [Some("77"); 2]);
+    let later = account.order(&[&name("later-interval")]).0;
+    assert_eq!(pause(&later).as_deref(), Some("5"));
     let answered = account.post(&challenge, &json!({})).expect(200);
     assert_eq!(answered.header("Retry-After"), Some("1"));
     for url in [&url, &authorization, &challenge] {
