@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chancery::admin::settings::RaProfileSettings;
 use chancery::pki::authorities::Authorities;
-use chancery::pki::authority::{HierarchyPlan, make_hierarchy};
+use chancery::pki::hierarchy::{HierarchyPlan, make_hierarchy};
 use chancery::pki::key::KeyAlgorithm;
 use chancery::pki::name::{AuthorityName, Publication};
 use chancery::pki::sealed::SealCost;

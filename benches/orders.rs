@@ -11,7 +11,7 @@ use actix_rt::SystemRunner;
 use async_trait::async_trait;
 use chancery::admin::settings::{AcmeProfileSettings, RaProfileSettings};
 use chancery::pki::authorities::Authorities;
-use chancery::pki::authority::{HierarchyPlan, make_hierarchy};
+use chancery::pki::hierarchy::{HierarchyPlan, make_hierarchy};
 use chancery::pki::name::AuthorityName;
 use chancery::pki::sealed::SealCost;
 use chancery::span::Span;

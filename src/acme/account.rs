@@ -190,15 +190,14 @@ pub(super) async fn orders(
 }
 
 /// POST key-change (RFC 8555 section 7.3.5).
-pub(super) async fn key_change(asked: AccountRequest, request: HttpRequest) -> Result<HttpResponse, ProblemDocument> {
+pub(super) async fn key_change(asked: AccountRequest) -> Result<HttpResponse, ProblemDocument> {
     let site = &asked.site;
     let malformed = |detail: &str| ProblemDocument::new(ProblemType::Malformed, detail);
     let Payload::Json(inner) = &asked.payload else {
         return Err(malformed("the payload has to be a JWS by the new key (RFC 8555 section 7.3.5)"));
     };
     let inner = Jws::parse(inner)?;
-    let outer_url = format!("{}{}", site.acme.origin, request.uri());
-    if inner.header().url != outer_url {
+    if inner.header().url != asked.url {
         return Err(malformed("the inner JWS has another \"url\" than the outer; they have to be equal"));
     }
     if inner.header().nonce.is_some() {

@@ -15,9 +15,10 @@ use super::account::Named;
 use super::order::IdentifierObject;
 use super::payload::Payload;
 use super::problem::{ProblemDocument, embedded};
-use super::reply::{Reply, WORKING, rfc3339};
+use super::reply::{Reply, WORKING};
 use super::request::AccountRequest;
 use super::wire::Site;
+use crate::moment::rfc3339;
 
 /// What a client may say of an authorization (RFC 8555 section 7.5.2).
 #[derive(Deserialize)]
@@ -109,8 +110,7 @@ async fn own(asked: &AccountRequest, id: &str) -> Result<(AuthorizationId, Versi
 fn respond(site: &Site, id: AuthorizationId, authorization: &Authorization) -> HttpResponse {
     let now = site.acme.engine.now();
     let status = authorization.status(now);
-    let pending = status == AuthorizationStatus::Pending;
-    let pause = pending.then(|| working(authorization, now).unwrap_or(authorization.terms.retry.interval().into()));
+    let pause = (status == AuthorizationStatus::Pending).then(|| look_again(authorization, now));
     let challenges = (0..)
         .zip(&authorization.challenges)
         .filter(|(_, challenge)| shown(status, challenge))
@@ -138,13 +138,15 @@ fn shown(status: AuthorizationStatus, challenge: &Challenge) -> bool {
     }
 }
 
-/// How long it takes until there is news of an authorization, if anything is being done for it.
-pub(super) fn working(authorization: &Authorization, now: Timestamp) -> Option<Duration> {
+/// When whoever waits for an authorization should look again: when there is news, or where nothing is being done for it,
+/// after the interval that it was made with.
+pub(super) fn look_again(authorization: &Authorization, now: Timestamp) -> Duration {
     if authorization.status(now) != AuthorizationStatus::Pending {
         // It is decided, and who waits for it is about to hear.
-        return Some(WORKING);
+        return WORKING;
     }
-    authorization.challenges.iter().filter_map(|challenge| pause(challenge, now)).min()
+    let pauses = authorization.challenges.iter().filter_map(|challenge| pause(challenge, now));
+    pauses.min().unwrap_or_else(|| authorization.terms.retry.interval().into())
 }
 
 /// How long it takes until there is news: a second while an attempt runs, else until the next one.

@@ -15,14 +15,15 @@ use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::account::Named;
-use super::authorization::working;
+use super::authorization::look_again;
 use super::base64url;
 use super::json::Excerpt;
 use super::problem::{ProblemDocument, embedded};
 use super::refusal::compound;
-use super::reply::{Reply, WORKING, read_rfc3339, rfc3339};
+use super::reply::{Reply, WORKING};
 use super::request::AccountRequest;
 use super::wire::Site;
+use crate::moment::{read_rfc3339, rfc3339};
 
 /// No profile allows more identifiers in an order; a longer list is not even looked at.
 const MOST_IDENTIFIERS: usize = 1000;
@@ -141,15 +142,15 @@ async fn pause(site: &Site, order: &Versioned<Order>) -> Result<Option<Duration>
         (OrderStatus::Pending, OrderState::Pending { outstanding }) => outstanding,
         (OrderStatus::Pending | OrderStatus::Ready | OrderStatus::Valid | OrderStatus::Invalid, _) => return Ok(None),
     };
-    let mut least: Duration = site.pair.acme.retry.interval().into();
+    let mut pauses = Vec::with_capacity(outstanding.len().min(LOOKED_AT));
     for id in outstanding.iter().take(LOOKED_AT) {
         match site.acme.engine.authorization(*id).await {
-            Ok(authorization) => least = least.min(working(&authorization.state, now).unwrap_or(least)),
+            Ok(authorization) => pauses.push(look_again(&authorization.state, now)),
             Err(LoadError::Absent) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Some(least))
+    Ok(pauses.into_iter().min())
 }
 
 /// RFC 8555 section 7.3.3: where a person agrees, or, if that is nowhere in particular, what there is to agree to.

@@ -222,6 +222,7 @@ mod tests {
             (EndpointError::DefaultDisabled { acme: acme.clone(), ra: ra.clone() }, forbidden),
             (EndpointError::NoRaProfile(ra.clone()), not_found),
             (EndpointError::RaProfileDisabled(ra.clone()), forbidden),
+            (EndpointError::AuthorityDisabled(ra.clone()), forbidden),
             (EndpointError::NotActivated(ra.clone()), forbidden),
             (EndpointError::ActivatedMissing { ra: ra.clone(), acme: acme.clone() }, forbidden),
             (EndpointError::ActivatedDisabled { ra, acme }, forbidden),

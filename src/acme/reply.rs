@@ -5,8 +5,6 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{LINK, LOCATION, RETRY_AFTER};
-use chancery_machine::time::Timestamp;
-use jiff::Timestamp as Instant;
 use serde::Serialize;
 
 /// When a client should look again at something that is being worked on right now.
@@ -62,35 +60,5 @@ impl Reply {
             builder.append_header((name, value));
         }
         builder
-    }
-}
-
-/// RFC 3339, in whole seconds and UTC.
-pub(super) fn rfc3339(at: Timestamp) -> String {
-    i64::try_from(at.seconds())
-        .ok()
-        .and_then(|seconds| Instant::from_second(seconds).ok())
-        .map_or_else(|| Instant::MAX.to_string(), |instant| instant.to_string())
-}
-
-/// Reads RFC 3339.
-pub(super) fn read_rfc3339(text: &str) -> Option<Timestamp> {
-    let instant: Instant = text.parse().ok()?;
-    u64::try_from(instant.as_second()).ok().map(Timestamp::from_seconds)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_and_read_as_rfc_3339() {
-        let at = Timestamp::from_millis(1_760_000_000_999);
-        assert_eq!(rfc3339(at), "2025-10-09T08:53:20Z");
-        assert_eq!(read_rfc3339("2025-10-09T08:53:20Z"), Some(Timestamp::from_seconds(1_760_000_000)));
-        assert_eq!(read_rfc3339("2025-10-09T10:53:20.5+02:00"), Some(Timestamp::from_seconds(1_760_000_000)));
-        for bad in ["", "2025-10-09", "yesterday", "1969-12-31T23:59:59Z"] {
-            assert_eq!(read_rfc3339(bad), None, "{bad}");
-        }
     }
 }

@@ -26,6 +26,8 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// A verified request of an account in good standing.
 pub(super) struct AccountRequest {
     pub(super) site: Site,
+    /// Where it came to, as both sides say.
+    pub(super) url: String,
     pub(super) id: AccountId,
     pub(super) account: Versioned<Account>,
     pub(super) payload: Payload,
@@ -187,7 +189,7 @@ impl Site {
         let verified = jws.verify(&key)?;
         self.acme.engine.saw(id);
         standing(&account.state)?;
-        Ok(AccountRequest { site: self, id, account, payload: verified.payload })
+        Ok(AccountRequest { site: self, url: verified.header.url, id, account, payload: verified.payload })
     }
 
     /// An account counts only with the pair of profiles that it registered with. Under `/acme/{acmeProfile}/…` that is

@@ -166,13 +166,16 @@ impl Authorities {
         let (not_before, not_after) =
             Asked { not_before: None, not_after: None, now }.within(opened.issuer(), &rules_of_time)?;
         let (rules, contents) = (KeyRules::default(), CertificateContents::default());
+        let spki = key.public_key()?;
+        let public_key = PublicKey::parse(&spki).map_err(|fault| DraftError::Refused(fault.to_string()))?;
         let wish = Wish {
             names,
             // The subject is empty.
             first: String::new(),
             contents: &contents,
             wildcards: false,
-            spki: &key.public_key()?,
+            key: &public_key,
+            spki: &spki,
             serial: serial(entropy),
             not_before,
             not_after,
@@ -223,6 +226,7 @@ impl Issue for Authorities {
             first: request.subjects.iter().min().map(ToString::to_string).unwrap_or_default(),
             contents: &profile.contents,
             wildcards: profile.identifiers.wildcards,
+            key: csr.public_key(),
             spki: csr.spki(),
             serial: serial(request.serial_entropy),
             not_before,
@@ -308,6 +312,8 @@ struct Wish<'a> {
     first: String,
     contents: &'a CertificateContents,
     wildcards: bool,
+    key: &'a PublicKey,
+    /// DER of the SubjectPublicKeyInfo.
     spki: &'a [u8],
     serial: Vec<u8>,
     not_before: Timestamp,
@@ -322,13 +328,12 @@ impl Wish<'_> {
         if opened.kind() == AuthorityKind::Root {
             return Err(DraftError::Refused("a root signs intermediates only; name an intermediate".to_owned()));
         }
-        let Self { names, first, contents, wildcards, spki, serial, not_before, not_after, longest, keys } = self;
-        let key = PublicKey::parse(spki).map_err(|fault| DraftError::Refused(fault.to_string()))?;
+        let Self { names, first, contents, wildcards, key, spki, serial, not_before, not_after, longest, keys } = self;
         let contents = Contents::settle(contents, issuer, key.kind(), &first).map_err(|error| match error {
             ContentsError::KeyUsage { .. } => DraftError::BadCsr(error.to_string()),
             ContentsError::Oid(_) | ContentsError::Encoding(_) => DraftError::Refused(error.to_string()),
         })?;
-        let plan = Plan { role, issuer, serial, not_before, not_after, key: &key, spki, names, contents: &contents };
+        let plan = Plan { role, issuer, serial, not_before, not_after, key, spki, names, contents: &contents };
         let tbs = plan.tbs().and_then(|tbs| tbs.to_der()).map_err(refused)?;
         let wanted = Wanted {
             issuer,

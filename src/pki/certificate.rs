@@ -145,7 +145,7 @@ pub(super) struct Tbs {
 pub(super) const ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32.0");
 
 impl Plan<'_> {
-    /// The DER TBSCertificate.
+    /// What is to be linted and signed.
     pub(super) fn tbs(&self) -> Result<Tbs, der::Error> {
         Ok(Tbs {
             version: Version::V3,

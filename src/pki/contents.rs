@@ -3,11 +3,9 @@
 use chancery_machine::profile::{CertificateContents, KeyUsage, Oid, SubjectAttribute};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc4519;
-use der::Any;
-use der::Tag;
-use der::Tagged;
 use der::asn1::{PrintableStringRef, Utf8StringRef};
 use der::flagset::FlagSet;
+use der::{Any, Tag, Tagged};
 use thiserror::Error;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::pkix::KeyUsages;

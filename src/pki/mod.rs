@@ -12,7 +12,8 @@
 //! - [`csr`], [`name`]: what a client asks for, and how names are written.
 //! - [`contents`], [`certificate`], [`lint`]: what certificates say, how they are made, and what stands between a draft and a
 //!   signature.
-//! - [`authority`], [`authorities`]: who signs; the record for the store, and the opened ones for work.
+//! - [`authority`], [`hierarchy`], [`authorities`]: who signs; the record for the store, how it is made, and the opened ones
+//!   for work.
 //!
 //! Signing is deterministic for every algorithm, so that a draft that is signed again after a crash gives the same
 //! certificate. Whatever we sign is verified by another implementation before it leaves this room.
@@ -23,6 +24,7 @@ pub mod certificate;
 pub mod contents;
 mod crl;
 pub mod csr;
+pub mod hierarchy;
 pub mod key;
 pub mod lint;
 pub mod name;

@@ -26,5 +26,7 @@ mod s7_4_finalization;
 mod s7_4_orders;
 mod s7_5_authorizations;
 mod s7_6_revocation;
+#[path = "../support/scripted_web.rs"]
+mod scripted_web;
 #[path = "../support/mod.rs"]
 mod support;

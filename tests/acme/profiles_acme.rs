@@ -1,6 +1,9 @@
 //! Every attribute of an ACME Profile that clients notice, but for the limits and what has to do with URLs and bindings.
 
+use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::sync::mpsc;
+use std::thread;
 use std::time::SystemTime;
 
 use hickory_proto::rr::RecordType;
@@ -12,6 +15,7 @@ use crate::dns::DnsServer;
 use crate::house::{csr, finalize, house, name, prove, publish, ready};
 use crate::jws::Signer;
 use crate::profiles::Profiles;
+use crate::scripted_web::{Web, ok, redirect};
 use crate::support::process::free_port;
 
 fn new_account(endpoint: &Endpoint, payload: &Value) -> Response {
@@ -38,6 +42,25 @@ fn attempt(account: &Account<'_>, host: &str) -> Value {
     publish(account, &object, &challenge);
     account.post(text(&challenge, "url"), &json!({})).expect(200);
     account.settle(&url)
+}
+
+/// A web server that redirects to one that speaks TLS and gives the account's answer to every challenge: the ports of both.
+/// They live as long as the test's process.
+fn redirecting(account: &Account<'_>) -> (u16, u16) {
+    let thumbprint = account.signer.thumbprint();
+    let (ports, told) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let token = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+            let secure = Web::start_tls(move |path| ok(&format!("{}.{thumbprint}", token(path)))).await;
+            let port = secure.port();
+            let plain = Web::start(move |path| redirect(301, &format!("https://127.0.0.1:{port}{path}"))).await;
+            ports.send((plain.port(), port)).expect("the test waits for them");
+            pending::<()>().await;
+        });
+    });
+    told.recv().expect("both servers start")
 }
 
 /// How many seconds a time of the wire lies ahead.
@@ -196,6 +219,20 @@ fn http_01_goes_to_the_profile_s_port() {
 }
 
 #[test]
+fn a_redirect_to_https_goes_to_the_profile_s_port() {
+    let profiles = Profiles::acme(&json!({}));
+    let endpoint = profiles.endpoint();
+    let account = endpoint.register("ES256");
+    let (plain, secure) = redirecting(&account);
+    // The port of HTTPS, 443, is where a redirect may lead if nothing is said.
+    profiles.change_acme(&json!({"httpPort": plain}));
+    let refused = attempt(&account, &name("other-tls-port"));
+    assert_eq!(refused["challenges"][0]["error"]["type"], "urn:ietf:params:acme:error:incorrectResponse");
+    profiles.change_acme(&json!({"tlsPort": secure}));
+    assert_eq!(attempt(&account, &name("tls-port"))["status"], "valid");
+}
+
+#[test]
 fn a_validation_is_tried_once_more_than_there_are_pauses() {
     let profiles = Profiles::acme(&json!({"retryPauses": []}));
     let endpoint = profiles.endpoint();
@@ -237,6 +274,11 @@ fn retry_after_is_a_second_where_something_runs_and_the_profile_s_interval_where
     assert_eq!(pause(&url).as_deref(), Some("77"));
     assert_eq!(pause(&authorization).as_deref(), Some("77"));
     assert_eq!(pause(&challenge), None);
+    // What is there keeps the interval that it was made with.
+    profiles.change_acme(&json!({"retryInterval": 5}));
+    assert_eq!([pause(&url).as_deref(), pause(&authorization).as_deref()], [Some("77"); 2]);
+    let later = account.order(&[&name("later-interval")]).0;
+    assert_eq!(pause(&later).as_deref(), Some("5"));
     let answered = account.post(&challenge, &json!({})).expect(200);
     assert_eq!(answered.header("Retry-After"), Some("1"));
     for url in [&url, &authorization, &challenge] {

@@ -1,5 +1,7 @@
 //! External account binding (RFC 8555 section 7.3.4), with credentials that an operator makes.
 
+use std::time::Duration;
+
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,16 +10,18 @@ use serde_json::{Value, json};
 use crate::client::{Account, Endpoint, Response, text};
 use crate::house::{house, name};
 use crate::jws::{Signer, encode};
-use crate::profiles::Profiles;
+use crate::profiles::{Profiles, open};
+use crate::s7_4_orders::moment;
+use crate::support::process::eventually;
 
 /// A credential as its holder was given it.
-struct Credential {
+pub(crate) struct Credential {
     id: String,
     key: Vec<u8>,
 }
 
 impl Credential {
-    fn new(settings: &Value) -> Self {
+    pub(crate) fn new(settings: &Value) -> Self {
         let made = house().admin().post("/eabCredentials", settings).expect(201).json();
         assert_eq!(made["algorithm"], "HS256");
         let key = URL_SAFE_NO_PAD.decode(text(&made, "hmacKey")).expect("the key is base64url");
@@ -26,7 +30,7 @@ impl Credential {
     }
 
     /// The binding of this account key for new accounts of this endpoint.
-    fn bind(&self, endpoint: &Endpoint, signer: &Signer) -> Value {
+    pub(crate) fn bind(&self, endpoint: &Endpoint, signer: &Signer) -> Value {
         self.bind_with(&json!({"alg": "HS256", "kid": self.id, "url": endpoint.url("newAccount")}), &signer.jwk())
     }
 
@@ -41,7 +45,7 @@ impl Credential {
         json!({"protected": protected, "payload": payload, "signature": encode(mac)})
     }
 
-    fn revoke(&self) {
+    pub(crate) fn revoke(&self) {
         house().admin().post(&format!("/eabCredentials/{}/revoke", self.id), &json!({})).expect(200);
     }
 }
@@ -190,8 +194,9 @@ fn a_credential_is_good_for_what_its_operator_has_said() {
     let revoked = Credential::new(&json!({}));
     revoked.revoke();
     assert!(refused(&revoked).contains("revoked"));
-    let elsewhere = Credential::new(&json!({"acmeProfiles": ["default"]}));
-    assert!(refused(&elsewhere).contains("endpoint"));
+    for scope in [json!({"acmeProfiles": ["default"]}), json!({"raProfiles": ["default"]})] {
+        assert!(refused(&Credential::new(&scope)).contains("endpoint"), "{scope}");
+    }
     let here = Credential::new(&json!({"acmeProfiles": [profiles.acme], "raProfiles": [profiles.ra], "accounts": 1}));
     register(&endpoint, &here).0.expect(201);
     assert!(refused(&here).contains("as many accounts"));
@@ -207,4 +212,42 @@ fn a_credential_is_good_for_what_its_operator_has_said() {
     // Revoked, it binds no more accounts; those that are bound stay.
     narrow.revoke();
     account.read(&account.kid).expect(200);
+}
+
+#[test]
+fn a_credential_counts_for_its_profiles_under_either_form_of_url() {
+    let (profiles, by_acme) = bound();
+    let by_ra = profiles.activated();
+    for scope in [json!({"acmeProfiles": [profiles.acme]}), json!({"raProfiles": [profiles.ra]})] {
+        let credential = Credential::new(&scope);
+        for endpoint in [&by_acme, &by_ra] {
+            let signer = Signer::new("ES256");
+            new_account(endpoint, &signer, Some(&credential.bind(endpoint, &signer))).expect(201);
+        }
+    }
+    // Here the RA Profile is the same, and the activated ACME Profile another than what the credential is for.
+    let credential = Credential::new(&json!({"acmeProfiles": [profiles.acme]}));
+    profiles.activate(&bound().0.acme);
+    let (by_ra, signer) = (open(&format!("raProfile/{}", profiles.ra)), Signer::new("ES256"));
+    let refused = new_account(&by_ra, &signer, Some(&credential.bind(&by_ra, &signer)));
+    assert!(refused.expect_problem(403, "unauthorized").detail().contains("endpoint"));
+}
+
+#[test]
+fn a_credential_binds_until_it_runs_out() {
+    let (_, endpoint) = bound();
+    let register = |credential: &Credential| {
+        let signer = Signer::new("ES256");
+        let binding = credential.bind(&endpoint, &signer);
+        new_account(&endpoint, &signer, Some(&binding))
+    };
+    let until = |seconds: i64| Credential::new(&json!({"expires": moment(seconds)}));
+    register(&until(86_400)).expect(201);
+    // Long enough to be made on a machine that has other things to do.
+    let brief = until(8);
+    let refused = eventually(Duration::from_secs(60), || {
+        let response = register(&brief);
+        if response.status == 201 { Err("it still binds".to_owned()) } else { Ok(response) }
+    });
+    assert!(refused.expect_problem(403, "unauthorized").detail().contains("expired"));
 }

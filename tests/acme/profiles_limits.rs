@@ -8,6 +8,7 @@ use crate::client::{Account, Endpoint, Response};
 use crate::house::{house, name};
 use crate::jws::Signer;
 use crate::profiles::Profiles;
+use crate::profiles_binding::Credential;
 
 fn new_order(account: &Account<'_>, names: &[String]) -> Response {
     let identifiers: Vec<Value> = names.iter().map(|name| json!({"type": "dns", "value": name})).collect();
@@ -101,6 +102,22 @@ fn an_address_makes_as_many_accounts_an_hour_as_the_profile_allows() {
     profiles.change_acme(&json!({"accountsPerHour": 3}));
     new_account(&endpoint, &signers[2], &contact).expect(201);
     assert_eq!(house().admin().get(&format!("/acmeProfiles/{}", profiles.acme)).json()["accountsPerHour"], 3);
+}
+
+#[test]
+fn an_account_that_was_not_made_after_all_does_not_count() {
+    let profiles = Profiles::acme(&json!({"accountsPerHour": 1}));
+    let endpoint = profiles.endpoint();
+    // Its MAC verifies: that it binds nobody is found only where the account is made.
+    let revoked = Credential::new(&json!({}));
+    revoked.revoke();
+    for _ in 0..3 {
+        let signer = Signer::new("ES256");
+        let binding = json!({"externalAccountBinding": revoked.bind(&endpoint, &signer)});
+        new_account(&endpoint, &signer, &binding).expect_problem(403, "unauthorized");
+    }
+    new_account(&endpoint, &Signer::new("ES256"), &json!({})).expect(201);
+    limited(new_account(&endpoint, &Signer::new("ES256"), &json!({})), "1");
 }
 
 #[test]

@@ -4,11 +4,12 @@ use rcgen::{
     KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256,
 };
 use serde_json::{Value, json};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{DistributionPointName, FromDer as _, GeneralName, ParsedExtension, X509Certificate};
 
 use crate::client::{Account, Response, text};
 use crate::house::{csr, download, finalize, house, issue, name, ready};
 use crate::profiles::Profiles;
+use crate::s7_4_orders::moment;
 use crate::support::certificate::Chain;
 
 /// For how many days a certificate is valid; both ends count (RFC 5280 section 4.1.2.5).
@@ -48,6 +49,37 @@ fn names_are_issued_for_within_allow_and_outside_of_deny() {
     }
     profiles.change_ra(&json!({"allow": [], "deny": []}));
     new_order(&account, &["other.test", "secret.corp.test"]).expect(201);
+}
+
+#[test]
+fn blocks_of_addresses_say_nothing_of_names() {
+    let profiles = Profiles::ra(&json!({"allow": ["10.0.0.0/8", "fd00::/8"]}));
+    let endpoint = profiles.endpoint();
+    let account = endpoint.register("ES256");
+    // What is allowed is within a block, and no name is; nor is it denied by one.
+    for host in [name("block"), "10.example".to_owned()] {
+        profiles.change_ra(&json!({"allow": ["10.0.0.0/8", "fd00::/8"], "deny": []}));
+        new_order(&account, &[&host]).expect_problem(403, "rejectedIdentifier");
+        profiles.change_ra(&json!({"allow": ["10.0.0.0/8", host], "deny": ["0.0.0.0/0", "::/0"]}));
+        new_order(&account, &[&host]).expect(201);
+    }
+}
+
+#[test]
+fn identifiers_are_of_the_types_that_the_profile_names() {
+    let profiles = Profiles::ra(&json!({"identifierTypes": ["dns"]}));
+    let endpoint = profiles.endpoint();
+    let account = endpoint.register("ES256");
+    new_order(&account, &[&name("types")]).expect(201);
+    let address = json!({"identifiers": [{"type": "ip", "value": "192.0.2.1"}]});
+    account.post(endpoint.url("newOrder"), &address).expect_problem(400, "unsupportedIdentifier");
+    // There is no other type yet, and a profile of none would issue nothing.
+    for wrong in [json!([]), json!(["ip"])] {
+        let settings = json!({"identifierTypes": wrong});
+        let refused = house().admin().patch(&format!("/raProfiles/{}", profiles.ra), "*", &settings);
+        refused.expect_refusal(422, "invalid");
+    }
+    new_order(&account, &[&name("types")]).expect(201);
 }
 
 #[test]
@@ -173,8 +205,17 @@ fn certificates_are_valid_as_long_as_the_profile_says() {
     };
     assert_eq!(order(at(15)).expect(201).json()["notAfter"], at(15));
     order(at(21)).expect_problem(400, "malformed");
+    // Neither does an order begin earlier than the profile back-dates.
+    let from = |seconds: i64| {
+        let identifiers = json!([{"type": "dns", "value": name("not-before")}]);
+        let payload = json!({"identifiers": identifiers, "notBefore": moment(seconds)});
+        account.post(endpoint.url("newOrder"), &payload)
+    };
+    from(-600).expect(201);
+    from(-3600).expect_problem(400, "malformed");
     profiles.change_ra(&json!({"longestValidity": "30d", "backdate": 0}));
     order(at(21)).expect(201);
+    from(-600).expect_problem(400, "malformed");
     let (chain, _) = issue(&account, &[&name("no-backdate")]);
     assert!(validity(&chain).0 >= after);
 }
@@ -223,13 +264,60 @@ fn certificates_say_what_the_profile_says() {
     let extended = certificate.extended_key_usage().expect("it is well-formed").expect("it is there").value;
     assert!(extended.client_auth && !extended.server_auth && !extended.any);
     assert_eq!(extended.other.iter().map(ToString::to_string).collect::<Vec<_>>(), ["1.3.6.1.4.1.55555.1"]);
-    let texts: Vec<String> =
-        certificate.extensions().iter().map(|extension| format!("{:?}", extension.parsed_extension())).collect();
-    for expected in
-        ["1.3.6.1.4.1.55555.2", "http://acme.test/issuer.der", "http://acme.test/list.crl", "http://acme.test/ocsp"]
-    {
-        assert!(texts.iter().any(|text| text.contains(expected)), "{expected} in {texts:?}");
+    assert_eq!(policies(&certificate), ["1.3.6.1.4.1.55555.2"]);
+    let expected = [
+        ("cRLDistributionPoints", "http://acme.test/list.crl"),
+        ("1.3.6.1.5.5.7.48.1", "http://acme.test/ocsp"),
+        ("1.3.6.1.5.5.7.48.2", "http://acme.test/issuer.der"),
+    ];
+    assert_eq!(pointers(&certificate), expected.map(|(what, url)| (what.to_owned(), url.to_owned())));
+
+    // What may be left out is left out, and what is our own stands in the place of what was another's.
+    profiles.change_ra(&json!({
+        "subject": "", "extendedKeyUsages": [], "policies": [], "caIssuersUrl": null, "crlUrl": null, "ocspUrl": null,
+    }));
+    let (chain, _) = issue(&account, &[&name("contents")]);
+    let (_, certificate) = X509Certificate::from_der(chain.der()).expect("a certificate");
+    assert!(certificate.subject().iter().next().is_none());
+    assert!(certificate.extended_key_usage().expect("it is well-formed").is_none());
+    assert_eq!(policies(&certificate), [""; 0]);
+    let own: Vec<_> = pointers(&certificate).into_iter().map(|(what, _)| what).collect();
+    assert_eq!(own, ["cRLDistributionPoints", "1.3.6.1.5.5.7.48.2"]);
+}
+
+/// Under which policies a certificate was issued.
+fn policies(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for extension in certificate.extensions() {
+        if let ParsedExtension::CertificatePolicies(policies) = extension.parsed_extension() {
+            found.extend(policies.iter().map(|policy| policy.policy_id.to_id_string()));
+        }
     }
+    found
+}
+
+/// Where a certificate says that its CRL is, and who else is to be asked how.
+fn pointers(certificate: &X509Certificate<'_>) -> Vec<(String, String)> {
+    let url = |name: &GeneralName<'_>| {
+        let GeneralName::URI(url) = name else { panic!("{name} is no URL") };
+        (*url).to_owned()
+    };
+    let mut found = Vec::new();
+    for extension in certificate.extensions() {
+        if let ParsedExtension::CRLDistributionPoints(points) = extension.parsed_extension() {
+            for point in points.iter() {
+                let Some(DistributionPointName::FullName(names)) = &point.distribution_point else {
+                    panic!("{point:?}")
+                };
+                found.extend(names.iter().map(|name| ("cRLDistributionPoints".to_owned(), url(name))));
+            }
+        }
+        if let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() {
+            let places = access.accessdescs.iter();
+            found.extend(places.map(|place| (place.access_method.to_id_string(), url(&place.access_location))));
+        }
+    }
+    found
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::house::{csr, download, finalize, house, issue, name, ready};
 use crate::jws::{Signer, encode};
 use crate::profiles::{Profiles, open, unread};
 use crate::profiles_ra::days;
+use crate::s7_3_5_key_change::changed;
 
 /// What every resource of an endpoint answers, which has to be the same problem: status, type and detail.
 fn everywhere(path: &str) -> (u16, String, String) {
@@ -28,9 +29,12 @@ fn everywhere(path: &str) -> (u16, String, String) {
         let resource = url(&format!("/{}", resource.replace("ID", id)));
         answers.push(endpoint.send("POST", &resource, &[("Content-Type", JOSE)], b"{}"));
     }
-    let head = endpoint.send("HEAD", &url("/new-nonce"), &[], b"");
     let said: Vec<_> = answers.iter().map(|answer| (answer.status, answer.problem(), answer.detail())).collect();
-    assert!(said.iter().all(|answer| *answer == said[0] && answer.0 == head.status), "{path}: {said:?}");
+    assert!(said.iter().all(|answer| *answer == said[0]), "{path}: {said:?}");
+    for resource in ["/directory", "/new-nonce"] {
+        let head = endpoint.send("HEAD", &url(resource), &[], b"");
+        assert_eq!((head.status, head.header("Content-Type")), (said[0].0, Some("application/problem+json")), "{path}");
+    }
     said[0].clone()
 }
 
@@ -68,6 +72,38 @@ fn each_reason_why_an_endpoint_does_not_answer_has_its_own_problem_at_every_reso
     // Nothing of this is for ever.
     profiles.change_acme(&json!({"defaultRaProfile": ra}));
     profiles.endpoint();
+    // What is removed by force leaves nothing behind that would lead to it.
+    let remove =
+        |kind: &str, name: &str| house().admin().delete(&format!("/{kind}/{name}?force=true"), "*").expect(204);
+    remove("acmeProfiles", &acme);
+    let (status, kind, detail) = everywhere(&by_ra);
+    assert_eq!((status, kind.as_str()), (403, "unauthorized"));
+    assert!(detail.contains("no ACME Profile is activated"), "{detail}");
+    assert_eq!(everywhere(&by_acme).0, 404);
+    remove("raProfiles", &ra);
+    assert_eq!(everywhere(&by_ra).0, 404);
+}
+
+#[test]
+fn where_the_default_ra_profile_was_removed_there_is_none() {
+    let profiles = Profiles::acme(&json!({}));
+    house().admin().delete(&format!("/raProfiles/{}?force=true", profiles.ra), "*").expect(204);
+    let (status, kind, detail) = everywhere(&profiles.acme);
+    assert_eq!((status, kind.as_str()), (403, "unauthorized"));
+    assert!(detail.contains("no default RA Profile"), "{detail}");
+}
+
+#[test]
+fn a_key_is_in_use_at_its_own_pair_only() {
+    let profiles = Profiles::acme(&json!({}));
+    let (by_acme, by_ra) = (profiles.endpoint(), profiles.activated());
+    let key = || KeyPair::generate().expect("a key is made").serialize_der();
+    let (mine, new) = (key(), key());
+    let holder = by_acme.register_with(Signer::from_pkcs8("ES256", &new));
+    let account = by_ra.register_with(Signer::from_pkcs8("ES256", &mine));
+    let account = changed(account, Signer::from_pkcs8("ES256", &new));
+    assert_eq!(account.read(&account.kid).expect(200).json()["status"], "valid");
+    assert_eq!(holder.read(&holder.kid).expect(200).json()["status"], "valid");
 }
 
 #[test]

@@ -16,7 +16,8 @@ fn change(account: &Account<'_>, inner: &Value) -> Response {
     account.post(account.endpoint.url("keyChange"), inner)
 }
 
-fn changed<'a>(account: Account<'a>, new: Signer) -> Account<'a> {
+/// The account, once its key is the new one.
+pub(crate) fn changed<'a>(account: Account<'a>, new: Signer) -> Account<'a> {
     change(&account, &inner(&account, &new).jws()).expect(200);
     Account { signer: new, ..account }
 }

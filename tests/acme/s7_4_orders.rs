@@ -17,7 +17,7 @@ fn order_of(account: &Account<'_>, values: &[&str]) -> Response {
 }
 
 /// A moment so many seconds from now, RFC 3339.
-fn moment(seconds: i64) -> String {
+pub(crate) fn moment(seconds: i64) -> String {
     let now = jiff::Timestamp::now().as_second();
     jiff::Timestamp::from_second(now + seconds).expect("a moment").to_string()
 }

@@ -11,7 +11,7 @@ use chancery_machine::challenge::ChallengeType;
 use chancery_machine::network::NetworkRules;
 use chancery_machine::problem::ProblemType;
 use chancery_machine::time::Timestamp;
-use chancery_machine::transcript::Happening;
+use chancery_machine::transcript::{Happening, Transcript};
 
 use crate::dns::{DnsServer, Trouble};
 use crate::web::{Reply, Web, ok, redirect, status};
@@ -212,6 +212,22 @@ async fn redirects_in_a_circle_end_with_the_limit() {
 }
 
 #[tokio::test]
+async fn a_redirect_leads_out_of_the_only_networks_no_more_than_a_name_does() {
+    let dns = dns();
+    dns.zone().add_address("inside.test", "127.0.0.2".parse().expect("an address"));
+    for location in ["http://127.0.0.2/", "http://inside.test/"] {
+        let web = Web::start(move |_| redirect(302, location)).await;
+        let mut rules = rules(&dns, web.port());
+        // All of loopback may be contacted, were it not for this.
+        rules.only = vec!["127.0.0.1/32".parse().expect("a network")];
+        let verdict = validate(rules).await;
+        let problem = failed(&verdict, ProblemType::Connection, &["the target of redirect 1"]);
+        assert!(!problem.detail.contains("127.0.0.2") && !problem.detail.contains("inside"), "{problem}");
+        not_contacted(&verdict.transcript, "127.0.0.2");
+    }
+}
+
+#[tokio::test]
 async fn what_a_redirect_leads_to_is_checked_again() {
     let dns = dns();
     dns.zone().add_address("inside.test", "127.0.0.2".parse().expect("an address"));
@@ -228,19 +244,17 @@ async fn what_a_redirect_leads_to_is_checked_again() {
         let verdict = validate(rules).await;
         let problem = failed(&verdict, ProblemType::Connection, &["the target of redirect 1"]);
         assert!(!problem.detail.contains(address) && !problem.detail.contains("inside"), "{problem}");
-        assert!(
-            happened(&verdict.transcript, |what| matches!(
-                what,
-                Happening::AddressRefused { address: refused, .. } if refused == address
-            )),
-            "{:#?}",
-            verdict.transcript
-        );
-        assert!(!happened(&verdict.transcript, |what| matches!(
-            what,
-            Happening::Connected { to, .. } if to.contains(address)
-        )));
+        not_contacted(&verdict.transcript, address);
     }
+}
+
+/// The address was looked at, refused, and left alone.
+#[track_caller]
+fn not_contacted(transcript: &Transcript, address: &str) {
+    let refused =
+        |what: &Happening| matches!(what, Happening::AddressRefused { address: refused, .. } if refused == address);
+    let contacted = |what: &Happening| matches!(what, Happening::Connected { to, .. } if to.contains(address));
+    assert!(happened(transcript, refused) && !happened(transcript, contacted), "{transcript:#?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod control;
 mod dns01;
 mod http01;
 mod resolving;
+#[path = "../support/scripted_web.rs"]
 mod web;
 
 use std::sync::Arc;

@@ -23,9 +23,9 @@ use crate::admin::authorities::{
 use crate::admin::settings::Fault;
 use crate::admin::time::rfc3339;
 use crate::pki::authorities::Authorities;
-use crate::pki::authority::{
-    Authority, AuthorityKind, Hierarchy, HierarchyError, HierarchyPlan, IntermediatePlan, Opened, certificate_pem,
-    make_hierarchy, make_intermediate,
+use crate::pki::authority::{Authority, AuthorityKind, Opened, certificate_pem};
+use crate::pki::hierarchy::{
+    Hierarchy, HierarchyError, HierarchyPlan, IntermediatePlan, make_hierarchy, make_intermediate,
 };
 use crate::pki::key::{KeyAlgorithm, UnknownAlgorithm};
 use crate::pki::name::{AuthorityName, Publication};

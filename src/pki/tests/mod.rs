@@ -31,8 +31,8 @@ use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 use x509_cert::request::{CertReq, CertReqInfo, Version};
 
 use super::authorities::Authorities;
-use super::authority::{Hierarchy, HierarchyPlan, make_hierarchy};
 use super::certificate::extension;
+use super::hierarchy::{Hierarchy, HierarchyPlan, make_hierarchy};
 use super::key::{IssuerKey, KeyAlgorithm};
 use super::name::{AuthorityName, Publication};
 use super::sealed::SealCost;

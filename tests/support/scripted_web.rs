@@ -1,5 +1,7 @@
 //! A web server that says exactly what a test wants, right or wrong.
 
+#![allow(dead_code, reason = "each test target uses its part")]
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
