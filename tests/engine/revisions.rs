@@ -79,15 +79,18 @@ fn an_order_is_validated_by_the_rules_of_its_revision() {
         let first = place(engine, &account, &["a.example.org"]).await;
         declare(engine, on_port(9090)).await;
         let second = place(engine, &account, &["b.example.org"]).await;
-        remove_profiles(engine).await;
         lab.validator.follow(|attempt, _| {
             let expected = if attempt.identifier.value() == "a.example.org" { 8080 } else { 9090 };
             if attempt.network.http_port == expected { Act::Pass } else { Act::Fail }
         });
-        for order in [first, second] {
+        let validated = async |order: Versioned<Order>| {
             respond(engine, &account, &order).await;
             order_until(engine, OrderId(order.id), OrderStatus::Ready).await;
-        }
+        };
+        // While another revision is in force, and when none is any more.
+        validated(first).await;
+        remove_profiles(engine).await;
+        validated(second).await;
         started.stop();
     });
 }
