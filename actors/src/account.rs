@@ -11,13 +11,14 @@ use chancery_machine::machine::Machine;
 use chancery_machine::order::{Order, OrderEvent, OrderStatus};
 use chancery_machine::rejection::Rejection;
 use chancery_machine::snapshot;
+use chancery_machine::time::Timestamp;
 use futures::future::join_all;
 use tracing::debug;
 
 use crate::engine::{Engine, NewAccount};
 use crate::error::{LoadError, TurnError};
 use crate::listing::AccountQuery;
-use crate::ports::{Body, Kind, ObjectId, Revision};
+use crate::ports::{Body, Direction, Found, Kind, ObjectId, Range, Revision};
 use crate::profiles::Pair;
 use crate::resident::{Companions, Performance, Performed, Role, Versioned, creation, load};
 use crate::terms;
@@ -155,23 +156,31 @@ pub(crate) fn standing(account: &Account) -> Result<(), TurnError> {
     }
 }
 
-/// Ends what is open. New work cannot appear meanwhile: whatever makes it guards the account's revision.
+/// Ends what is open, orders first. New work cannot appear meanwhile: whatever makes it guards the account's revision.
 async fn end_work(world: &World, account: AccountId) -> Result<(), TurnError> {
-    let term = terms::open_of(account);
-    let mut after: Option<ObjectId> = None;
+    let orders = terms::open_past(account, Timestamp::EPOCH);
+    // What an older build stored among the authorizations may be stored anew in this moment, and stand among the orders.
+    for range in [&orders, &Range::of(terms::open_of(account)), &orders] {
+        end_all(world, range).await?;
+    }
+    Ok(())
+}
+
+async fn end_all(world: &World, range: &Range) -> Result<(), TurnError> {
+    let mut after: Option<Found> = None;
     loop {
-        let page = world.ports.store.list(&term, after, PAGE).await?;
-        for object in &page {
+        let page = world.ports.store.walk(range, Direction::Ascending, after.as_ref(), PAGE).await?;
+        for Found { object, .. } in &page {
             dealt_with(if object.kind == Kind::Order {
                 world.send::<Order>(object.id, OrderEvent::AccountClosed, &[]).await.map(drop)
             } else {
                 world.send::<Authorization>(object.id, AuthorizationEvent::AccountClosed, &[]).await.map(drop)
             })?;
         }
-        after = page.last().copied();
         if page.len() < PAGE {
             return Ok(());
         }
+        after = page.into_iter().next_back();
     }
 }
 
@@ -191,7 +200,7 @@ async fn end_work_and_revoke(world: &World, account: AccountId, reason: Revocati
             let event = CertificateEvent::Revoked(Some(reason));
             let revocations = some.iter().map(|object| world.send::<Certificate>(object.id, event.clone(), &[]));
             for outcome in join_all(revocations).await {
-                dealt_with(outcome.map(drop))?;
+                dealt_with(outcome)?;
             }
         }
         after = page.last().copied();
@@ -202,15 +211,9 @@ async fn end_work_and_revoke(world: &World, account: AccountId, reason: Revocati
 }
 
 /// What is gone, or was over before, needs nothing more.
-fn dealt_with(outcome: Result<(), TurnError>) -> Result<(), TurnError> {
+fn dealt_with<M>(outcome: Result<M, TurnError>) -> Result<(), TurnError> {
     match outcome {
-        Ok(()) | Err(TurnError::Absent | TurnError::Rejected(_)) => Ok(()),
-        Err(
-            error @ (TurnError::Taken(_)
-            | TurnError::GuardChanged(_)
-            | TurnError::Conflict
-            | TurnError::Busy
-            | TurnError::Unavailable(_)),
-        ) => Err(error),
+        Err(error) if error.passes() => Err(error),
+        Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use crate::engine::Engine;
 use crate::error::TurnError;
 use crate::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, Store, StoreError, Write};
-use crate::resident::{Companions, Versioned};
+use crate::resident::{Companions, Versioned, read};
 use crate::terms::{self, sha256};
 use crate::world::{Routed, World};
 
@@ -189,8 +189,7 @@ impl Engine {
     /// # Errors
     /// [`StoreError`].
     pub async fn audit_entry(&self, number: u64) -> Result<Option<AuditEntry>, StoreError> {
-        let stored = self.world.ports.store.load(entry_id(number)).await?;
-        stored.map(|stored| decode(&stored.bytes)).transpose()
+        Ok(read(&*self.world.ports.store, entry_id(number)).await?.map(|entry| entry.state))
     }
 
     /// The end of the log.
@@ -304,10 +303,8 @@ pub(crate) async fn head(world: &World) -> Result<Versioned<AuditHead>, StoreErr
 }
 
 async fn head_of(store: &dyn Store) -> Result<Versioned<AuditHead>, StoreError> {
-    Ok(match store.load(HEAD).await? {
-        Some(stored) => Versioned { id: HEAD.id, revision: stored.revision, state: decode(&stored.bytes)? },
-        None => Versioned { id: HEAD.id, revision: Revision::ABSENT, state: AuditHead::default() },
-    })
+    let none = || Versioned { id: HEAD.id, revision: Revision::ABSENT, state: AuditHead::default() };
+    Ok(read(store, HEAD).await?.unwrap_or_else(none))
 }
 
 /// Says in the server's log where the audit log ends now: kept elsewhere, that shows later whether it was written anew.
@@ -334,10 +331,10 @@ fn entries(head: &Versioned<AuditHead>, who: &str, deeds: Vec<Deed>, now: Timest
         };
         let bytes = snapshot::encode(&entry);
         (end.number, end.digest) = (entry.number, sha256(&bytes));
-        let body = Body { bytes, owes: false, terms, unique: Vec::new(), forget_at: None };
+        let body = Body { terms, ..Body::plain(bytes) };
         writes.push(Write { object: entry_id(entry.number), expected: Revision::ABSENT, body: Some(body) });
     }
-    writes.push(head.write(Kind::AuditHead, Some(plain(&end))));
+    writes.push(head.write(Kind::AuditHead, Some(Body::plain(snapshot::encode(&end)))));
     (writes, end)
 }
 
@@ -367,7 +364,7 @@ pub(crate) async fn forget(world: &World) -> Result<usize, StoreError> {
         if removed == 0 {
             return Ok(forgotten);
         }
-        writes.push(head.write(Kind::AuditHead, Some(plain(&end))));
+        writes.push(head.write(Kind::AuditHead, Some(Body::plain(snapshot::encode(&end)))));
         match world.journal.commit(Commit { guards: Vec::new(), writes }).await {
             Ok(()) => forgotten += removed,
             // An operator did something meanwhile: what was looked at is looked at again.
@@ -375,10 +372,6 @@ pub(crate) async fn forget(world: &World) -> Result<usize, StoreError> {
             Err(CommitError::Store(error)) => return Err(error),
         }
     }
-}
-
-fn plain<T: Snapshot>(state: &T) -> Body {
-    Body { bytes: snapshot::encode(state), owes: false, terms: Vec::new(), unique: Vec::new(), forget_at: None }
 }
 
 fn decode<T: Snapshot>(bytes: &[u8]) -> Result<T, StoreError> {

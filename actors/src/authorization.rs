@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use chancery_machine::account::Account;
 use chancery_machine::authorization::{
-    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, AuthorizationStatus,
-    AuthorizationTerms, Outcome,
+    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, AuthorizationStatus, Outcome,
 };
 use chancery_machine::id::{AuthorizationId, Id, OrderId};
-use chancery_machine::identifier::Subject;
 use chancery_machine::machine::Machine;
 use chancery_machine::order::{Order, OrderEvent};
 use chancery_machine::snapshot;
@@ -16,7 +14,6 @@ use chancery_machine::time::Timestamp;
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 
-use crate::error::TurnError;
 use crate::listing::AuthorizationQuery;
 use crate::ports::{Attempt, Body, Kind};
 use crate::resident::{Performance, Performed, Role, load};
@@ -31,12 +28,11 @@ impl Role for Authorization {
         let (mut terms, over) = match self.state {
             AuthorizationState::Pending => (vec![terms::open_of(self.terms.account)], self.terms.expires),
             AuthorizationState::Valid { expires, .. } => {
-                let AuthorizationTerms { account, identifier, wildcard, exemption, .. } = &self.terms;
-                let subject = Subject { identifier: identifier.clone(), wildcard: *wildcard };
-                let mut terms = vec![terms::open_of(*account)];
+                let account = self.terms.account;
+                let mut terms = vec![terms::open_of(account)];
                 // Whoever may reach an endpoint is exempt there; that is no control which lets them revoke what others have.
-                if exemption.is_none() {
-                    terms.push(terms::proven(*account, &subject));
+                if self.terms.exemption.is_none() {
+                    terms.push(terms::proven(account, &self.terms.subject()));
                 }
                 (terms, expires)
             }
@@ -148,16 +144,8 @@ async fn tell(
         }
     };
     match world.send::<Order>(order.0, event, &[]).await {
+        Err(error) if error.passes() => Performed::Again(format!("order {order}: {error}")),
         // An order that is gone needs to know nothing any more.
-        Ok(_) | Err(TurnError::Absent | TurnError::Rejected(_)) => {
-            Performed::Done(AuthorizationEvent::OrderTold { order, outcome }, Vec::new())
-        }
-        Err(
-            error @ (TurnError::Taken(_)
-            | TurnError::GuardChanged(_)
-            | TurnError::Conflict
-            | TurnError::Busy
-            | TurnError::Unavailable(_)),
-        ) => Performed::Again(format!("order {order}: {error}")),
+        Ok(_) | Err(_) => Performed::Done(AuthorizationEvent::OrderTold { order, outcome }, Vec::new()),
     }
 }

@@ -12,6 +12,7 @@ use chancery_machine::snapshot::{self, Snapshot};
 use crate::engine::Engine;
 use crate::error::LoadError;
 use crate::ports::{Body, Kind, ObjectId, Revision, Store, StoreError, Term, Write};
+use crate::resident::{Versioned, read};
 use crate::terms;
 use crate::world::World;
 
@@ -151,11 +152,10 @@ impl Engine {
     fn archive<P: Profile>(&self, profile: &P) -> Write {
         let term = P::term(profile.name());
         let body = Body {
-            bytes: snapshot::encode(profile),
-            owes: false,
             terms: vec![terms::past_of(&term)],
             unique: vec![terms::past(&term, profile.revision())],
             forget_at: Some(self.now().plus(KEPT)),
+            ..Body::plain(snapshot::encode(profile))
         };
         let object = ObjectId { kind: P::PAST, id: self.world.new_id() };
         Write { object, expected: Revision::ABSENT, body: Some(body) }
@@ -187,23 +187,16 @@ async fn at<P: Profile>(world: &World, profile: &ProfileRef) -> Result<Arc<P>, L
     let term = P::term(&profile.name);
     for term in [&term, &terms::past(&term, profile.revision)] {
         let Some(object) = world.ports.store.find(term).await? else { continue };
-        let Some(stored) = world.ports.store.load(object).await? else { continue };
-        let found: P = decode(object, &stored.bytes)?;
-        if found.revision() == profile.revision {
-            return Ok(Arc::new(found));
+        let found = read::<P>(&*world.ports.store, object).await?;
+        if let Some(found) = found.filter(|found| found.state.revision() == profile.revision) {
+            return Ok(Arc::new(found.state));
         }
     }
     Err(LoadError::Absent)
 }
 
 fn body<P: Profile>(profile: &P) -> Body {
-    Body {
-        bytes: snapshot::encode(profile),
-        owes: false,
-        terms: Vec::new(),
-        unique: vec![P::term(profile.name())],
-        forget_at: None,
-    }
+    Body { unique: vec![P::term(profile.name())], ..Body::plain(snapshot::encode(profile)) }
 }
 
 /// The greatest revision that a profile of this name ever had, as far as that is kept.
@@ -213,8 +206,8 @@ async fn last_revision<P: Profile>(world: &World, name: &ProfileName) -> Result<
     loop {
         let page = world.ports.store.list(&term, after, PAGE).await?;
         for object in &page {
-            if let Some(stored) = world.ports.store.load(*object).await? {
-                last = last.max(decode::<P>(*object, &stored.bytes)?.revision());
+            if let Some(past) = read::<P>(&*world.ports.store, *object).await? {
+                last = last.max(past.state.revision());
             }
         }
         after = page.last().copied();
@@ -230,9 +223,8 @@ async fn all<P: Profile>(store: &dyn Store) -> Result<BTreeMap<ProfileName, Kept
     loop {
         let page = store.scan(P::KIND, after, PAGE).await?;
         for object in &page {
-            let Some(stored) = store.load(*object).await? else { continue };
-            let state: P = decode(*object, &stored.bytes)?;
-            let kept = Kept { id: object.id, stored: stored.revision, state: Arc::new(state) };
+            let Some(Versioned { id, revision, state }) = read::<P>(store, *object).await? else { continue };
+            let kept = Kept { id, stored: revision, state: Arc::new(state) };
             profiles.insert(kept.state.name().clone(), kept);
         }
         after = page.last().copied();
@@ -240,8 +232,4 @@ async fn all<P: Profile>(store: &dyn Store) -> Result<BTreeMap<ProfileName, Kept
             return Ok(profiles);
         }
     }
-}
-
-fn decode<P: Snapshot>(object: ObjectId, bytes: &[u8]) -> Result<P, StoreError> {
-    snapshot::decode(bytes).map_err(|bad| StoreError::Corrupt(format!("{object}: {bad}")))
 }

@@ -21,7 +21,7 @@ use crate::issuer::Stopped;
 use crate::ports::{
     Body, Commit, CommitError, CrlEntry, CrlRequest, Kind, ObjectId, Revision, SignError, StoreError, Write,
 };
-use crate::resident::load;
+use crate::resident::{Versioned, load, read};
 use crate::terms;
 use crate::world::World;
 
@@ -181,20 +181,16 @@ impl Handler<Made> for Publisher {
 }
 
 /// The CRL of an authority, if one was made.
-pub(crate) async fn current(world: &World, authority: AuthorityId) -> Result<Option<(Revision, Crl)>, StoreError> {
-    let object = ObjectId { kind: Kind::Crl, id: authority.0 };
-    let Some(stored) = world.ports.store.load(object).await? else { return Ok(None) };
-    let crl =
-        snapshot::decode(&stored.bytes).map_err(|bad| StoreError::Corrupt(format!("CRL of {authority}: {bad}")))?;
-    Ok(Some((stored.revision, crl)))
+pub(crate) async fn current(world: &World, authority: AuthorityId) -> Result<Option<Versioned<Crl>>, StoreError> {
+    read(&*world.ports.store, ObjectId { kind: Kind::Crl, id: authority.0 }).await
 }
 
 /// Makes and stores a CRL, `always` or if it is due.
 async fn make(world: &World, authority: AuthorityId, always: bool) -> Result<Option<u64>, CrlError> {
     let now = world.ports.clock.now();
     let (revision, number) = match current(world, authority).await? {
-        Some((_, crl)) if !always && !crl.due(now) => return Ok(None),
-        Some((revision, crl)) => (revision, crl.number + 1),
+        Some(crl) if !always && !crl.state.due(now) => return Ok(None),
+        Some(crl) => (crl.revision, crl.state.number + 1),
         None => (Revision::ABSENT, 1),
     };
     let entries = revoked(world, authority, now).await?;
@@ -203,10 +199,8 @@ async fn make(world: &World, authority: AuthorityId, always: bool) -> Result<Opt
     let request = CrlRequest { authority, number, this_update: now, next_update, entries };
     let der = world.issuer.crl(request).await??;
     let crl = Crl { number, this_update: now, next_update, der };
-    let body =
-        Body { bytes: snapshot::encode(&crl), owes: false, terms: Vec::new(), unique: Vec::new(), forget_at: None };
     let object = ObjectId { kind: Kind::Crl, id: authority.0 };
-    let write = Write { object, expected: revision, body: Some(body) };
+    let write = Write { object, expected: revision, body: Some(Body::plain(snapshot::encode(&crl))) };
     world.journal.commit(Commit { guards: Vec::new(), writes: vec![write] }).await?;
     info!(%authority, number, listed, "CRL published");
     Ok(Some(number))

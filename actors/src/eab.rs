@@ -24,7 +24,7 @@ impl Role for EabCredential {
 
     fn body(&self, _: &World) -> Body {
         // Kept as long as accounts may be bound to it; an operator deletes it.
-        Body { bytes: snapshot::encode(self), owes: false, terms: Vec::new(), unique: Vec::new(), forget_at: None }
+        Body::plain(snapshot::encode(self))
     }
 
     fn perform(_: Arc<World>, _: Id, _: Self, effect: EabEffect) -> Performance<Self> {

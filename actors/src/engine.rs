@@ -303,7 +303,7 @@ impl Engine {
     /// # Errors
     /// [`StoreError`].
     pub async fn crl(&self, authority: AuthorityId) -> Result<Option<Crl>, StoreError> {
-        Ok(crl::current(&self.world, authority).await?.map(|(_, crl)| crl))
+        Ok(crl::current(&self.world, authority).await?.map(|crl| crl.state))
     }
 
     /// The SHA-256 by which [`CertificateRecord::spki_sha256`] and [`AccountKey::spki_sha256`] name a key.

@@ -42,6 +42,16 @@ pub enum TurnError {
     Unavailable(String),
 }
 
+impl TurnError {
+    /// Whether another try may lead further. Where the object is gone, or refuses the event, none will.
+    pub(crate) const fn passes(&self) -> bool {
+        match self {
+            Self::Rejected(_) | Self::Absent => false,
+            Self::Taken(_) | Self::GuardChanged(_) | Self::Conflict | Self::Busy | Self::Unavailable(_) => true,
+        }
+    }
+}
+
 impl From<LoadError> for TurnError {
     fn from(error: LoadError) -> Self {
         match error {

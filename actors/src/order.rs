@@ -22,7 +22,8 @@ impl Role for Order {
         let account = self.terms.account;
         let (mut terms, over) = match &self.state {
             OrderState::Pending { .. } | OrderState::Ready => {
-                (vec![terms::orders_of(account), terms::open_of(account)], Some(self.terms.expires))
+                let expires = self.terms.expires;
+                (vec![terms::orders_of(account), terms::open_until(account, expires)], Some(expires))
             }
             OrderState::Processing { .. } => (vec![terms::orders_of(account)], None),
             OrderState::Valid { not_after, .. } => (vec![terms::orders_of(account)], Some(*not_after)),

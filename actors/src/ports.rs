@@ -177,6 +177,14 @@ pub struct Body {
     pub forget_at: Option<Timestamp>,
 }
 
+impl Body {
+    /// What owes nothing, has no terms and is never forgotten.
+    #[must_use]
+    pub const fn plain(bytes: Vec<u8>) -> Self {
+        Self { bytes, owes: false, terms: Vec::new(), unique: Vec::new(), forget_at: None }
+    }
+}
+
 /// One object's change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {

@@ -114,11 +114,11 @@ impl ProfileSet {
         if !acme.enabled {
             return Err(EndpointError::AcmeProfileDisabled(name.clone()));
         }
-        let default = acme.default_ra_profile.clone().ok_or_else(|| EndpointError::NoDefault(name.clone()))?;
-        match self.ra.get(&default) {
+        let default = acme.default_ra_profile.as_ref().ok_or_else(|| EndpointError::NoDefault(name.clone()))?;
+        match self.ra.get(default) {
             Some(ra) if ra.enabled => Ok(Pair { acme: Arc::clone(acme), ra: Arc::clone(ra) }),
-            Some(_) => Err(EndpointError::DefaultDisabled { acme: name.clone(), ra: default }),
-            None => Err(EndpointError::DefaultMissing { acme: name.clone(), ra: default }),
+            Some(_) => Err(EndpointError::DefaultDisabled { acme: name.clone(), ra: default.clone() }),
+            None => Err(EndpointError::DefaultMissing { acme: name.clone(), ra: default.clone() }),
         }
     }
 
@@ -127,11 +127,11 @@ impl ProfileSet {
         if !ra.enabled {
             return Err(EndpointError::RaProfileDisabled(name.clone()));
         }
-        let activated = ra.acme_profile.clone().ok_or_else(|| EndpointError::NotActivated(name.clone()))?;
-        match self.acme.get(&activated) {
+        let activated = ra.acme_profile.as_ref().ok_or_else(|| EndpointError::NotActivated(name.clone()))?;
+        match self.acme.get(activated) {
             Some(acme) if acme.enabled => Ok(Pair { acme: Arc::clone(acme), ra: Arc::clone(ra) }),
-            Some(_) => Err(EndpointError::ActivatedDisabled { ra: name.clone(), acme: activated }),
-            None => Err(EndpointError::ActivatedMissing { ra: name.clone(), acme: activated }),
+            Some(_) => Err(EndpointError::ActivatedDisabled { ra: name.clone(), acme: activated.clone() }),
+            None => Err(EndpointError::ActivatedMissing { ra: name.clone(), acme: activated.clone() }),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::resident::{Role, load};
 use crate::world::World;
 
 /// One more whenever a kind of object is stored with a term that it had not before.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Where it stands with which terms everything is stored.
 const MARK: ObjectId = ObjectId { kind: Kind::Terms, id: Id::from_bytes([0; 16]) };
@@ -39,10 +39,8 @@ impl Engine {
             + renew::<Order>(world).await?
             + renew::<Authorization>(world).await?
             + renew::<Certificate>(world).await?;
-        let bytes = vec![VERSION];
-        let body = Body { bytes, owes: false, terms: Vec::new(), unique: Vec::new(), forget_at: None };
         let expected = mark.map_or(Revision::ABSENT, |mark| mark.revision);
-        store(world, Write { object: MARK, expected, body: Some(body) }).await?;
+        store(world, Write { object: MARK, expected, body: Some(Body::plain(vec![VERSION])) }).await?;
         Ok(renewed)
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, error, warn};
 
 use crate::error::{LoadError, TurnError};
-use crate::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, StoreError, Write};
+use crate::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, Store, StoreError, Write};
 use crate::shard::{Cause, Gone, Retire, Shard};
 use crate::world::World;
 
@@ -101,10 +101,14 @@ pub(crate) fn creation<M: Role>(world: &World, id: Id, state: &M) -> Write {
 
 /// Reads an object from the store.
 pub(crate) async fn load<M: Role>(world: &World, id: Id) -> Result<Versioned<M>, LoadError> {
-    let stored = world.ports.store.load(ObjectId { kind: M::KIND, id }).await?.ok_or(LoadError::Absent)?;
-    let state =
-        snapshot::decode(&stored.bytes).map_err(|bad| StoreError::Corrupt(format!("{:?} {id}: {bad}", M::KIND)))?;
-    Ok(Versioned { id, revision: stored.revision, state })
+    read(&*world.ports.store, ObjectId { kind: M::KIND, id }).await?.ok_or(LoadError::Absent)
+}
+
+/// Reads what is kept as a snapshot, a machine or a record.
+pub(crate) async fn read<T: Snapshot>(store: &dyn Store, object: ObjectId) -> Result<Option<Versioned<T>>, StoreError> {
+    let Some(stored) = store.load(object).await? else { return Ok(None) };
+    let state = snapshot::decode(&stored.bytes).map_err(|bad| StoreError::Corrupt(format!("{object}: {bad}")))?;
+    Ok(Some(Versioned { id: object.id, revision: stored.revision, state }))
 }
 
 /// What else a step commits, given the state before and the state after it.
@@ -314,25 +318,19 @@ impl<M: Role> Resident<M> {
 
     /// Brings what is being performed in line with what is owed.
     fn settle(&mut self, ctx: &mut Context<Self>) {
-        let Some(current) = self.current.clone() else { return };
+        let Some(current) = &self.current else { return };
         let owed = current.state.owed();
         self.debts.retain(|debt| owed.contains(&debt.effect));
         for effect in owed {
             if !self.debts.iter().any(|debt| debt.effect == effect) {
                 let wait = M::due(&effect).map_or(Duration::ZERO, |due| due.since(self.world.ports.clock.now()));
-                self.perform(ctx, &current, effect, wait, 0);
+                self.perform(ctx, effect, wait, 0);
             }
         }
     }
 
-    fn perform(
-        &mut self,
-        ctx: &Context<Self>,
-        current: &Versioned<M>,
-        effect: M::Effect,
-        wait: Duration,
-        failures: u32,
-    ) {
+    fn perform(&mut self, ctx: &Context<Self>, effect: M::Effect, wait: Duration, failures: u32) {
+        let Some(current) = &self.current else { return };
         let performance = M::perform(Arc::clone(&self.world), self.id, current.state.clone(), effect.clone());
         let address = ctx.address();
         let for_outcome = effect.clone();
@@ -350,7 +348,6 @@ impl<M: Role> Resident<M> {
     }
 
     fn again(&mut self, ctx: &Context<Self>, effect: M::Effect, reason: &str) {
-        let Some(current) = self.current.clone() else { return };
         let failures = self.debts.iter().find(|debt| debt.effect == effect).map_or(0, |debt| debt.failures);
         self.debts.retain(|debt| debt.effect != effect);
         let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(LAST_PAUSE);
@@ -359,7 +356,7 @@ impl<M: Role> Resident<M> {
         } else {
             warn!(kind = ?M::KIND, id = %self.id, ?effect, failures, reason, "an effect keeps failing; it is tried again");
         }
-        self.perform(ctx, &current, effect, pause, failures.saturating_add(1));
+        self.perform(ctx, effect, pause, failures.saturating_add(1));
     }
 
     fn look_for_idleness(&mut self, ctx: &mut Context<Self>) {

@@ -16,6 +16,7 @@ use tracing::debug;
 
 use crate::engine::Engine;
 use crate::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, StoreError, Write};
+use crate::resident::{Versioned, read};
 use crate::world::World;
 
 /// How many accounts are remembered. Where more are seen between two rounds of writing, the rest goes unnoticed until
@@ -52,7 +53,7 @@ impl Engine {
         // Without an answer there is still the store.
         let _ = self.sightings.try_send(Recall { account, reply });
         let remembered = remembered.await.ok().flatten();
-        let stored = stored(&self.world, account).await?.map(|(_, sighting)| sighting.last_seen);
+        let stored = stored(&self.world, account).await?.map(|sighting| sighting.state.last_seen);
         Ok(remembered.max(stored))
     }
 }
@@ -193,21 +194,15 @@ impl Handler<WriteDown> for Sightings {
 /// Whoever writes at the same moment, another node, knows as much.
 async fn write(world: &World, account: AccountId, seen: Timestamp) -> Result<(), StoreError> {
     let (expected, before) = match stored(world, account).await? {
-        Some((revision, before)) => (revision, Some(before.last_seen)),
+        Some(before) => (before.revision, Some(before.state.last_seen)),
         None => (Revision::ABSENT, None),
     };
     // Another node may have seen it as well.
     if before.is_some_and(|before| seen < before.plus(STANDS)) {
         return Ok(());
     }
-    let body = Body {
-        bytes: snapshot::encode(&Sighting { last_seen: seen }),
-        owes: false,
-        terms: Vec::new(),
-        unique: Vec::new(),
-        // It stays as long as the account does: for ever.
-        forget_at: None,
-    };
+    // It stays as long as the account does: for ever.
+    let body = Body::plain(snapshot::encode(&Sighting { last_seen: seen }));
     let writes = vec![Write { object: object(account), expected, body: Some(body) }];
     match world.journal.commit(Commit { guards: Vec::new(), writes }).await {
         Ok(()) | Err(CommitError::Conflict(_) | CommitError::Taken { .. }) => Ok(()),
@@ -215,11 +210,8 @@ async fn write(world: &World, account: AccountId, seen: Timestamp) -> Result<(),
     }
 }
 
-async fn stored(world: &World, account: AccountId) -> Result<Option<(Revision, Sighting)>, StoreError> {
-    let object = object(account);
-    let Some(stored) = world.ports.store.load(object).await? else { return Ok(None) };
-    let sighting = snapshot::decode(&stored.bytes).map_err(|bad| StoreError::Corrupt(format!("{object}: {bad}")))?;
-    Ok(Some((stored.revision, sighting)))
+async fn stored(world: &World, account: AccountId) -> Result<Option<Versioned<Sighting>>, StoreError> {
+    read(&*world.ports.store, object(account)).await
 }
 
 /// The record has the account's id.

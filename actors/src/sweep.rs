@@ -69,7 +69,7 @@ async fn wake_all(world: &World) -> Result<usize, TurnError> {
                 Kind::Order => world.wake::<Order>(object.id).await?,
                 Kind::Authorization => world.wake::<Authorization>(object.id).await?,
                 Kind::Certificate => world.wake::<Certificate>(object.id).await?,
-                // Records, not machines: they owe nothing.
+                // Records, and a machine that owes nothing.
                 Kind::Authority
                 | Kind::Crl
                 | Kind::AcmeProfile

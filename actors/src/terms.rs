@@ -9,7 +9,7 @@ use chancery_machine::time::Timestamp;
 
 use sha2::{Digest, Sha256};
 
-use crate::ports::Term;
+use crate::ports::{Range, Term};
 
 /// The digest by which keys and certificates are looked for.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -50,9 +50,26 @@ pub(crate) fn certificates_of(account: AccountId) -> Term {
     term(&[b"certificates-of/", &account.0.bytes()])
 }
 
-/// An account's orders and authorizations that end with it.
+/// An account's authorizations that end with it; builds before this one stored its open orders so too.
 pub(crate) fn open_of(account: AccountId) -> Term {
     term(&[b"open-of/", &account.0.bytes()])
+}
+
+/// An account's order that can be worked on until this moment: all have the same length, so that [`open_past`] finds those
+/// that still can.
+pub(crate) fn open_until(account: AccountId, expires: Timestamp) -> Term {
+    term(&[b"open-until/", &account.0.bytes(), &expires.millis().to_be_bytes()])
+}
+
+/// The account's orders that are pending or ready beyond this moment, by their end.
+pub(crate) fn open_past(account: AccountId, now: Timestamp) -> Range {
+    let next = Timestamp::from_millis(now.millis().saturating_add(1));
+    Range::Terms { low: open_until(account, next), high: open_until(account, Timestamp::from_millis(u64::MAX)) }
+}
+
+/// The moment that [`open_until`] states.
+pub(crate) fn until_of(term: &[u8]) -> Option<Timestamp> {
+    term.last_chunk().map(|millis| Timestamp::from_millis(u64::from_be_bytes(*millis)))
 }
 
 /// An account's authorizations that were proven for this subject. A digest, since names are longer than terms may be.

@@ -1,16 +1,17 @@
 //! An account that is closed while it is busy.
 
+use chancery_actors::Versioned;
 use chancery_actors::error::TurnError;
 use chancery_actors::place::PlaceError;
-use chancery_actors::ports::Kind;
-use chancery_machine::account::{AccountEvent, AccountStatus};
+use chancery_actors::ports::{Body, Commit, Kind, ObjectId, Store, Term, Write};
+use chancery_machine::account::{Account, AccountEvent, AccountStatus};
 use chancery_machine::authorization::AuthorizationStatus;
 use chancery_machine::id::{AuthorizationId, OrderId};
-use chancery_machine::order::OrderStatus;
+use chancery_machine::order::{Order, OrderState, OrderStatus};
 use chancery_machine::rejection::Rejection;
 use futures::future::join_all;
 
-use super::lab::{Lab, account_id, finalize, new_order, pair, register, run, until};
+use super::lab::{Lab, account_id, finalize, new_order, pair, place, register, run, until};
 
 #[test]
 fn nothing_stays_open_behind_an_account_that_closes_in_the_middle_of_its_work() {
@@ -78,4 +79,34 @@ async fn closed_by(event: AccountEvent) {
     lab.books_balance(engine).await;
     until("every attempt was given up", async || (lab.validator.running() == 0).then_some(())).await;
     started.stop();
+}
+
+/// As builds before the index by their end stored open orders.
+async fn as_stored_before(lab: &Lab, account: &Versioned<Account>, order: &Versioned<Order>) {
+    let object = ObjectId { kind: Kind::Order, id: order.id };
+    let stored = lab.store.load(object).await.expect("loads").expect("is there");
+    let terms = vec![Term([b"open-of/", &account.id.bytes()[..]].concat())];
+    let write = Write { object, expected: stored.revision, body: Some(Body { terms, ..Body::plain(stored.bytes) }) };
+    assert_eq!(lab.store.commit(vec![Commit { guards: Vec::new(), writes: vec![write] }]).await, [Ok(())]);
+}
+
+#[test]
+fn orders_end_with_their_account_and_say_so_also_those_that_an_older_build_stored() {
+    run(async {
+        let lab = Lab::new();
+        let started = lab.start().await;
+        let engine = &started.engine;
+        let account = register(engine, 1).await;
+        let orders =
+            [place(engine, &account, &["a.example.org"]).await, place(engine, &account, &["b.example.org"]).await];
+        as_stored_before(&lab, &account, &orders[1]).await;
+        engine.change_account(account_id(&account), AccountEvent::Deactivated).await.expect("closes");
+        lab.settled().await;
+        for order in orders {
+            let order = engine.order(OrderId(order.id)).await.expect("stands");
+            let OrderState::Invalid { error, .. } = &order.state.state else { panic!("{order:?}") };
+            assert_eq!(error.detail, "the account was closed before the order was finalized");
+        }
+        started.stop();
+    });
 }

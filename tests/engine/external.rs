@@ -6,7 +6,7 @@ use chancery_actors::audit::Act;
 use chancery_actors::engine::NewAccount;
 use chancery_actors::error::TurnError;
 use chancery_actors::place::PlaceError;
-use chancery_actors::ports::{Body, Kind, ObjectId, Revision, StoreError, Write};
+use chancery_actors::ports::{Kind, ObjectId, StoreError};
 use chancery_actors::{Engine, Versioned};
 use chancery_machine::account::{Account, AccountBinding};
 use chancery_machine::eab::{BindingRefused, EabCredential, EabEvent, EabScope};
@@ -14,7 +14,6 @@ use chancery_machine::id::{EabId, OrderId};
 use chancery_machine::order::OrderStatus;
 use chancery_machine::profile::IdentifierPattern;
 use chancery_machine::rejection::Rejection;
-use chancery_machine::snapshot;
 use futures::future::join_all;
 
 use super::audit::deed;
@@ -38,11 +37,8 @@ async fn credential(engine: &Engine, scope: EabScope) -> EabId {
         revoked: None,
     };
     let made = engine.administer::<(), StoreError>("operator", async || {
-        let bytes = snapshot::encode(&state);
-        let body = Body { bytes, owes: false, terms: Vec::new(), unique: Vec::new(), forget_at: None };
-        let object = ObjectId { kind: Kind::EabCredential, id: id.0 };
-        let write = Write { object, expected: Revision::ABSENT, body: Some(body) };
-        Ok(Act { guards: Vec::new(), writes: vec![write], deeds: vec![deed("create")], outcome: () })
+        let writes = vec![engine.eab_creation(id, &state)];
+        Ok(Act { writes, deeds: vec![deed("create")], ..Act::nothing(()) })
     });
     made.await.expect("makes");
     id

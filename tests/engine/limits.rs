@@ -9,14 +9,16 @@ use chancery_actors::ports::{Kind, Store};
 use chancery_actors::{Engine, Versioned};
 use chancery_machine::account::Account;
 use chancery_machine::id::OrderId;
-use chancery_machine::order::{Order, OrderEvent, OrderState};
+use chancery_machine::order::{Order, OrderEvent, OrderStatus};
 use chancery_machine::profile::{AcmeProfile, Limits, RaProfile};
 use futures::future::join_all;
 use tempfile::TempDir;
 
 use super::audit::deed;
 use super::faults::for_each_commit;
-use super::lab::{DAY, Lab, declare, new_order, obtain, pair, passing, place, profiles_with, register, run, until};
+use super::lab::{
+    DAY, Lab, Started, declare, new_order, obtain, pair, passing, place, profiles_with, ready, register, run, until,
+};
 use super::store::Fault;
 
 fn limited(limits: Limits) -> impl FnOnce(&mut AcmeProfile, &mut RaProfile) {
@@ -29,6 +31,20 @@ fn per_hour(most: u32) -> Limits {
 
 fn open(most: u32) -> Limits {
     Limits { open_orders_per_account: Some(most), ..Limits::default() }
+}
+
+/// An engine with these limits, and an account.
+async fn begin(lab: &Lab, limits: Limits) -> (Started, Versioned<Account>) {
+    let started = lab.start().await;
+    declare(&started.engine, profiles_with(limited(limits))).await;
+    let account = register(&started.engine, 1).await;
+    (started, account)
+}
+
+async fn cancel(engine: &Engine, order: &Versioned<Order>) {
+    let cancelled = OrderEvent::Cancelled;
+    let deed = |_: &Order, _: &Order| deed("cancel");
+    engine.administer_order("operator", OrderId(order.id), cancelled, None, deed).await.expect("cancels");
 }
 
 async fn attempt(engine: &Engine, account: &Versioned<Account>) -> Result<Versioned<Order>, PlaceError> {
@@ -47,18 +63,12 @@ async fn refused(engine: &Engine, account: &Versioned<Account>) -> Duration {
 fn so_many_orders_in_an_hour_and_no_more() {
     run(async {
         let lab = Lab::new();
-        let started = lab.start().await;
+        let (started, account) = begin(&lab, per_hour(3)).await;
         let engine = &started.engine;
-        declare(engine, profiles_with(limited(per_hour(3)))).await;
-        let account = register(engine, 1).await;
         // Whatever becomes of them, they were placed.
         obtain(engine, &account, &["a.example.org"]).await;
         lab.clock.advance(600);
-        let cancelled = place(engine, &account, &["a.example.org"]).await;
-        engine
-            .administer_order("operator", OrderId(cancelled.id), OrderEvent::Cancelled, None, |_, _| deed("cancel"))
-            .await
-            .expect("cancels");
+        cancel(engine, &place(engine, &account, &["a.example.org"]).await).await;
         lab.clock.advance(600);
         place(engine, &account, &["a.example.org"]).await;
         assert_eq!(refused(engine, &account).await, Duration::from_secs(2400));
@@ -83,10 +93,8 @@ fn so_many_orders_in_an_hour_and_no_more() {
 fn so_many_open_orders_and_no_more() {
     run(async {
         let lab = Lab::new();
-        let started = lab.start().await;
+        let (started, account) = begin(&lab, open(2)).await;
         let engine = &started.engine;
-        declare(engine, profiles_with(limited(open(2)))).await;
-        let account = register(engine, 1).await;
         for _ in 0..3 {
             // One that is valid is not open.
             obtain(engine, &account, &["a.example.org"]).await;
@@ -94,21 +102,40 @@ fn so_many_open_orders_and_no_more() {
         let [one, two] =
             [place(engine, &account, &["a.example.org"]).await, place(engine, &account, &["b.example.org"]).await];
         assert_eq!(refused(engine, &account).await, Duration::from_secs(3600));
-        engine
-            .administer_order("operator", OrderId(one.id), OrderEvent::Cancelled, None, |_, _| deed("cancel"))
-            .await
-            .expect("cancels");
+        cancel(engine, &one).await;
         let three = place(engine, &account, &["c.example.org"]).await;
         refused(engine, &account).await;
         lab.clock.advance(7 * DAY - 60);
         assert_eq!(refused(engine, &account).await, Duration::from_secs(60));
-        // What ran out is not open, though nobody has said so in the store; from then on it is said.
+        // What ran out is not open, though nobody has said so in the store.
         lab.clock.advance(60);
-        attempt(engine, &account).await.expect("places");
         for lapsed in [two, three] {
             let lapsed = engine.order(OrderId(lapsed.id)).await.expect("stands");
-            assert!(matches!(lapsed.state.state, OrderState::Invalid { .. }), "{lapsed:?}");
+            assert_eq!(lapsed.state.status(engine.now()), OrderStatus::Invalid);
+            assert_eq!(lapsed.state.stored_status(), OrderStatus::Pending);
         }
+        attempt(engine, &account).await.expect("places");
+        // One that is ready is as open as one that is pending.
+        ready(engine, &account, &["d.example.org"]).await;
+        refused(engine, &account).await;
+        lab.settled().await;
+        started.stop();
+    });
+}
+
+#[test]
+fn open_orders_are_counted_and_not_loaded() {
+    const OPEN: u32 = 200;
+    run(async {
+        let lab = Lab::new();
+        let (started, account) = begin(&lab, open(OPEN)).await;
+        for _ in 0..OPEN {
+            attempt(&started.engine, &account).await.expect("places");
+        }
+        let before = lab.store.loads();
+        refused(&started.engine, &account).await;
+        // The registry of profiles may look for news meanwhile.
+        assert!(lab.store.loads() - before < 10, "{} loads", lab.store.loads() - before);
         started.stop();
     });
 }
@@ -131,7 +158,7 @@ async fn last_place(store: Arc<dyn Store>, limits: Limits) {
     }
     assert_eq!(placed, MOST);
     assert_eq!(lab.all(Kind::Order).await.len(), MOST);
-    twins.into_iter().for_each(super::lab::Started::stop);
+    twins.into_iter().for_each(Started::stop);
 }
 
 #[test]
@@ -147,10 +174,8 @@ fn of_many_that_come_at_once_to_two_nodes_none_takes_a_place_too_many() {
 fn with_fault(commit: usize, fault: Fault) -> bool {
     run(async {
         let lab = Lab::new();
-        let started = lab.start().await;
+        let (started, account) = begin(&lab, per_hour(3)).await;
         let engine = &started.engine;
-        declare(engine, profiles_with(limited(per_hour(3)))).await;
-        let account = register(engine, 1).await;
         lab.store.fail(lab.store.commits() + commit, fault);
         until("the last place is taken", async || match attempt(engine, &account).await {
             Ok(_) => None,
@@ -180,10 +205,8 @@ fn an_order_that_landed_unheard_is_counted_and_one_that_was_lost_is_not() {
 fn an_hour_of_many_orders_is_counted_across_pages() {
     run(async {
         let lab = Lab::new();
-        let started = lab.start().await;
+        let (started, account) = begin(&lab, per_hour(300)).await;
         let engine = &started.engine;
-        declare(engine, profiles_with(limited(per_hour(300)))).await;
-        let account = register(engine, 1).await;
         for _ in 0..300 {
             attempt(engine, &account).await.expect("places");
         }

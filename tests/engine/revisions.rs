@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use chancery_actors::audit::Act;
+use chancery_actors::audit::Act as Deeds;
 use chancery_actors::ports::StoreError;
 use chancery_actors::{Engine, Versioned};
 use chancery_machine::certificate::CertificateRecord;
-use chancery_machine::order::Order;
+use chancery_machine::id::OrderId;
+use chancery_machine::order::{Order, OrderStatus};
 use chancery_machine::profile::{ProfileRevision, Seconds};
 
-use super::lab::{DAY, Lab, certificate_of, declare, finalize, place, profiles_with, ready, register, respond, run};
+use super::doubles::Act;
+use super::lab::{
+    DAY, Lab, certificate_of, declare, finalize, order_until, place, profiles_with, ready, register, respond, run,
+};
 
 async fn record(engine: &Engine, order: &Versioned<Order>) -> CertificateRecord {
     engine.certificate(certificate_of(order)).await.expect("stands").state.record
@@ -18,7 +22,7 @@ async fn record(engine: &Engine, order: &Versioned<Order>) -> CertificateRecord 
 async fn remove_profiles(engine: &Engine) {
     let removed = engine.administer::<(), StoreError>("operator", async || {
         let catalog = engine.catalog().await?;
-        let mut act = Act::nothing(());
+        let mut act = Deeds::nothing(());
         act.writes.extend(catalog.ra.values().flat_map(|kept| engine.profile_removal(kept)));
         act.writes.extend(catalog.acme.values().flat_map(|kept| engine.profile_removal(kept)));
         Ok(act)
@@ -64,6 +68,34 @@ fn an_order_is_finalized_by_the_rules_of_its_revision_whatever_became_of_the_pro
 }
 
 #[test]
+fn an_order_is_validated_by_the_rules_of_its_revision() {
+    run(async {
+        let lab = Lab::new();
+        let started = lab.start().await;
+        let engine = &started.engine;
+        let on_port = |port| profiles_with(move |acme, _| acme.network.http_port = port);
+        declare(engine, on_port(8080)).await;
+        let account = register(engine, 1).await;
+        let first = place(engine, &account, &["a.example.org"]).await;
+        declare(engine, on_port(9090)).await;
+        let second = place(engine, &account, &["b.example.org"]).await;
+        lab.validator.follow(|attempt, _| {
+            let expected = if attempt.identifier.value() == "a.example.org" { 8080 } else { 9090 };
+            if attempt.network.http_port == expected { Act::Pass } else { Act::Fail }
+        });
+        let validated = async |order: Versioned<Order>| {
+            respond(engine, &account, &order).await;
+            order_until(engine, OrderId(order.id), OrderStatus::Ready).await;
+        };
+        // While another revision is in force, and when none is any more.
+        validated(first).await;
+        remove_profiles(engine).await;
+        validated(second).await;
+        started.stop();
+    });
+}
+
+#[test]
 fn a_profile_that_comes_back_under_its_name_is_another_revision() {
     run(async {
         let lab = Lab::new();
@@ -78,12 +110,7 @@ fn a_profile_that_comes_back_under_its_name_is_another_revision() {
         assert!(after.state.terms.ra_profile.revision > ProfileRevision(before));
         // The old order is validated and finalized by what is kept of the old ones.
         respond(engine, &account, &order).await;
-        let order = super::lab::order_until(
-            engine,
-            chancery_machine::id::OrderId(order.id),
-            chancery_machine::order::OrderStatus::Ready,
-        )
-        .await;
+        let order = order_until(engine, OrderId(order.id), OrderStatus::Ready).await;
         let order = finalize(engine, &account, &order).await.expect("finalizes");
         let record = record(engine, &order).await;
         assert_eq!(record.not_after.since(record.not_before), Duration::from_secs(90 * DAY));

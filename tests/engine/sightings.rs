@@ -1,6 +1,6 @@
 //! When accounts were seen last.
 
-use chancery_actors::ports::Kind;
+use chancery_actors::ports::{Kind, ObjectId, Revision, Store};
 
 use super::lab::{Lab, account_id, register, run};
 
@@ -33,6 +33,24 @@ fn an_account_that_was_seen_is_remembered_here_and_after_a_restart() {
         let started = lab.start().await;
         assert_eq!(started.engine.last_seen(seen).await, Ok(Some(started.engine.now())));
         started.stop();
+    });
+}
+
+#[test]
+fn what_another_node_has_written_within_a_minute_is_not_written_again() {
+    run(async {
+        let lab = Lab::new();
+        let [one, two, three] = [lab.start().await, lab.start().await, lab.start().await];
+        let seen = account_id(&register(&one.engine, 1).await);
+        let object = ObjectId { kind: Kind::Sighting, id: seen.0 };
+        for (node, later, revision) in [(one, 0, 1), (two, 59, 1), (three, 1, 2)] {
+            lab.clock.advance(later);
+            node.engine.saw(seen);
+            node.engine.last_seen(seen).await.expect("it is remembered");
+            node.stop();
+            let stored = lab.store.load(object).await.expect("loads").expect("is there");
+            assert_eq!(stored.revision, Revision(revision));
+        }
     });
 }
 

@@ -115,14 +115,7 @@ impl FaultyStore {
     /// Makes something else of an object's bytes behind the engine's back.
     pub(crate) async fn tamper(&self, object: ObjectId, change: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) {
         let stored = self.inner.load(object).await.expect("loads").expect("is there");
-        let body = change(stored.bytes).map(|bytes| Body {
-            bytes,
-            owes: false,
-            terms: Vec::new(),
-            unique: Vec::new(),
-            forget_at: None,
-        });
-        let write = Write { object, expected: stored.revision, body };
+        let write = Write { object, expected: stored.revision, body: change(stored.bytes).map(Body::plain) };
         self.through(Commit { guards: Vec::new(), writes: vec![write] }).await.expect("tampers");
     }
 

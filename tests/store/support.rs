@@ -69,7 +69,7 @@ pub(crate) fn terms(texts: &[&str]) -> Vec<Term> {
 
 /// A body that says nothing but its snapshot.
 pub(crate) fn plain(bytes: impl Into<Vec<u8>>) -> Body {
-    Body { bytes: bytes.into(), owes: false, terms: Vec::new(), unique: Vec::new(), forget_at: None }
+    Body::plain(bytes.into())
 }
 
 pub(crate) fn found_by(texts: &[&str]) -> Body {

@@ -31,7 +31,7 @@ use minicbor::{Decode, Encode};
 
 use crate::challenge::{Challenge, ChallengeState};
 use crate::id::{AccountId, OrderId};
-use crate::identifier::Identifier;
+use crate::identifier::{Identifier, Subject};
 use crate::machine::{Machine, Step};
 use crate::order::ProfileRef;
 use crate::problem::{Problem, ProblemType};
@@ -93,6 +93,14 @@ pub struct AuthorizationTerms {
     /// The rule of the RA Profile by which nothing had to be proven, for operators.
     #[n(9)]
     pub exemption: Option<String>,
+}
+
+impl AuthorizationTerms {
+    /// What an order asks for that needs this authorization.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject { identifier: self.identifier.clone(), wildcard: self.wildcard }
+    }
 }
 
 /// An order that depends on this authorization.
@@ -327,8 +335,7 @@ impl Authorization {
     /// What an order is told when the authorization is lost.
     #[must_use]
     pub fn loss(&self, now: Timestamp) -> Problem {
-        let AuthorizationTerms { identifier, wildcard, .. } = &self.terms;
-        let name = if *wildcard { format!("*.{identifier}") } else { identifier.to_string() };
+        let name = self.terms.subject();
         match &self.state {
             AuthorizationState::Invalid { error, .. } => Problem::new(error.kind, format!("{name}: {}", error.detail)),
             AuthorizationState::Pending

@@ -211,6 +211,9 @@ pub enum OrderStatus {
 }
 
 impl OrderStatus {
+    /// Every status, in the order in which orders go through them.
+    pub const ALL: &'static [Self] = &[Self::Pending, Self::Ready, Self::Processing, Self::Valid, Self::Invalid];
+
     /// The word of the wire.
     #[must_use]
     pub const fn token(self) -> &'static str {

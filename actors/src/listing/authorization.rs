@@ -1,6 +1,6 @@
 //! Lists of authorizations.
 
-use chancery_machine::authorization::{Authorization, AuthorizationStatus, AuthorizationTerms};
+use chancery_machine::authorization::{Authorization, AuthorizationStatus};
 use chancery_machine::id::AccountId;
 use chancery_machine::identifier::Subject;
 use chancery_machine::time::Timestamp;
@@ -34,8 +34,8 @@ impl AuthorizationQuery {
     /// The terms under which lists find an authorization. They are part of the store's format.
     #[must_use]
     pub fn terms_of(authorization: &Authorization) -> Vec<Term> {
-        let subject = subject_of(&authorization.terms);
-        vec![terms::authorizations_of(authorization.terms.account), terms::authorizations_for(&subject)]
+        let asked = &authorization.terms;
+        vec![terms::authorizations_of(asked.account), terms::authorizations_for(&asked.subject())]
     }
 }
 
@@ -62,13 +62,9 @@ impl Query for AuthorizationQuery {
     }
 
     fn accepts(&self, found: &Versioned<Authorization>, now: Timestamp) -> bool {
-        let authorization = &found.state;
-        wants(self.account.as_ref(), &authorization.terms.account)
-            && wants(self.status.as_ref(), &authorization.status(now))
-            && wants(self.name.as_ref(), &subject_of(&authorization.terms))
+        let asked = &found.state.terms;
+        wants(self.account.as_ref(), &asked.account)
+            && wants(self.status.as_ref(), &found.state.status(now))
+            && self.name.as_ref().is_none_or(|name| *name == asked.subject())
     }
-}
-
-fn subject_of(terms: &AuthorizationTerms) -> Subject {
-    Subject { identifier: terms.identifier.clone(), wildcard: terms.wildcard }
 }

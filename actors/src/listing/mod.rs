@@ -36,7 +36,7 @@ use chancery_machine::authorization::Authorization;
 use chancery_machine::certificate::Certificate;
 use chancery_machine::eab::EabCredential;
 use chancery_machine::order::Order;
-use chancery_machine::snapshot::{self, Snapshot};
+use chancery_machine::snapshot::Snapshot;
 use chancery_machine::time::Timestamp;
 use thiserror::Error;
 
@@ -54,7 +54,7 @@ use self::merge::{Candidates, Course, Merge};
 use self::period::Period;
 use crate::engine::Engine;
 use crate::ports::{Found, Kind, ObjectId, StoreError};
-use crate::resident::Versioned;
+use crate::resident::{Versioned, read};
 use crate::world::World;
 
 /// How many candidates one request looks at.
@@ -227,7 +227,5 @@ async fn candidate<Q: Query>(
     if object.kind != Q::KIND || !period.contains(object.id) {
         return Ok(None);
     }
-    let Some(stored) = world.ports.store.load(object).await? else { return Ok(None) };
-    let state = snapshot::decode(&stored.bytes).map_err(|bad| StoreError::Corrupt(format!("{object}: {bad}")))?;
-    Ok(Some(Versioned { id: object.id, revision: stored.revision, state }))
+    read(&*world.ports.store, object).await
 }

@@ -74,7 +74,7 @@ impl OrderQuery {
     /// As what an order may be stored that has the wanted status by now: the clock alone makes open ones invalid.
     fn stored(&self) -> &'static [OrderStatus] {
         match self.status {
-            None => STATUSES,
+            None => OrderStatus::ALL,
             Some(OrderStatus::Pending) => &[OrderStatus::Pending],
             Some(OrderStatus::Ready) => &[OrderStatus::Ready],
             Some(OrderStatus::Processing) => &[OrderStatus::Processing],
@@ -133,7 +133,7 @@ impl Engine {
     /// [`StoreError`].
     pub async fn count_orders(&self, account: AccountId) -> Result<OrderCounts, StoreError> {
         let mut counts = OrderCounts::default();
-        for &stored in STATUSES {
+        for &stored in OrderStatus::ALL {
             counts.add(&self.world, account, stored).await?;
         }
         Ok(counts)
@@ -189,6 +189,3 @@ impl OrderCounts {
         }
     }
 }
-
-const STATUSES: &[OrderStatus] =
-    &[OrderStatus::Pending, OrderStatus::Ready, OrderStatus::Processing, OrderStatus::Valid, OrderStatus::Invalid];

@@ -20,7 +20,7 @@ impl Period {
 
     /// Whether what has this id was born in it.
     pub(super) fn contains(&self, id: Id) -> bool {
-        self.covers(born(id))
+        self.covers(id.born())
     }
 
     /// Its first and its last millisecond; the last comes before the first where there is none.
@@ -46,8 +46,8 @@ impl Period {
     /// Whether a walk in this direction has left it behind at this id.
     pub(super) fn is_behind(&self, id: Id, direction: Direction) -> bool {
         match direction {
-            Direction::Ascending => self.to.is_some_and(|to| born(id) >= to),
-            Direction::Descending => self.from.is_some_and(|from| born(id) < from),
+            Direction::Ascending => self.to.is_some_and(|to| id.born() >= to),
+            Direction::Descending => self.from.is_some_and(|from| id.born() < from),
         }
     }
 }
@@ -57,12 +57,6 @@ const LATEST: Timestamp = Timestamp::from_millis((1 << 48) - 1);
 
 fn first_of(moment: Timestamp) -> Id {
     Id::new(moment.min(LATEST), [0; ID_ENTROPY])
-}
-
-fn born(id: Id) -> Timestamp {
-    let mut millis = [0; 8];
-    millis[2..].copy_from_slice(&id.bytes()[..6]);
-    Timestamp::from_millis(u64::from_be_bytes(millis))
 }
 
 #[cfg(test)]

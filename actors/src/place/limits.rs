@@ -8,18 +8,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chancery_machine::id::{AccountId, Id, OrderId};
-use chancery_machine::order::{Order, OrderEvent, OrderStatus};
+use chancery_machine::id::AccountId;
+use chancery_machine::order::OrderStatus;
 use chancery_machine::profile::{AcmeProfile, Limits};
 use chancery_machine::time::Timestamp;
-use futures::future::join_all;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::PlaceError;
 use crate::engine::Engine;
-use crate::error::{LoadError, TurnError};
+use crate::error::TurnError;
 use crate::ports::{Body, Direction, Found, Kind, ObjectId, Range, Revision, StoreError, Write};
-use crate::resident::load;
 use crate::terms;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -32,11 +30,6 @@ const MARK: &[u8] = &[1];
 
 /// How many orders are looked up at a time.
 const PAGE: usize = 128;
-
-/// Every state of an order, in the order in which it goes through them: who walks through the orders of each state in turn
-/// meets one that moves on meanwhile twice, and does not miss it.
-const STATES: [OrderStatus; 5] =
-    [OrderStatus::Pending, OrderStatus::Ready, OrderStatus::Processing, OrderStatus::Valid, OrderStatus::Invalid];
 
 /// Lets the orders of an account that is limited be placed one after the other.
 pub(crate) struct Turns(Vec<Mutex<()>>);
@@ -73,13 +66,7 @@ impl Engine {
         if let Some(most) = limits.open_orders_per_account {
             self.count_open(account, most, now).await?;
         }
-        let body = Body {
-            bytes: MARK.to_vec(),
-            owes: false,
-            terms: Vec::new(),
-            unique: Vec::new(),
-            forget_at: Some(now.plus(KEPT)),
-        };
+        let body = Body { forget_at: Some(now.plus(KEPT)), ..Body::plain(MARK.to_vec()) };
         Ok(Some(Write { object, expected, body: Some(body) }))
     }
 
@@ -88,13 +75,14 @@ impl Engine {
         let enough = usize::try_from(most).unwrap_or(usize::MAX);
         let hour_ago = now.minus(HOUR);
         let mut placed = BTreeSet::new();
-        for state in STATES {
-            let mut walk = Walk::through(account, state);
+        // In the order in which orders go through them: one that moves on meanwhile is met twice, and not missed.
+        for state in OrderStatus::ALL {
+            let mut walk = Walk::through(Range::of(terms::account_orders(account, *state)), Direction::Descending);
             let mut of_this_state = 0;
             'walk: while of_this_state < enough
                 && let Some(page) = walk.next(self).await.map_err(TurnError::from)?
             {
-                for id in page {
+                for id in page.into_iter().map(|found| found.object.id) {
                     if id.born() <= hour_ago {
                         break 'walk;
                     }
@@ -114,50 +102,25 @@ impl Engine {
         })
     }
 
-    /// Counts what can still be finalized. What has run out, and nobody has touched since, is told so, and is not met again.
+    /// Counts what can still be finalized. Nobody has to have told an order that it has run out.
     async fn count_open(&self, account: AccountId, most: u32, now: Timestamp) -> Result<(), PlaceError> {
         let enough = usize::try_from(most).unwrap_or(usize::MAX);
-        let mut open = BTreeSet::new();
-        let mut first_end = now.plus(HOUR);
-        for state in [OrderStatus::Pending, OrderStatus::Ready] {
-            let mut walk = Walk::through(account, state);
-            while open.len() < enough
-                && let Some(page) = walk.next(self).await.map_err(TurnError::from)?
-            {
-                let orders = join_all(page.into_iter().map(|id| load::<Order>(&self.world, id))).await;
-                let mut lapsed = Vec::new();
-                for order in orders {
-                    let order = match order {
-                        Ok(order) => order,
-                        Err(LoadError::Absent) => continue,
-                        Err(LoadError::Store(error)) => return Err(TurnError::from(error).into()),
-                    };
-                    match order.state.status(now) {
-                        OrderStatus::Pending | OrderStatus::Ready => {
-                            open.insert(order.id);
-                            first_end = first_end.min(order.state.terms.expires);
-                        }
-                        OrderStatus::Invalid => lapsed.push(OrderId(order.id)),
-                        OrderStatus::Processing | OrderStatus::Valid => {}
-                    }
-                }
-                self.end_lapsed(lapsed).await;
-            }
+        let mut walk = Walk::through(terms::open_past(account, now), Direction::Ascending);
+        let (mut open, mut first_end) = (0, None);
+        while open < enough
+            && let Some(page) = walk.next(self).await.map_err(TurnError::from)?
+        {
+            first_end = first_end.or_else(|| terms::until_of(&page.first()?.term));
+            open += page.len();
         }
-        if open.len() < enough {
+        if open < enough {
             return Ok(());
         }
         Err(PlaceError::RateLimited {
             detail: format!("an account may have {most} open orders here, and this one has; finalize some of them"),
             // The next one that runs out makes room; one that is finalized does so earlier.
-            retry_after: first_end.since(now),
+            retry_after: first_end.map_or(HOUR, |end| end.since(now).min(HOUR)),
         })
-    }
-
-    async fn end_lapsed(&self, orders: Vec<OrderId>) {
-        let told = orders.into_iter().map(|order| self.world.send::<Order>(order.0, OrderEvent::Expired, &[]));
-        // If it fails they are met once more, and that is all.
-        join_all(told).await;
     }
 }
 
@@ -165,30 +128,30 @@ const fn limited(limits: &Limits) -> bool {
     limits.open_orders_per_account.is_some() || limits.orders_per_hour.is_some()
 }
 
-/// Goes through an account's orders in one state, the latest first.
+/// Goes through an account's orders page by page, and loads none of them.
 struct Walk {
     range: Range,
+    direction: Direction,
     after: Option<Found>,
     over: bool,
 }
 
 impl Walk {
-    fn through(account: AccountId, state: OrderStatus) -> Self {
-        Self { range: Range::of(terms::account_orders(account, state)), after: None, over: false }
+    const fn through(range: Range, direction: Direction) -> Self {
+        Self { range, direction, after: None, over: false }
     }
 
-    async fn next(&mut self, engine: &Engine) -> Result<Option<Vec<Id>>, StoreError> {
+    async fn next(&mut self, engine: &Engine) -> Result<Option<Vec<Found>>, StoreError> {
         if self.over {
             return Ok(None);
         }
-        let store = &engine.world.ports.store;
-        let page = store.walk(&self.range, Direction::Descending, self.after.as_ref(), PAGE).await?;
+        let page = engine.world.ports.store.walk(&self.range, self.direction, self.after.as_ref(), PAGE).await?;
         self.over = page.len() < PAGE;
         self.after = page.last().cloned();
         if !self.over {
             // Reads of the embedded store never wait, and a limit may be a hundred thousand: others get their turn.
             tokio::task::yield_now().await;
         }
-        Ok(Some(page.into_iter().map(|found| found.object.id).collect()))
+        Ok(Some(page))
     }
 }

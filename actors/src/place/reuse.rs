@@ -93,7 +93,7 @@ fn counts_until(
     let same_place = terms.account == AccountId(account.id)
         && terms.endpoint == account.state.endpoint
         && terms.acme_profile.name == pair.acme.name;
-    let same_subject = terms.identifier == subject.identifier && terms.wildcard == subject.wildcard;
+    let same_subject = terms.subject() == *subject;
     // A way of proving that the operator has closed since proves nothing to new orders. Nor does an exemption, which has no
     // challenges: if its rule still stood, nothing would be looked for.
     let proven = authorization.challenges.iter().any(|challenge| {

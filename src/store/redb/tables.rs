@@ -69,11 +69,13 @@ impl<'txn> Tables<'txn> {
     /// The check of the whole commit; answers what the indexes say of each written object before it.
     fn checked(&self, commit: &Commit) -> Result<Vec<Indexed>, CommitError> {
         check(commit, self)?;
+        // Where a write makes something, the check has found nothing.
+        let there = |write: &Write| write.expected != Revision::ABSENT;
         let indexed = |write: &Write| self.row(write.object, |row| row.indexed());
         Ok(commit
             .writes
             .iter()
-            .map(|write| Ok(indexed(write)?.unwrap_or_default()))
+            .map(|write| Ok(if there(write) { indexed(write)?.unwrap_or_default() } else { Indexed::default() }))
             .collect::<Result<_, StoreError>>()?)
     }
 

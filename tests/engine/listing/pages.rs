@@ -82,6 +82,28 @@ fn what_is_there_all_the_time_is_listed_once_while_others_come_change_and_go() {
 }
 
 #[test]
+fn what_moves_on_from_one_index_to_another_under_a_walk_is_listed_once() {
+    run(async {
+        let lab = Lab::new();
+        let started = lab.start().await;
+        let (now, mut dice) = (started.engine.now(), Dice(4));
+        let ready = Order { state: OrderState::Ready, ..order(&mut dice, ACCOUNT, now, now) };
+        let outstanding = ready.terms.authorizations.clone();
+        let pending = Order { state: OrderState::Pending { outstanding }, terms: ready.terms.clone() };
+        // As the walk meets it that has read one index before the change and the other after it.
+        let id = dice.id(now);
+        let mut both = order_write(id, &ready);
+        both.body.as_mut().expect("is made").terms.extend(OrderQuery::terms_of(&pending));
+        write(&*lab.store, vec![both]).await;
+        for direction in [Direction::Ascending, Direction::Descending] {
+            let query = OrderQuery { account: Some(ACCOUNT), direction, ..OrderQuery::default() };
+            assert_eq!(listed(&started.engine, &query, 10).await, [id]);
+        }
+        started.stop();
+    });
+}
+
+#[test]
 fn a_cursor_of_another_query_is_refused_and_so_is_rubbish() {
     run(async {
         let lab = Lab::new();

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use minicbor::data::Type;
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use minicbor::{Decode, Encode};
 use thiserror::Error;
+
+use super::text::as_text;
 
 /// What certificates say beyond names, key and validity.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -299,30 +300,6 @@ fn split(text: &str) -> Option<Vec<String>> {
         }
     }
     Some(parts)
-}
-
-/// Kept as the text that is read back.
-macro_rules! as_text {
-    ($($kind:ident),*) => {$(
-        impl<C> Encode<C> for $kind {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                e: &mut Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                e.str(&self.to_string())?.ok()
-            }
-        }
-
-        impl<'b, C> Decode<'b, C> for $kind {
-            fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-                if d.datatype()? != Type::String {
-                    return Err(minicbor::decode::Error::message("a text is expected"));
-                }
-                Self::parse(d.str()?).map_err(|bad| minicbor::decode::Error::message(bad.to_string()))
-            }
-        }
-    )*};
 }
 
 as_text!(Oid, SubjectTemplate);

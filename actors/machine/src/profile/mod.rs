@@ -6,6 +6,7 @@ mod exemption;
 mod identifiers;
 mod pattern;
 mod ra;
+mod text;
 
 use std::fmt;
 use std::time::Duration;

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use minicbor::data::Type;
-use minicbor::{Decode, Decoder, Encode, Encoder};
 use thiserror::Error;
 
+use super::text::as_text;
 use crate::identifier::{DnsName, Identifier, Subject};
 use crate::network::Network;
 
@@ -73,24 +72,7 @@ impl fmt::Display for IdentifierPattern {
     }
 }
 
-impl<C> Encode<C> for IdentifierPattern {
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.str(&self.to_string())?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for IdentifierPattern {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        if d.datatype()? != Type::String {
-            return Err(minicbor::decode::Error::message("a pattern is a text"));
-        }
-        Self::parse(d.str()?).map_err(|bad| minicbor::decode::Error::message(bad.to_string()))
-    }
-}
+as_text!(IdentifierPattern);
 
 /// What the star of a wildcard subject is to a pattern.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,37 +93,55 @@ impl NamePattern {
     }
 
     fn matches(&self, name: &DnsName, wildcard: bool, star: Star) -> bool {
-        let pattern: Vec<&str> = self.0.split('.').collect();
-        let mut labels: Vec<Label<'_>> = Vec::with_capacity(8);
-        if wildcard {
-            labels.push(Label::Star(star));
-        }
-        labels.extend(name.as_str().split('.').map(Label::Text));
         // From the end, where names differ least; `**` takes as few labels as it can and, when stuck, one more. Only the
         // last `**` that was met needs to be gone back to, so the work is at most the product of both lengths.
-        let (mut p, mut l) = (pattern.len(), labels.len());
-        let mut back: Option<(usize, usize)> = None;
+        let mut globs = Some(self.0.as_str());
+        let mut labels = Labels { text: Some(name.as_str()), star: wildcard.then_some(star) };
+        // What is left of the pattern before that `**`, and of the labels before those that it has taken.
+        let mut back: Option<(Option<&str>, Labels<'_>)> = None;
         loop {
-            let step = match (pattern.get(p.wrapping_sub(1)), labels.get(l.wrapping_sub(1))) {
+            let step = match (last(globs), labels.last()) {
                 (None, None) => return true,
-                (Some(&"**"), Some(_)) => {
-                    back = Some((p, l - 1));
-                    Some((p - 1, l - 1))
+                (Some((globs, "**")), Some((labels, _))) => {
+                    back = Some((globs, labels));
+                    back
                 }
-                (Some(glob), Some(label)) if label.fits(glob) => Some((p - 1, l - 1)),
+                (Some((globs, glob)), Some((labels, label))) if label.fits(glob) => Some((globs, labels)),
                 (Some(_) | None, Some(_)) | (Some(_), None) => None,
             };
-            match (step, back) {
-                (Some(next), _) => (p, l) = next,
+            (globs, labels) = if let Some(next) = step {
+                next
+            } else {
                 // One label more for the last `**`.
-                (None, Some((at, taken))) if taken > 0 => {
-                    back = Some((at, taken - 1));
-                    (p, l) = (at - 1, taken - 1);
-                }
-                (None, Some(_) | None) => return false,
-            }
+                back = back.and_then(|(globs, labels)| labels.last().map(|(labels, _)| (globs, labels)));
+                let Some(next) = back else { return false };
+                next
+            };
         }
     }
+}
+
+/// What is left of a subject, whose labels are taken from its end.
+#[derive(Clone, Copy)]
+struct Labels<'a> {
+    text: Option<&'a str>,
+    star: Option<Star>,
+}
+
+impl<'a> Labels<'a> {
+    fn last(self) -> Option<(Self, Label<'a>)> {
+        match (last(self.text), self.star) {
+            (Some((text, label)), star) => Some((Self { text, star }, Label::Text(label))),
+            (None, Some(star)) => Some((Self { text: None, star: None }, Label::Star(star))),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The last label of a dotted text, and what is before it.
+fn last(text: Option<&str>) -> Option<(Option<&str>, &str)> {
+    let text = text?;
+    Some(text.rsplit_once('.').map_or((None, text), |(before, label)| (Some(before), label)))
 }
 
 #[derive(Clone, Copy)]
