@@ -79,9 +79,12 @@ pub(super) fn also_allowed(config: &Config, dev: bool) -> Vec<Network> {
     if dev || local(config) { LOOPBACK.iter().filter_map(|text| text.parse().ok()).collect() } else { Vec::new() }
 }
 
-/// What a server begins with that was told nothing else: an ACME Profile and an RA Profile, both named `default`.
+/// The name of the profiles that a server begins with.
+pub(super) const FIRST: &str = "default";
+
+/// What a server begins with that was told nothing else: an ACME Profile and an RA Profile of the same name.
 pub(super) fn first() -> Declared {
-    let name = "default".to_owned();
+    let name = FIRST.to_owned();
     let acme = Map::from_iter([("defaultRaProfile".to_owned(), Value::String(name.clone()))]);
     Declared {
         acme_profiles: BTreeMap::from([(name.clone(), acme)]),

@@ -5,6 +5,7 @@ mod bootstrap;
 mod clients;
 mod dev;
 mod first_token;
+mod greeting;
 mod manage;
 mod origin;
 mod repository;
