@@ -129,3 +129,21 @@ fn temporary_directory() -> anyhow::Result<Temporary> {
         .with_context(|| format!("a temporary directory {} cannot be made", path.display()))?;
     Ok(Temporary(path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_validated_only_where_nobody_else_can_ask() {
+        let here = Config::default();
+        let (mut behind, mut open) = (here.clone(), here.clone());
+        behind.server.external_url = Some("https://ca.example".to_owned());
+        open.server.listen = ([0, 0, 0, 0], 8443).into();
+        for (config, dev, allowed) in
+            [(&here, false, true), (&behind, false, false), (&open, false, false), (&open, true, true)]
+        {
+            assert_eq!(also_allowed(config, dev).len(), if allowed { LOOPBACK.len() } else { 0 }, "{config:?} {dev}");
+        }
+    }
+}
