@@ -137,17 +137,20 @@ impl Admin {
         Ok(self.engine.administer(&operator.who, act).await?)
     }
 
-    /// Makes the first token, an administrator's, if there never was any; answers its secret.
+    /// Makes the first token, an administrator's with this secret, if there never was any; answers whether it did.
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn first_token(&self) -> Result<Option<SecretString>, AdminError> {
-        if self.has_tokens().await? {
-            return Ok(None);
-        }
-        let new = NewToken { name: "first".to_owned(), role: Role::Administrator, expires: None };
-        let made = self.create_token(&Operator::system(), &new, None).await?;
-        Ok(made.view.secret.map(SecretString::from))
+    pub async fn first_token(&self, secret: &SecretString) -> Result<bool, AdminError> {
+        let act = async || {
+            if self.has_tokens().await? {
+                return Ok(Act::nothing(false));
+            }
+            let (id, now) = (self.engine.new_id(), self.engine.now());
+            let (kept, _, deed) = made(id, "first", Role::Administrator, None, secret, now);
+            Ok(Act { guards: Vec::new(), writes: vec![kept.write()], deeds: vec![deed], outcome: true })
+        };
+        Ok(self.engine.administer(&Operator::system().who, act).await?)
     }
 
     /// Whether there ever was a token.
@@ -358,8 +361,12 @@ impl Kept {
     }
 }
 
-/// 256 random bits.
-fn secret() -> SecretString {
+/// A secret of a new token: 256 random bits.
+///
+/// # Panics
+/// If the operating system has no randomness to give.
+#[must_use]
+pub fn secret() -> SecretString {
     let mut random = Zeroizing::new([0_u8; 32]);
     aws_lc_rs::rand::fill(&mut *random).expect("the operating system gives randomness, or nothing here is safe");
     SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(*random)))

@@ -79,9 +79,12 @@ pub(super) fn also_allowed(config: &Config, dev: bool) -> Vec<Network> {
     if dev || local(config) { LOOPBACK.iter().filter_map(|text| text.parse().ok()).collect() } else { Vec::new() }
 }
 
-/// What a server begins with that was told nothing else: an ACME Profile and an RA Profile, both named `default`.
+/// The name of the profiles that a server begins with.
+pub(super) const FIRST: &str = "default";
+
+/// What a server begins with that was told nothing else: an ACME Profile and an RA Profile of the same name.
 pub(super) fn first() -> Declared {
-    let name = "default".to_owned();
+    let name = FIRST.to_owned();
     let acme = Map::from_iter([("defaultRaProfile".to_owned(), Value::String(name.clone()))]);
     Declared {
         acme_profiles: BTreeMap::from([(name.clone(), acme)]),
@@ -125,4 +128,22 @@ fn temporary_directory() -> anyhow::Result<Temporary> {
         .create(&path)
         .with_context(|| format!("a temporary directory {} cannot be made", path.display()))?;
     Ok(Temporary(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_validated_only_where_nobody_else_can_ask() {
+        let here = Config::default();
+        let (mut behind, mut open) = (here.clone(), here.clone());
+        behind.server.external_url = Some("https://ca.example".to_owned());
+        open.server.listen = ([0, 0, 0, 0], 8443).into();
+        for (config, dev, allowed) in
+            [(&here, false, true), (&behind, false, false), (&open, false, false), (&open, true, true)]
+        {
+            assert_eq!(also_allowed(config, dev).len(), if allowed { LOOPBACK.len() } else { 0 }, "{config:?} {dev}");
+        }
+    }
 }

@@ -5,10 +5,13 @@ mod bootstrap;
 mod clients;
 mod dev;
 mod first_token;
+mod greeting;
 mod manage;
 mod origin;
 mod repository;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::io::Write;
@@ -191,67 +194,5 @@ fn print(text: &str) -> anyhow::Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The commands that help texts show: up to where their explanation begins, a pipe or a file.
-    fn examples(command: &clap::Command) -> Vec<String> {
-        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
-        let commands = lines.flat_map(|line| line.split('|')).map(str::trim);
-        let ours = commands.filter(|line| line.starts_with("chancery "));
-        let plain =
-            |line: &str| line.split("  ").next().unwrap_or_default().split(['>', '<']).next().map(str::to_owned);
-        let mut found: Vec<_> = ours.filter_map(plain).collect();
-        found.extend(command.get_subcommands().flat_map(examples));
-        found
-    }
-
-    /// Words as a shell splits them; single quotes are all that examples need.
-    fn words(line: &str) -> Vec<String> {
-        let parts = line.split('\'').enumerate();
-        let mut words = vec![String::new()];
-        for (place, part) in parts {
-            let mut pieces = if place % 2 == 0 { part.split(' ').collect() } else { vec![part] }.into_iter();
-            if let (Some(first), Some(last)) = (pieces.next(), words.last_mut()) {
-                last.push_str(first);
-            }
-            words.extend(pieces.map(str::to_owned));
-        }
-        words.retain(|word| !word.is_empty());
-        words
-    }
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_example_of_the_help_is_understood() {
-        let examples = examples(&Cli::command());
-        assert!(examples.len() > 50, "{examples:?}");
-        for example in examples {
-            if let Err(error) = Cli::try_parse_from(words(&example)) {
-                panic!("{example}: {error}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_command_of_an_operator_has_examples() {
-        let mut without = Vec::new();
-        for room in command().get_subcommands() {
-            let below =
-                room.get_subcommands().map(|command| (format!("{} {}", room.get_name(), command.get_name()), command));
-            let commands = std::iter::once((room.get_name().to_owned(), room)).chain(below);
-            let bare = commands.filter(|(_, command)| command.get_after_help().is_none()).map(|(path, _)| path);
-            without.extend(bare);
-        }
-        assert_eq!(without, ["config", "machines", "whoami"]);
     }
 }

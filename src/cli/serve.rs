@@ -13,14 +13,13 @@ use chancery_actors::{Engine, Ports, Settings};
 use chancery_machine::network::Network;
 use futures::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use super::authority::{self, Opened, StoredAuthorities};
 use super::bootstrap::Prepared;
 use super::clients::Clients;
-use super::first_token::FirstToken;
+use super::greeting::{self, Greeting};
 use super::origin::Origin;
 use super::repository::{self, Repository};
 use super::tls::{OwnCertificate, Owner};
@@ -32,7 +31,6 @@ use crate::admin::apply::{Declared, Options};
 use crate::admin::authorities::KeptAuthorities as _;
 use crate::admin::{self, Admin};
 use crate::config::Config;
-use crate::passphrase::Source;
 use crate::pki::authorities::Authorities;
 use crate::store::redb::RedbStore;
 use crate::system::{SystemClock, SystemEntropy};
@@ -64,7 +62,8 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
     let Opened { authorities, kept, intermediate, root, passphrase, secret } =
         authority::open(&store, config, &origin.publication, origin.lasting).await?;
-    authority::export_root(&root, &config.data.join("root.pem"))?;
+    let root_file = config.data.join("root.pem");
+    authority::export_root(&root, &root_file)?;
 
     let vault = Arc::new(Vault::open(&*store, &secret).await?);
     let (engine, running) =
@@ -83,6 +82,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
         origin: external.clone(),
     });
     declare(&admin, declared).await?;
+    let endpoint = greeting::shown(&engine.profiles());
     let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
     let asking = clients.verifier()?;
@@ -149,12 +149,21 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
         apart_server = Some(server);
     }
     let mode = match (dev, bootstrap::local(config)) {
-        (true, _) => "dev: loopback may be validated, no limits; never for real certificates",
-        (false, true) => "local: only this machine can reach the server, so loopback may be validated",
-        (false, false) => "",
+        (true, _) => Some("dev: loopback may be validated, no limits; never for real certificates"),
+        (false, true) => Some("local: only this machine can reach the server, so loopback may be validated"),
+        (false, false) => None,
     };
-    let crl = format!("{publication}/crl/{intermediate}.crl");
-    greet(&external, &api, &crl, &config.data, &passphrase, &first_token, mode)?;
+    let greeting = Greeting {
+        external: &external,
+        api: &api,
+        crl: &format!("{publication}/crl/{intermediate}.crl"),
+        root: &root_file,
+        passphrase: &passphrase,
+        first_token: &first_token,
+        mode,
+        endpoint,
+    };
+    print(&greeting.to_string())?;
     let apart = async {
         match apart_server {
             Some(server) => server.await,
@@ -252,51 +261,6 @@ impl Stop {
         }
         join_all(servers.iter().map(|server| server.stop(true))).await;
     }
-}
-
-/// What a person needs to know, once the server answers.
-fn greet(
-    external: &str,
-    api: &str,
-    crl: &str,
-    data: &std::path::Path,
-    passphrase: &Source,
-    first_token: &FirstToken,
-    mode: &str,
-) -> anyhow::Result<()> {
-    let root = data.join("root.pem");
-    let root = root.display();
-    let directory = format!("{external}/acme/default/directory");
-    let mode = if mode.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "mode:      {mode}
-"
-        )
-    };
-    let key_file = match passphrase {
-        Source::MadeKeyFile(path) => format!(
-            "key file:  {} (made now: it opens the issuing keys, so keep a copy apart from the data)\n",
-            path.display()
-        ),
-        Source::File(_) | Source::Environment | Source::Credential(_) | Source::KeyFile(_) => String::new(),
-    };
-    let token = match first_token {
-        FirstToken::NotNeeded => String::new(),
-        FirstToken::Shown(token) => {
-            format!("token:     {} (an administrator's, shown only now: keep it safe)\n", token.expose_secret())
-        }
-        FirstToken::Written(path) => format!("token:     in {} (an administrator's)\n", path.display()),
-    };
-    print(&format!(
-        "directory: {directory}\n\
-         root:      {root}\n\
-         crl:       {crl}\n\
-         api:       {api}/api/v1/docs/\n\
-         {key_file}{token}{mode}\
-         certbot:   REQUESTS_CA_BUNDLE={root} certbot certonly --standalone --server {directory} -d NAME\n"
-    ))
 }
 
 async fn nothing() -> HttpResponse {

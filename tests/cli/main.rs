@@ -11,6 +11,8 @@ use support::server::{Options, Server};
 
 #[path = "../support/acme.rs"]
 mod client;
+mod first_token;
+mod greeting;
 #[path = "../support/jws.rs"]
 mod jws;
 mod manage;

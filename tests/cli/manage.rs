@@ -17,21 +17,26 @@ mod objects;
 mod profiles;
 
 /// A server of one test, and an operator at it.
-struct Desk {
-    server: Server,
+pub(crate) struct Desk {
+    pub(crate) server: Server,
     token: String,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Desk {
     fn open() -> Self {
         let folder = folder();
         let server = Server::start(&options(folder.path().join("data")));
+        Self::at(server, folder)
+    }
+
+    /// At a server whose data lies in this folder.
+    pub(crate) fn at(server: Server, folder: TempDir) -> Self {
         Self { token: server.token(), server, folder }
     }
 
-    fn origin(&self) -> String {
-        self.server.directory().trim_end_matches("/acme/default/directory").to_owned()
+    pub(crate) fn origin(&self) -> &str {
+        self.server.directory().split("/acme/").next().unwrap_or_default()
     }
 
     fn path(&self) -> &Path {
@@ -49,7 +54,7 @@ impl Desk {
 
     /// What it prints, if it succeeds.
     #[track_caller]
-    fn says(&self, arguments: &[&str]) -> String {
+    pub(crate) fn says(&self, arguments: &[&str]) -> String {
         text(&run(&mut self.command(arguments)))
     }
 

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::certificate::Reason;
-use super::collection::{Action, Collection, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, Session, SortArgs};
+use super::collection::{Action, Collection, ItemArgs, ItemsArgs, ListArgs, Outcome, Query, Session};
 use super::output::column;
 use super::time::Moment;
 
@@ -37,14 +37,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
     /// List them.
-    List {
-        #[command(flatten)]
-        filter: Box<Filter>,
-        #[command(flatten)]
-        sort: SortArgs,
-        #[command(flatten)]
-        page: PageArgs,
-    },
+    List(Box<ListArgs<Filter>>),
     /// Show one, with its orders counted and when it was last seen.
     Show(ItemArgs),
     /// Answer their requests again.
@@ -101,7 +94,7 @@ pub(in crate::cli) struct Filter {
 /// Does what was asked.
 pub(super) async fn run(session: &Session, command: Command) -> Outcome {
     match command {
-        Command::List { filter, sort, page } => session.list(&COLLECTION, filter.query().sorted(&sort), &page).await,
+        Command::List(list) => session.list(&COLLECTION, list.filter.query().sorted(&list.sort), &list.page).await,
         Command::Show(item) => session.show(&COLLECTION, &item).await,
         Command::Enable(items) => session.act(&COLLECTION, Action::new("enable", "enabled"), &items).await,
         Command::Disable(items) => session.act(&COLLECTION, Action::new("disable", "disabled"), &items).await,

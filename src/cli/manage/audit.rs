@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::collection::{Collection, ItemArgs, Outcome, PageArgs, Query, Session, SortArgs, text};
+use super::collection::{Collection, ItemArgs, ListArgs, Outcome, Query, Session, text};
 use super::connection::{Request, Verb};
 use super::output::{column, pretty, remark, write};
 use super::time::Moment;
@@ -37,14 +37,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
     /// List entries.
-    List {
-        #[command(flatten)]
-        filter: Box<Filter>,
-        #[command(flatten)]
-        sort: SortArgs,
-        #[command(flatten)]
-        page: PageArgs,
-    },
+    List(Box<ListArgs<Filter>>),
     /// Show one, with what was before and after.
     Show(ItemArgs),
     /// Prove that nothing is missing and nothing was changed; fails if something was.
@@ -102,7 +95,7 @@ impl FromStr for Noted {
 /// Does what was asked.
 pub(super) async fn run(session: &Session, command: Command) -> Outcome {
     match command {
-        Command::List { filter, sort, page } => session.list(&COLLECTION, filter.query().sorted(&sort), &page).await,
+        Command::List(list) => session.list(&COLLECTION, list.filter.query().sorted(&list.sort), &list.page).await,
         Command::Show(item) => session.show(&COLLECTION, &item).await,
         Command::Verify { expect } => verify(session, expect).await,
     }

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::collection::{Action, Collection, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, Session, SortArgs};
+use super::collection::{Action, Collection, ItemArgs, ItemsArgs, ListArgs, Outcome, Query, Session};
 use super::output::column;
 use super::time::Moment;
 
@@ -32,14 +32,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
     /// List them.
-    List {
-        #[command(flatten)]
-        filter: Box<Filter>,
-        #[command(flatten)]
-        sort: SortArgs,
-        #[command(flatten)]
-        page: PageArgs,
-    },
+    List(Box<ListArgs<Filter>>),
     /// Show one, with its challenges and what each attempt to validate them met.
     Show(ItemArgs),
     /// Have them count no more.
@@ -69,16 +62,19 @@ pub(in crate::cli) struct Filter {
 /// Does what was asked.
 pub(super) async fn run(session: &Session, command: Command) -> Outcome {
     match command {
-        Command::List { filter, sort, page } => {
-            let query = Query::default()
-                .with("account", filter.account.as_ref())
-                .with("status", filter.status.as_ref())
-                .with("name", filter.name.as_ref())
-                .with("createdFrom", filter.created_from.as_ref())
-                .with("createdTo", filter.created_to.as_ref());
-            session.list(&COLLECTION, query.sorted(&sort), &page).await
-        }
+        Command::List(list) => session.list(&COLLECTION, list.filter.query().sorted(&list.sort), &list.page).await,
         Command::Show(item) => session.show(&COLLECTION, &item).await,
         Command::Revoke(items) => session.act(&COLLECTION, Action::new("revoke", "revoked"), &items).await,
+    }
+}
+
+impl Filter {
+    fn query(&self) -> Query {
+        Query::default()
+            .with("account", self.account.as_ref())
+            .with("status", self.status.as_ref())
+            .with("name", self.name.as_ref())
+            .with("createdFrom", self.created_from.as_ref())
+            .with("createdTo", self.created_to.as_ref())
     }
 }

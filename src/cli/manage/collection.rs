@@ -77,6 +77,17 @@ pub(in crate::cli) struct SortArgs {
     sort: Option<String>,
 }
 
+/// A list of what can be filtered and sorted.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct ListArgs<F: Args> {
+    #[command(flatten)]
+    pub(super) filter: F,
+    #[command(flatten)]
+    pub(super) sort: SortArgs,
+    #[command(flatten)]
+    pub(super) page: PageArgs,
+}
+
 /// One item.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct ItemArgs {

@@ -128,17 +128,15 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
 impl Settings {
     fn members(self) -> Map<String, Value> {
         let defaults = json!({"description": "", "acmeProfiles": [], "raProfiles": [], "names": []});
-        let flags = Members::default()
+        Members::default()
             .put("description", self.description)
             .list("acmeProfiles", &self.acme_profile)
             .list("raProfiles", &self.ra_profile)
             .list("names", &self.name)
             .put("accounts", self.accounts)
             .put("orders", self.orders)
-            .put("expires", self.expires);
-        let mut members = flags.0;
-        members.extend(self.set.members(defaults.as_object().unwrap_or(&Map::new())));
-        members
+            .put("expires", self.expires)
+            .with(&self.set, defaults.as_object().unwrap_or(&Map::new()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::collection::{Action, Collection, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, Session, SortArgs};
+use super::collection::{Action, Collection, ItemArgs, ItemsArgs, ListArgs, Outcome, Query, Session};
 use super::output::column;
 use super::time::Moment;
 
@@ -33,14 +33,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
     /// List them.
-    List {
-        #[command(flatten)]
-        filter: Box<Filter>,
-        #[command(flatten)]
-        sort: SortArgs,
-        #[command(flatten)]
-        page: PageArgs,
-    },
+    List(Box<ListArgs<Filter>>),
     /// Show one, with the revisions of the profiles under which it was placed.
     Show(ItemArgs),
     /// End them: they become invalid.
@@ -76,7 +69,7 @@ pub(in crate::cli) struct Filter {
 /// Does what was asked.
 pub(super) async fn run(session: &Session, command: Command) -> Outcome {
     match command {
-        Command::List { filter, sort, page } => session.list(&COLLECTION, filter.query().sorted(&sort), &page).await,
+        Command::List(list) => session.list(&COLLECTION, list.filter.query().sorted(&list.sort), &list.page).await,
         Command::Show(item) => session.show(&COLLECTION, &item).await,
         Command::Cancel(items) => session.act(&COLLECTION, Action::new("cancel", "cancelled"), &items).await,
     }

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::collection::{
     Action, Collection, CreateArgs, DeleteArgs, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, Session, UpdateArgs,
 };
 use super::output::column;
-use super::set::{Members, SetArgs};
+use super::set::{self, Members, SetArgs};
 use crate::admin::settings::AcmeProfileSettings;
 
 pub(super) const COLLECTION: Collection = Collection {
@@ -140,16 +140,13 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
 
 /// Every attribute as it is where nothing was said.
 pub(super) fn defaults() -> Map<String, Value> {
-    match json!(AcmeProfileSettings::default()) {
-        Value::Object(members) => members,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
-    }
+    set::defaults::<AcmeProfileSettings>()
 }
 
 impl Settings {
     fn members(self) -> Map<String, Value> {
         let resolvers: Vec<_> = self.resolver.iter().map(ToString::to_string).collect();
-        let flags = Members::default()
+        Members::default()
             .put("description", self.description)
             .put("defaultRaProfile", self.ra_profile)
             .put("termsOfService", self.terms_of_service)
@@ -159,9 +156,7 @@ impl Settings {
             .list("challenges", &self.challenge)
             .list("resolvers", &resolvers)
             .put("orderValidity", self.order_validity)
-            .put("authorizationValidity", self.authorization_validity);
-        let mut members = flags.0;
-        members.extend(self.set.members(&defaults()));
-        members
+            .put("authorizationValidity", self.authorization_validity)
+            .with(&self.set, &defaults())
     }
 }

@@ -9,7 +9,7 @@ use super::collection::{
     Action, Collection, CreateArgs, DeleteArgs, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, Session, UpdateArgs,
 };
 use super::output::column;
-use super::set::{Members, SetArgs};
+use super::set::{self, Members, SetArgs};
 use crate::admin::settings::RaProfileSettings;
 
 pub(super) const COLLECTION: Collection = Collection {
@@ -187,17 +187,14 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
 
 /// Every attribute as it is where nothing was said.
 pub(super) fn defaults() -> Map<String, Value> {
-    match json!(RaProfileSettings::default()) {
-        Value::Object(members) => members,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
-    }
+    set::defaults::<RaProfileSettings>()
 }
 
 impl Settings {
     fn members(self) -> Map<String, Value> {
         let exemptions: Vec<_> = self.without_challenge.into_iter().map(|Exemption(rule)| rule).collect();
         let wildcards = if self.no_wildcards { Some(false) } else { self.wildcards.then_some(true) };
-        let flags = Members::default()
+        Members::default()
             .put("description", self.description)
             .put("acmeProfile", self.acme_profile)
             .put("authority", self.authority)
@@ -207,9 +204,7 @@ impl Settings {
             .put("withoutChallenge", (!exemptions.is_empty()).then_some(exemptions))
             .list("keys", &self.key)
             .put("validity", self.validity)
-            .put("longestValidity", self.longest_validity);
-        let mut members = flags.0;
-        members.extend(self.set.members(&defaults()));
-        members
+            .put("longestValidity", self.longest_validity)
+            .with(&self.set, &defaults())
     }
 }

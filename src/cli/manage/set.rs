@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use clap::Args;
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::admin::settings::{from_file, snake_case};
 
@@ -50,7 +51,7 @@ impl FromStr for Assignment {
 
 impl SetArgs {
     /// The members that these set, in the API's names. `defaults` says which of them are lists, texts or numbers.
-    pub(super) fn members(&self, defaults: &Map<String, Value>) -> Map<String, Value> {
+    fn members(&self, defaults: &Map<String, Value>) -> Map<String, Value> {
         let mut members = Map::new();
         for Assignment { name, value } in &self.set {
             let name = camel_case(name);
@@ -78,6 +79,20 @@ impl Members {
     /// Sets this list, if anything was given.
     pub(super) fn list(self, name: &str, items: &[String]) -> Self {
         self.put(name, (!items.is_empty()).then(|| items.to_vec()))
+    }
+
+    /// With the attributes that have no flags.
+    pub(super) fn with(mut self, set: &SetArgs, defaults: &Map<String, Value>) -> Map<String, Value> {
+        self.0.extend(set.members(defaults));
+        self.0
+    }
+}
+
+/// Every attribute of such settings as it is where nothing was said.
+pub(super) fn defaults<S: Default + Serialize>() -> Map<String, Value> {
+    match json!(S::default()) {
+        Value::Object(members) => members,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
     }
 }
 
@@ -133,7 +148,6 @@ fn list(text: &str, numbers: bool) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn set(assignments: &[&str], unset: &[&str]) -> Value {
         let defaults = json!({"description": "", "httpPort": 80, "retryPauses": [2], "policies": [], "website": null,

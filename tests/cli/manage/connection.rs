@@ -65,7 +65,8 @@ fn a_token_for_somebody_else_is_made_used_and_revoked() {
     let file = desk.file("watch.token", &secret);
     let auditor = |arguments: &[&str]| {
         let mut command = desk.command(arguments);
-        command.env_remove("CHANCERY_TOKEN").args(["--token-file", &file]);
+        // What is said comes before the administrator's token in the environment.
+        command.args(["--token-file", &file]);
         command
     };
     assert!(text(&run(&mut auditor(&["whoami"]))).contains("watch (auditor)"));
@@ -103,7 +104,9 @@ fn a_client_certificate_stands_in_for_a_token() {
     let server = Server::configured(&folder.path().join("data"), &config);
     let mut whoami = chancery();
     whoami.args(["whoami", "--server", &format!("https://localhost:{}", server.port()), "--ca"]).arg(server.root());
-    let said = text(&run(whoami.arg("--client-cert").arg(certificate).arg("--client-key").arg(own)));
+    // A token that lies about in the environment does not come before it.
+    let said = whoami.env("CHANCERY_TOKEN", server.token()).arg("--client-cert").arg(certificate);
+    let said = text(&run(said.arg("--client-key").arg(own)));
     assert!(said.starts_with("certificate:") && said.contains("ops.corp.example (operator)"), "{said}");
 }
 
