@@ -235,6 +235,56 @@ pub enum AuthorityError {
     Turn(#[from] TurnError),
 }
 
+/// An authority that is ready to be stored: its keys are made, and its certificates signed.
+pub struct Creation<'a> {
+    engine: &'a Engine,
+    authorities: &'a dyn KeptAuthorities,
+    new: &'a NewAuthority,
+    root: Option<AuthorityInfo>,
+    prepared: Prepared,
+}
+
+impl<'a> Creation<'a> {
+    /// Makes the keys and certificates of an intermediate, and of a root for it where that is asked for. Takes seconds.
+    ///
+    /// # Errors
+    /// [`AuthorityError`]; its fault names the field.
+    pub async fn prepare(
+        engine: &'a Engine,
+        authorities: &'a dyn KeptAuthorities,
+        new: &'a NewAuthority,
+    ) -> Result<Self, AuthorityError> {
+        // Before keys are made, which takes long; and once more when nobody else can change anything.
+        let root = root_for(new, &authorities.all().await?, engine.now())?;
+        let prepared = authorities.prepare(new, root.as_ref()).await?;
+        Ok(Self { engine, authorities, new, root, prepared })
+    }
+
+    /// The plan that stores it; answers the intermediate, whose `parent` is the root.
+    ///
+    /// # Errors
+    /// [`AuthorityError`]; its fault names the field.
+    pub async fn plan(&self) -> Result<Act<AuthorityView>, AuthorityError> {
+        let still = root_for(self.new, &self.authorities.all().await?, self.engine.now())?;
+        if still.as_ref().map(|still| still.id) != self.root.as_ref().map(|root| root.id) {
+            // Another root has its name by now, and did not sign what was prepared.
+            return Err(AuthorityError::Turn(TurnError::Conflict));
+        }
+        let guards = still.iter().map(|root| (object(root.id), root.stored)).collect();
+        let Prepared { writes, made } = self.prepared.clone();
+        let deeds = made.iter().map(|made| record("create", made, None, Some(made))).collect();
+        let none = || AuthorityError::Failed("the plan made none".to_owned());
+        let outcome = AuthorityView::of(made.last().ok_or_else(none)?, self.engine);
+        Ok(Act { guards, writes, deeds, outcome })
+    }
+
+    /// Opens it, once it is stored: it can issue at once, and its first CRL follows.
+    pub async fn open(self) {
+        open(self.authorities).await;
+        self.engine.renew_crls();
+    }
+}
+
 /// Every authority, the oldest first.
 ///
 /// # Errors
@@ -253,40 +303,6 @@ pub async fn read(
     asked: &str,
 ) -> Result<AuthorityView, AuthorityError> {
     Ok(AuthorityView::of(&find(authorities, asked).await?, engine))
-}
-
-/// Makes an intermediate, and a root for it where that is asked for; answers the intermediate, whose `parent` is the root.
-/// It can issue at once, and its first CRL follows.
-///
-/// # Errors
-/// [`AuthorityError`]; its fault names the field.
-pub async fn create(
-    engine: &Engine,
-    authorities: &dyn KeptAuthorities,
-    who: &str,
-    new: &NewAuthority,
-) -> Result<AuthorityView, AuthorityError> {
-    // Before keys are made, which takes long; and once more when nobody else can change anything.
-    let root = root_for(new, &authorities.all().await?, engine.now())?;
-    let prepared = authorities.prepare(new, root.as_ref()).await?;
-    let made = engine
-        .administer(who, async || {
-            let still = root_for(new, &authorities.all().await?, engine.now())?;
-            if still.as_ref().map(|still| still.id) != root.as_ref().map(|root| root.id) {
-                // Another root has its name by now, and did not sign what was prepared.
-                return Err(AuthorityError::Turn(TurnError::Conflict));
-            }
-            let guards = still.iter().map(|root| (object(root.id), root.stored)).collect();
-            let deed = |made: &AuthorityInfo| record("create", made, None, Some(made));
-            let deeds = prepared.made.iter().map(deed).collect();
-            Ok(Act { guards, writes: prepared.writes.clone(), deeds, outcome: prepared.made.last().cloned() })
-        })
-        .await
-        .map_err(flattened)?;
-    open(authorities).await;
-    engine.renew_crls();
-    let none = || AuthorityError::Failed("the plan made none".to_owned());
-    Ok(AuthorityView::of(&made.ok_or_else(none)?, engine))
 }
 
 /// Lets an authority issue, or not any more: then new orders and finalizing are refused, what was finalized before is still

@@ -72,15 +72,16 @@ async fn list(caller: Caller, Params(filter): Params<Filter>) -> Result<HttpResp
 
 /// Makes an intermediate, which issues, and a root for it where that is asked for; answers the intermediate.
 #[utoipa::path(post, path = "/api/v1/authorities", operation_id = "createAuthority", tag = "Authorities", request_body = NewAuthority,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and request again: the same answer, and nothing done")),
     responses((status = 201, body = AuthorityView, headers(("Location" = String), ("ETag" = String))), Problems))]
 async fn create(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     let Caller { admin, operator } = caller;
+    let key = body.key(&operator)?;
     // To its end, even if the client hangs up: making keys takes a while.
-    let made = actix_rt::spawn(async move { admin.create_authority(&operator, body.value).await });
+    let made = actix_rt::spawn(async move { admin.create_authority(&operator, body.value, key.as_ref()).await });
     let stopping =
         |_| AdminError::Turn(chancery_actors::error::TurnError::Unavailable("the server is stopping".to_owned()));
-    let view = made.await.map_err(stopping)??;
-    Ok(created(&format!("/api/v1/authorities/{}", view.id), &view, Some(view.revision), false))
+    Ok(created(&made.await.map_err(stopping)??, "/api/v1/authorities", "id"))
 }
 
 /// The authority of this id or name.

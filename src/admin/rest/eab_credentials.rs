@@ -93,9 +93,7 @@ async fn list(caller: Caller, Params(filter): Params<Filter>) -> Result<HttpResp
 async fn create(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     let key = body.key(&caller.operator)?;
     let made = caller.admin.create_eab_credential(&caller.operator, &body.members()?, key.as_ref()).await?;
-    let id = made.view["keyId"].as_str().unwrap_or_default();
-    let location = format!("/api/v1/eabCredentials/{id}");
-    Ok(created(&location, &made.view, made.view["revision"].as_u64(), made.replayed))
+    Ok(created(&made, "/api/v1/eabCredentials", "keyId"))
 }
 
 /// One credential.

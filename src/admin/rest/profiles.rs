@@ -77,9 +77,7 @@ pub(super) fn list<P: Managed>(
 pub(super) async fn create<P: Managed>(caller: &Caller, body: &Body) -> Result<HttpResponse, AdminError> {
     let key = body.key(&caller.operator)?;
     let made = caller.admin.create_profile::<P>(&caller.operator, body.members()?, key.as_ref()).await?;
-    let name = made.view["name"].as_str().unwrap_or_default();
-    let location = format!("/api/v1/{}s/{name}", P::WORD);
-    Ok(created(&location, &made.view, made.view["revision"].as_u64(), made.replayed))
+    Ok(created(&made, &format!("/api/v1/{}s", P::WORD), "name"))
 }
 
 pub(super) async fn update<P: Managed>(
