@@ -7,8 +7,8 @@ use utoipa::{IntoParams, OpenApi};
 
 use super::bulk::{BulkResult, BulkResults};
 use super::problem::Problems;
-use super::profiles::{self, ByName, Force, ProfileBulk, operations};
-use super::request::{Body, BothParams, Caller, IfMatch, MaybeMatch, Page, PageQuery, Params};
+use super::profiles::{self, ByName, ProfileBulk, operations};
+use super::request::{Body, BothParams, Caller, IfMatch, MaybeMatch, Page, PageQuery, Removal};
 use crate::admin::error::AdminError;
 use crate::admin::settings::AcmeProfileSettings;
 use crate::admin::view::{AcmeProfileView, NewAcmeProfile};

@@ -2,13 +2,12 @@
 
 use actix_web::{HttpResponse, web};
 use chancery_machine::id::Id;
-use serde::Deserialize;
-use utoipa::{IntoParams, OpenApi};
+use utoipa::OpenApi;
 
 use super::filter::{ByBirth, list_query};
 use super::problem::Problems;
 use super::reply::{created, gone, ok};
-use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, Params};
+use super::request::{Body, Caller, MaybeMatch, Page, Params, Removal};
 use crate::admin::authorities::{AuthorityView, NewAuthority};
 use crate::admin::error::AdminError;
 
@@ -32,16 +31,6 @@ list_query! {
         /// Only those that are enabled, or that are not.
         enabled: bool,
     }
-}
-
-/// Whether certificates that are over speak against removing an authority.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct Force {
-    /// Delete it though it has issued, if all of that is over.
-    #[serde(default)]
-    force: bool,
 }
 
 /// Authorities, the newest first.
@@ -95,13 +84,12 @@ async fn read(caller: Caller, id: web::Path<String>) -> Result<HttpResponse, Adm
 /// Deletes an authority that nothing depends on: no RA Profile issues with it, none stands below it, and it has issued
 /// nothing. Forced, it may have issued, if all of that is over.
 #[utoipa::path(delete, path = "/api/v1/authorities/{id}", operation_id = "deleteAuthority", tag = "Authorities",
-    params(("id" = String, Path), ("If-Match" = String, Header, description = "The ETag that was read, or *"), Force),
+    params(("id" = String, Path), Removal),
     responses((status = 204, description = "It is gone"), Problems))]
 async fn delete(
     caller: Caller,
     id: web::Path<String>,
-    IfMatch(precondition): IfMatch,
-    Params(Force { force }): Params<Force>,
+    Removal { precondition, force }: Removal,
 ) -> Result<HttpResponse, AdminError> {
     caller.admin.delete_authority(&caller.operator, &id, force, precondition).await?;
     Ok(gone())

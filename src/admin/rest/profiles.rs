@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use chancery_actors::ports::Direction;
 use chancery_machine::profile::ProfileName;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::bulk::each;
 use super::reply::{created, gone, ok};
@@ -15,15 +15,6 @@ use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
 use crate::admin::precondition::Precondition;
 use crate::admin::profiles::{BulkAction, Managed};
-
-/// Whether what depends on a thing speaks against removing it.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Force {
-    /// Remove it though something depends on it.
-    #[serde(default)]
-    pub(super) force: bool,
-}
 
 /// How lists of profiles can be sorted.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -201,14 +192,12 @@ macro_rules! operations {
 
         #[utoipa::path(delete, path = $one, operation_id = $delete_id, tag = $tag,
             summary = "Remove one. What depends on it speaks against that, unless it is forced.",
-            params(("name" = String, Path), Force,
-                ("If-Match" = String, Header, description = "The ETag that was read, or *")),
+            params(("name" = String, Path), Removal),
             responses((status = 204, description = "It is gone"), Problems))]
         async fn delete(
             caller: Caller,
             name: web::Path<String>,
-            IfMatch(precondition): IfMatch,
-            Params(Force { force }): Params<Force>,
+            Removal { precondition, force }: Removal,
         ) -> Result<HttpResponse, AdminError> {
             profiles::delete::<$profile>(&caller, &name, force, precondition).await
         }

@@ -7,8 +7,8 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::bulk::{BulkResult, BulkResults};
 use super::problem::Problems;
-use super::profiles::{self, ByName, Force, ProfileBulk, operations};
-use super::request::{Body, BothParams, Caller, IfMatch, MaybeMatch, Page, PageQuery, Params};
+use super::profiles::{self, ByName, ProfileBulk, operations};
+use super::request::{Body, BothParams, Caller, IfMatch, MaybeMatch, Page, PageQuery, Removal};
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
 use crate::admin::settings::RaProfileSettings;

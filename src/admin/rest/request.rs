@@ -9,7 +9,9 @@ use futures::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::{IntoParams, PartialSchema as _, ToSchema};
 
 use crate::admin::Admin;
 use crate::admin::error::AdminError;
@@ -119,6 +121,48 @@ impl FromRequest for MaybeMatch {
         }
         std::future::ready(Ok(Self(Precondition::Any)))
     }
+}
+
+/// What a removal has to say: of which revision it is, and whether what depends on the thing speaks against it.
+pub struct Removal {
+    /// If-Match.
+    pub precondition: Precondition,
+    /// Whether it is removed though something depends on it.
+    pub force: bool,
+}
+
+impl FromRequest for Removal {
+    type Error = AdminError;
+    type Future = std::future::Ready<Result<Self, AdminError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let mut read = || {
+            let IfMatch(precondition) = IfMatch::from_request(request, payload).into_inner()?;
+            let Params(Force { force }) = Params::from_request(request, payload).into_inner()?;
+            Ok(Self { precondition, force })
+        };
+        std::future::ready(read())
+    }
+}
+
+impl IntoParams for Removal {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let if_match = ParameterBuilder::new()
+            .name("If-Match")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::True)
+            .description(Some("The ETag that was read, or *"))
+            .schema(Some(String::schema()));
+        [vec![if_match.build()], Force::into_params(|| None)].concat()
+    }
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Force {
+    /// Remove it though something depends on it.
+    #[serde(default)]
+    force: bool,
 }
 
 /// A JSON body, read so that what is wrong is named, and its Idempotency-Key if it has one.
