@@ -161,7 +161,8 @@ fn authorities_are_made_used_and_removed_by_administrators() {
 
     let disabled = api.post(&format!("{path}/disable"), &json!({})).expect(200).json();
     assert_eq!(disabled["enabled"], false);
-    assert_eq!(crate::desk::all("/authorities?enabled=false", "name", 10), [label.as_str()]);
+    let barred = crate::desk::all("/authorities?enabled=false", "name", 10);
+    assert!(barred.contains(&label) && !barred.contains(&root), "{barred:?}");
     api.post(&format!("{path}/enable"), &json!({})).expect(200);
     operator.delete(&path, "*").expect_refusal(403, "forbidden");
     api.delete(&parent, "*").expect_refusal(409, "inUse");

@@ -12,6 +12,7 @@ mod client;
 #[path = "../acme/house.rs"]
 mod clients;
 mod concurrency;
+mod described;
 mod desk;
 #[path = "../support/dns.rs"]
 mod dns;
@@ -26,3 +27,4 @@ mod roles;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens;
+mod trail;
