@@ -20,6 +20,7 @@ mod eab;
 mod house;
 #[path = "../support/jws.rs"]
 mod jws;
+mod lists;
 mod openapi;
 mod orders;
 mod profiles;
