@@ -14,6 +14,8 @@ pub(crate) struct Operation {
     pub(crate) path: String,
     /// Whether it takes a body.
     pub(crate) body: bool,
+    /// What can stand in its header, and whether it has to.
+    pub(crate) header: Vec<(String, bool)>,
     /// What can be asked in its query, each with its schema.
     pub(crate) query: Vec<(String, Value)>,
     /// What it can do to many, where that is what it is for.
@@ -39,15 +41,22 @@ pub(crate) fn operations(admin: &Admin) -> Vec<Operation> {
     for (path, item) in description["paths"].as_object().expect("paths") {
         let path = path.strip_prefix("/api/v1").expect("every path is one of the API");
         for (method, operation) in item.as_object().expect("operations") {
-            let parameters = operation["parameters"].as_array().into_iter().flatten();
-            let asked = parameters.filter(|parameter| parameter["in"] == "query");
+            let parameters = |place: &'static str| {
+                let all = operation["parameters"].as_array().into_iter().flatten();
+                all.filter(move |parameter| parameter["in"] == place)
+            };
             let name = |value: &Value| value.as_str().expect("a name").to_owned();
             operations.push(Operation {
                 id: name(&operation["operationId"]),
                 method: method.to_uppercase(),
                 path: path.to_owned(),
                 body: operation["requestBody"]["required"] == true,
-                query: asked.map(|parameter| (name(&parameter["name"]), parameter["schema"].clone())).collect(),
+                header: parameters("header")
+                    .map(|parameter| (name(&parameter["name"]), parameter["required"] == true))
+                    .collect(),
+                query: parameters("query")
+                    .map(|parameter| (name(&parameter["name"]), parameter["schema"].clone()))
+                    .collect(),
                 actions: actions(&description, operation),
             });
         }

@@ -1,4 +1,5 @@
-//! Every write of the API leaves its trail: who, what, how it was before and how it is since.
+//! Every write of the API leaves its trail: who, what, how it was before and how it is since. And none is done on what
+//! somebody else has changed, or twice where it is sent again.
 
 use serde_json::{Value, json};
 
@@ -39,10 +40,24 @@ fn leaves_an_entry(api: &Admin, operation: &Operation, bulk: Option<&str>) {
         Some(action) => json!({"action": action, "items": [thing]}),
         None => body(operation, &thing),
     };
-    let answer = api.send(&operation.method, &operation.path_of(&thing), &[("If-Match", "*")], Some(&body));
+    let (path, key) = (operation.path_of(&thing), name("key"));
+    let send = |header: &[(&str, &str)]| api.send(&operation.method, &path, header, Some(&body));
+    if let Some((_, required)) = operation.header.iter().find(|(name, _)| name == "If-Match") {
+        // Somebody else was faster: nothing is done, and nothing is said.
+        send(&[("If-Match", "\"999\"")]).expect_refusal(412, "changed");
+        if *required {
+            send(&[]).expect_refusal(428, "preconditionRequired");
+        }
+    }
+    let answer = send(&[("If-Match", "*"), ("Idempotency-Key", &key)]);
     assert!((200..300).contains(&answer.status), "{named}: {}", answer.said());
     if bulk.is_some() {
         assert_eq!(answer.json()["results"][0]["status"], 200, "{named}: {}", answer.said());
+    }
+    if creates && operation.id != "apply" {
+        assert!(operation.header.iter().any(|(name, _)| name == "Idempotency-Key"), "{named} can be sent again");
+        let again = send(&[("Idempotency-Key", &key)]).expect(201);
+        assert_eq!((again.json(), again.header("Idempotency-Replayed")), (answer.json(), Some("true")), "{named}");
     }
     let (collection, thing) = match collection {
         "apply" => ("raProfiles", thing),
