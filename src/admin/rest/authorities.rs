@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 
 use super::filter::{ByBirth, list_query};
 use super::problem::Problems;
-use super::reply::{created, gone, ok};
+use super::reply::{created, gone, ok, to_its_end};
 use super::request::{Body, Caller, MaybeMatch, Page, Params, Removal};
 use crate::admin::authorities::{AuthorityView, NewAuthority};
 use crate::admin::error::AdminError;
@@ -67,10 +67,8 @@ async fn create(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> 
     let Caller { admin, operator } = caller;
     let key = body.key(&operator)?;
     // To its end, even if the client hangs up: making keys takes a while.
-    let made = actix_rt::spawn(async move { admin.create_authority(&operator, body.value, key.as_ref()).await });
-    let stopping =
-        |_| AdminError::Turn(chancery_actors::error::TurnError::Unavailable("the server is stopping".to_owned()));
-    Ok(created(&made.await.map_err(stopping)??, "/api/v1/authorities", "id"))
+    let made = to_its_end(async move { admin.create_authority(&operator, body.value, key.as_ref()).await }).await??;
+    Ok(created(&made, "/api/v1/authorities", "id"))
 }
 
 /// The authority of this id or name.

@@ -1,6 +1,6 @@
 //! What handlers need of a request: who asks, in which page of a list, under which condition, and the body.
 
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -237,6 +237,24 @@ impl FromRequest for Body {
     }
 }
 
+/// What an action may be told in its body; nothing, where there is none.
+pub struct Told<T>(pub T);
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for Told<T> {
+    type Error = AdminError;
+    type Future = LocalBoxFuture<'static, Result<Self, AdminError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let headers = request.headers();
+        let empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0");
+        if empty && !headers.contains_key(TRANSFER_ENCODING) {
+            return Box::pin(async { Ok(Self(T::default())) });
+        }
+        let body = Body::from_request(request, payload);
+        Box::pin(async move { Ok(Self(body.await?.read()?)) })
+    }
+}
+
 /// Which page of a list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -252,7 +270,7 @@ impl PageQuery {
     /// How many items at the most.
     ///
     /// # Errors
-    /// [`AdminError::Malformed`] outside of 1 to 1000.
+    /// [`AdminError::Invalid`] outside of 1 to 1000.
     pub fn limit(&self) -> Result<usize, AdminError> {
         match self.limit.unwrap_or(100) {
             limit @ 1..=1000 => Ok(limit),
