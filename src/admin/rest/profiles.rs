@@ -145,12 +145,9 @@ macro_rules! operations {
         }
 
         #[utoipa::path(get, path = $all, operation_id = $list_id, tag = $tag, summary = "List them by name.",
-            params(PageQuery, $filter), responses((status = 200, body = Page<$view>), Problems))]
-        async fn list(
-            caller: Caller,
-            BothParams(page, filter): BothParams<PageQuery, $filter>,
-        ) -> Result<HttpResponse, AdminError> {
-            profiles::list::<$profile>(&caller, &page, filter.sort, |profile| filter.wants(profile))
+            params($filter), responses((status = 200, body = Page<$view>), Problems))]
+        async fn list(caller: Caller, Params(filter): Params<$filter>) -> Result<HttpResponse, AdminError> {
+            profiles::list::<$profile>(&caller, &filter.page(), filter.sort, |profile| filter.wants(profile))
         }
 
         #[utoipa::path(post, path = $all, operation_id = $create_id, tag = $tag, request_body = $new,

@@ -312,36 +312,13 @@ impl<T> Page<T> {
 /// filter with a slip of the pen would list everything.
 pub struct Params<T>(pub T);
 
-/// The same of two structures that share a query string.
-pub struct BothParams<A, B>(pub A, pub B);
-
 impl<T: DeserializeOwned + IntoParams + 'static> FromRequest for Params<T> {
     type Error = AdminError;
     type Future = std::future::Ready<Result<Self, AdminError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         let query = request.query_string();
-        std::future::ready(known(query, &names::<T>()).and_then(|()| parameters(query, &names::<T>())).map(Self))
-    }
-}
-
-impl<A, B> FromRequest for BothParams<A, B>
-where
-    A: DeserializeOwned + IntoParams + 'static,
-    B: DeserializeOwned + IntoParams + 'static,
-{
-    type Error = AdminError;
-    type Future = std::future::Ready<Result<Self, AdminError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let query = request.query_string();
-        let (first, second) = (names::<A>(), names::<B>());
-        let all = [first.as_slice(), second.as_slice()].concat();
-        let read = || {
-            known(query, &all)?;
-            Ok(Self(parameters(query, &first)?, parameters(query, &second)?))
-        };
-        std::future::ready(read())
+        std::future::ready(known(query, &names::<T>()).and_then(|()| parameters(query)).map(Self))
     }
 }
 
@@ -360,13 +337,8 @@ fn known(query: &str, names: &[String]) -> Result<(), AdminError> {
     Ok(())
 }
 
-/// Reads the parameters of these names.
-fn parameters<T: DeserializeOwned>(query: &str, names: &[String]) -> Result<T, AdminError> {
-    let mut mine = url::form_urlencoded::Serializer::new(String::new());
-    let pairs = url::form_urlencoded::parse(query.as_bytes());
-    mine.extend_pairs(pairs.filter(|(name, _)| names.iter().any(|known| known == name)));
-    let mine = mine.finish();
-    let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(mine.as_bytes()));
+fn parameters<T: DeserializeOwned>(query: &str) -> Result<T, AdminError> {
+    let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(pairs)
         .map_err(|bad| Fault::new(bad.path().to_string(), bad.into_inner().to_string()).into())
 }
