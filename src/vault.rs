@@ -21,7 +21,6 @@ const PLACE: ObjectId = ObjectId { kind: Kind::Vault, id: Id::from_bytes([0; 16]
 
 const FORMAT: u8 = 1;
 
-/// Bound to what is sealed, so that a sealed key is not taken for anything else.
 const KEY_LENGTH: usize = 32;
 
 /// Seals and opens secrets.
@@ -184,6 +183,7 @@ pub fn eab_key(credential: EabId) -> String {
 
 const PROOF: &str = "proof";
 
+/// Bound to what is sealed, so that it is not taken for anything else.
 fn aad(purpose: &str) -> Aad<Vec<u8>> {
     Aad::from([b"chancery/".as_slice(), purpose.as_bytes()].concat())
 }

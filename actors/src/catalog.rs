@@ -149,6 +149,14 @@ impl Engine {
         self.world.acme_profile_at(profile).await
     }
 
+    /// An RA Profile as it was at that revision.
+    ///
+    /// # Errors
+    /// [`LoadError::Absent`] if it is not kept any more.
+    pub async fn ra_profile_at(&self, profile: &ProfileRef) -> Result<Arc<RaProfile>, LoadError> {
+        self.world.ra_profile_at(profile).await
+    }
+
     fn archive<P: Profile>(&self, profile: &P) -> Write {
         let term = P::term(profile.name());
         let body = Body {

@@ -1,5 +1,7 @@
 //! Authorities: listed, made, disabled, enabled and deleted while the server runs.
 
+mod removal;
+
 use async_trait::async_trait;
 use chancery_actors::Engine;
 use chancery_actors::audit::{Act, ActError, Deed};
@@ -13,6 +15,8 @@ use thiserror::Error;
 use tracing::error;
 use utoipa::ToSchema;
 
+pub use self::removal::delete;
+use super::objects::hex;
 use super::settings::Fault;
 use super::time::rfc3339;
 use crate::span::Span;
@@ -235,6 +239,56 @@ pub enum AuthorityError {
     Turn(#[from] TurnError),
 }
 
+/// An authority that is ready to be stored: its keys are made, and its certificates signed.
+pub struct Creation<'a> {
+    engine: &'a Engine,
+    authorities: &'a dyn KeptAuthorities,
+    new: &'a NewAuthority,
+    root: Option<AuthorityInfo>,
+    prepared: Prepared,
+}
+
+impl<'a> Creation<'a> {
+    /// Makes the keys and certificates of an intermediate, and of a root for it where that is asked for. Takes seconds.
+    ///
+    /// # Errors
+    /// [`AuthorityError`]; its fault names the field.
+    pub async fn prepare(
+        engine: &'a Engine,
+        authorities: &'a dyn KeptAuthorities,
+        new: &'a NewAuthority,
+    ) -> Result<Self, AuthorityError> {
+        // Before keys are made, which takes long; and once more when nobody else can change anything.
+        let root = root_for(new, &authorities.all().await?, engine.now())?;
+        let prepared = authorities.prepare(new, root.as_ref()).await?;
+        Ok(Self { engine, authorities, new, root, prepared })
+    }
+
+    /// The plan that stores it; answers the intermediate, whose `parent` is the root.
+    ///
+    /// # Errors
+    /// [`AuthorityError`]; its fault names the field.
+    pub async fn plan(&self) -> Result<Act<AuthorityView>, AuthorityError> {
+        let still = root_for(self.new, &self.authorities.all().await?, self.engine.now())?;
+        if still.as_ref().map(|still| still.id) != self.root.as_ref().map(|root| root.id) {
+            // Another root has its name by now, and did not sign what was prepared.
+            return Err(AuthorityError::Turn(TurnError::Conflict));
+        }
+        let guards = still.iter().map(|root| (object(root.id), root.stored)).collect();
+        let Prepared { writes, made } = self.prepared.clone();
+        let deeds = made.iter().map(|made| record("create", made, None, Some(made))).collect();
+        let none = || AuthorityError::Failed("the plan made none".to_owned());
+        let outcome = AuthorityView::of(made.last().ok_or_else(none)?, self.engine);
+        Ok(Act { guards, writes, deeds, outcome })
+    }
+
+    /// Opens it, once it is stored: it can issue at once, and its first CRL follows.
+    pub async fn open(self) {
+        open(self.authorities).await;
+        self.engine.renew_crls();
+    }
+}
+
 /// Every authority, the oldest first.
 ///
 /// # Errors
@@ -253,40 +307,6 @@ pub async fn read(
     asked: &str,
 ) -> Result<AuthorityView, AuthorityError> {
     Ok(AuthorityView::of(&find(authorities, asked).await?, engine))
-}
-
-/// Makes an intermediate, and a root for it where that is asked for; answers the intermediate, whose `parent` is the root.
-/// It can issue at once, and its first CRL follows.
-///
-/// # Errors
-/// [`AuthorityError`]; its fault names the field.
-pub async fn create(
-    engine: &Engine,
-    authorities: &dyn KeptAuthorities,
-    who: &str,
-    new: &NewAuthority,
-) -> Result<AuthorityView, AuthorityError> {
-    // Before keys are made, which takes long; and once more when nobody else can change anything.
-    let root = root_for(new, &authorities.all().await?, engine.now())?;
-    let prepared = authorities.prepare(new, root.as_ref()).await?;
-    let made = engine
-        .administer(who, async || {
-            let still = root_for(new, &authorities.all().await?, engine.now())?;
-            if still.as_ref().map(|still| still.id) != root.as_ref().map(|root| root.id) {
-                // Another root has its name by now, and did not sign what was prepared.
-                return Err(AuthorityError::Turn(TurnError::Conflict));
-            }
-            let guards = still.iter().map(|root| (object(root.id), root.stored)).collect();
-            let deed = |made: &AuthorityInfo| record("create", made, None, Some(made));
-            let deeds = prepared.made.iter().map(deed).collect();
-            Ok(Act { guards, writes: prepared.writes.clone(), deeds, outcome: prepared.made.last().cloned() })
-        })
-        .await
-        .map_err(flattened)?;
-    open(authorities).await;
-    engine.renew_crls();
-    let none = || AuthorityError::Failed("the plan made none".to_owned());
-    Ok(AuthorityView::of(&made.ok_or_else(none)?, engine))
 }
 
 /// Lets an authority issue, or not any more: then new orders and finalizing are refused, what was finalized before is still
@@ -321,49 +341,6 @@ pub async fn set_enabled(
         .map_err(flattened)?;
     open(authorities).await;
     Ok(AuthorityView::of(&switched, engine))
-}
-
-/// Deletes an authority that nothing depends on: no RA Profile issues with it, no intermediate stands below it, and it has
-/// issued nothing. With `force` it may have issued, if every certificate is over. The last intermediate stays: without one,
-/// the server could not even speak HTTPS.
-///
-/// # Errors
-/// [`AuthorityError::InUse`] lists what depends on it.
-pub async fn delete(
-    engine: &Engine,
-    authorities: &dyn KeptAuthorities,
-    who: &str,
-    asked: &str,
-    force: bool,
-    if_match: Option<u64>,
-) -> Result<(), AuthorityError> {
-    // This may read very many certificates, so it is done once, and not while the log waits.
-    let id = found(authorities, asked, if_match).await?.id;
-    let issued = authorities.issued(id, engine.now()).await?;
-    engine
-        .administer(who, async || {
-            let before = found(authorities, &id.to_string(), if_match).await?;
-            let mut dependents = dependents(engine, authorities, &before).await?;
-            match issued {
-                Issued::Nothing => {}
-                Issued::Over(_) if force => {}
-                Issued::Over(last) => dependents
-                    .push(format!("certificates that are over since {}: use force to delete it", rfc3339(last))),
-                Issued::Alive(until) => {
-                    dependents.push(format!("a certificate that is valid until {}", rfc3339(until)));
-                }
-            }
-            if !dependents.is_empty() {
-                return Err(AuthorityError::InUse(dependents));
-            }
-            let writes = authorities.removal(&before).await?;
-            let deeds = vec![record("delete", &before, Some(&before), None)];
-            Ok(Act { guards: Vec::new(), writes, deeds, outcome: () })
-        })
-        .await
-        .map_err(flattened)?;
-    open(authorities).await;
-    Ok(())
 }
 
 impl AuthorityView {
@@ -489,24 +466,6 @@ fn root_for(
     }
 }
 
-async fn dependents(
-    engine: &Engine,
-    authorities: &dyn KeptAuthorities,
-    authority: &AuthorityInfo,
-) -> Result<Vec<String>, AuthorityError> {
-    let catalog = engine.catalog().await?;
-    let profiles = catalog.ra.iter().filter(|(_, kept)| kept.state.authority == authority.id);
-    let mut dependents: Vec<_> = profiles.map(|(name, _)| format!("raProfile/{name}")).collect();
-    let all = authorities.all().await?;
-    let below = all.iter().filter(|other| other.parent == Some(authority.id));
-    dependents.extend(below.map(|other| format!("authority/{}", other.name)));
-    let issuing = all.iter().filter(|other| other.kind == AuthorityKind::Intermediate && other.id != authority.id);
-    if authority.kind == AuthorityKind::Intermediate && issuing.count() == 0 {
-        dependents.push("the server's own certificate, as it is the last intermediate".to_owned());
-    }
-    Ok(dependents)
-}
-
 /// What the store has is there to be opened by every node, at the latest a minute later: so nobody is told that it failed.
 async fn open(authorities: &dyn KeptAuthorities) {
     if let Err(failure) = authorities.refresh().await {
@@ -530,13 +489,4 @@ fn record(
     };
     let object = format!("authority/{}", authority.id);
     Deed { action, object, before: before.map(text), after: after.map(text) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -114,7 +114,7 @@ impl Admin {
         operator: &Operator,
         members: &Map<String, Value>,
         key: Option<&IdempotencyKey>,
-    ) -> Result<Created<Value>, AdminError> {
+    ) -> Result<Created, AdminError> {
         operator.may(Role::Operator)?;
         let now = self.engine.now();
         let settings: EabSettings = changed(&EabSettings::default(), members)?;
@@ -131,12 +131,7 @@ impl Admin {
             orders: 0,
             revoked: None,
         };
-        let act = async || {
-            if let Some(key) = key
-                && let Some(view) = key.answer(self).await?
-            {
-                return Ok(Act::nothing(Created { view, replayed: true }));
-            }
+        let plan = async || {
             check(&self.engine.catalog().await?, &credential.scope, None)?;
             let stored = Versioned { id: id.0, revision: Revision::ABSENT.next(), state: credential.clone() };
             let view = EabCredentialView::of(&stored, now);
@@ -145,14 +140,10 @@ impl Admin {
             let shown = self.with_key(view, &credential.scope, &secret);
             // An object of plain members: writing it cannot fail.
             let view = serde_json::to_value(&shown).unwrap_or_default();
-            let mut writes = vec![self.engine.eab_creation(id, &credential)];
-            if let Some(key) = key {
-                writes.push(key.record(self, &view)?);
-            }
-            let outcome = Created { view, replayed: false };
-            Ok(Act { guards: Vec::new(), writes, deeds: vec![deed], outcome })
+            let writes = vec![self.engine.eab_creation(id, &credential)];
+            Ok(Act { guards: Vec::new(), writes, deeds: vec![deed], outcome: view })
         };
-        Ok(self.engine.administer(&operator.who, act).await?)
+        self.create_once(&operator.who, key, plan).await
     }
 
     /// Changes what may be done with a credential; what is left out stays as it was. Accounts that are bound stay bound.

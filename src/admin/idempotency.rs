@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use chancery_actors::audit::Act;
 use chancery_actors::error::TurnError;
 use chancery_actors::ports::{Body, Kind, ObjectId, Revision, Term, Write};
 use minicbor::{Decode, Encode};
@@ -33,6 +34,47 @@ struct Record {
     answer: Vec<u8>,
 }
 
+/// What a create came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Created {
+    /// What there is now.
+    pub view: Value,
+    /// Whether this very request was answered before.
+    pub replayed: bool,
+}
+
+impl Admin {
+    /// Does what `plan` says, and keeps its outcome as the answer; where the same request was answered before, nothing is
+    /// planned, and that is the answer.
+    pub(super) async fn create_once(
+        &self,
+        who: &str,
+        key: Option<&IdempotencyKey>,
+        plan: impl AsyncFn() -> Result<Act<Value>, AdminError>,
+    ) -> Result<Created, AdminError> {
+        let once = async || {
+            if let Some(answered) = self.answered(key).await? {
+                return Ok(Act::nothing(answered));
+            }
+            let Act { guards, mut writes, deeds, outcome: view } = plan().await?;
+            if let Some(key) = key {
+                writes.push(key.record(self, &view)?);
+            }
+            Ok(Act { guards, writes, deeds, outcome: Created { view, replayed: false } })
+        };
+        Ok(self.engine.administer(who, once).await?)
+    }
+
+    /// What the same request was answered with before, if it was.
+    ///
+    /// # Errors
+    /// [`AdminError::KeyReused`] if it was another request.
+    pub(super) async fn answered(&self, key: Option<&IdempotencyKey>) -> Result<Option<Created>, AdminError> {
+        let Some(key) = key else { return Ok(None) };
+        Ok(key.answer(self).await?.map(|view| Created { view, replayed: true }))
+    }
+}
+
 impl IdempotencyKey {
     /// A key of this operator, for this request.
     ///
@@ -48,11 +90,7 @@ impl IdempotencyKey {
         Ok(Self { term: Term([b"idempotency/".as_slice(), named.as_ref()].concat()), digest: sum })
     }
 
-    /// What the same request was answered with before, if it was.
-    ///
-    /// # Errors
-    /// [`AdminError::KeyReused`] if it was another request.
-    pub async fn answer(&self, admin: &Admin) -> Result<Option<Value>, AdminError> {
+    async fn answer(&self, admin: &Admin) -> Result<Option<Value>, AdminError> {
         let Some(object) = admin.store.find(&self.term).await? else { return Ok(None) };
         let Some(stored) = admin.store.load(object).await? else { return Ok(None) };
         let lost =
@@ -66,10 +104,7 @@ impl IdempotencyKey {
     }
 
     /// The write that keeps the answer, in the commit that does what was asked.
-    ///
-    /// # Errors
-    /// [`AdminError::Vault`].
-    pub fn record(&self, admin: &Admin, answer: &Value) -> Result<Write, AdminError> {
+    fn record(&self, admin: &Admin, answer: &Value) -> Result<Write, AdminError> {
         let sealed = admin.vault.seal(PURPOSE, answer.to_string().as_bytes())?;
         let mut bytes = Vec::new();
         // Writing to a Vec cannot fail.
@@ -79,13 +114,4 @@ impl IdempotencyKey {
         let object = ObjectId { kind: Kind::Idempotency, id: admin.engine.new_id() };
         Ok(Write { object, expected: Revision::ABSENT, body: Some(body) })
     }
-}
-
-/// What a create came to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Created<T> {
-    /// What there is now.
-    pub view: T,
-    /// Whether this very request was answered before.
-    pub replayed: bool,
 }

@@ -1,10 +1,12 @@
 //! What operators do with authorities: [`authorities`](super::authorities), for whoever may.
 
+use chancery_actors::audit::Act;
 use serde_json::Value;
 
 use super::Admin;
-use super::authorities::{self, AuthorityError, AuthorityView, NewAuthority};
+use super::authorities::{self, AuthorityError, AuthorityView, Creation, NewAuthority};
 use super::error::AdminError;
+use super::idempotency::{Created, IdempotencyKey};
 use super::operator::{Operator, Role};
 use super::precondition::Precondition;
 use super::settings::read;
@@ -28,14 +30,30 @@ impl Admin {
         Ok(authorities::read(&self.engine, &*self.authorities, asked).await?)
     }
 
-    /// Makes an intermediate, and a root for it where that is asked for.
+    /// Makes an intermediate, and a root for it where that is asked for; answers how the intermediate is shown.
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn create_authority(&self, operator: &Operator, new: Value) -> Result<AuthorityView, AdminError> {
+    pub async fn create_authority(
+        &self,
+        operator: &Operator,
+        new: Value,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Created, AdminError> {
         operator.may(Role::Administrator)?;
         let new: NewAuthority = read(new)?;
-        Ok(authorities::create(&self.engine, &*self.authorities, &operator.who, &new).await?)
+        let creation = match Creation::prepare(&self.engine, &*self.authorities, &new).await {
+            Ok(creation) => creation,
+            // What takes its name may be what this very request has made before.
+            Err(error) => return self.answered(key).await?.ok_or_else(|| error.into()),
+        };
+        let plan = async || {
+            let Act { guards, writes, deeds, outcome } = creation.plan().await?;
+            Ok(Act { guards, writes, deeds, outcome: outcome.json() })
+        };
+        let made = self.create_once(&operator.who, key, plan).await?;
+        creation.open().await;
+        Ok(made)
     }
 
     /// Lets an authority issue, or not any more.

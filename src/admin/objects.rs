@@ -4,7 +4,7 @@ use chancery_actors::Versioned;
 use chancery_actors::audit::Deed;
 use chancery_actors::error::LoadError;
 use chancery_actors::listing::ListError;
-use chancery_actors::ports::Revision;
+use chancery_actors::ports::{Revision, StoreError};
 use chancery_machine::id::Id;
 use chancery_machine::identifier::Identifier;
 use chancery_machine::order::ProfileRef;
@@ -143,6 +143,14 @@ pub(super) fn json(view: &impl Serialize) -> Value {
         members.remove("revision");
     }
     value
+}
+
+/// Why a list was not read on whose pages follow from each other here: a cursor is always the list's own.
+pub(super) fn unlisted(error: ListError) -> StoreError {
+    match error {
+        ListError::Cursor(error) => StoreError::Corrupt(error.to_string()),
+        ListError::Store(error) => error,
+    }
 }
 
 /// Bytes in hexadecimal.

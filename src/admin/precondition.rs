@@ -11,6 +11,9 @@ pub enum Precondition {
     Revision(u64),
 }
 
+/// What stands for an ETag that this server never gave: revisions are counted from 1.
+const FOREIGN: u64 = 0;
+
 impl Precondition {
     /// Reads If-Match: `*`, or the one ETag of a revision, as in `"7"`.
     ///
@@ -21,10 +24,14 @@ impl Precondition {
         if text == "*" {
             return Ok(Self::Any);
         }
-        let revision =
-            text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
-        let malformed = || AdminError::Malformed(format!("If-Match is {text:?}; send the ETag as it was, or *"));
-        revision.map(Self::Revision).ok_or_else(malformed)
+        // A weak one never matches (RFC 9110 section 8.8.3.2).
+        let (weak, tag) = text.strip_prefix("W/").map_or((false, text), |tag| (true, tag));
+        let tag = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).filter(|tag| !tag.contains('"'));
+        match tag {
+            None => Err(AdminError::Malformed(format!("If-Match is {text:?}; send the one ETag as it was, or *"))),
+            Some(tag) if !weak => Ok(Self::Revision(tag.parse().unwrap_or(FOREIGN))),
+            Some(_) => Ok(Self::Revision(FOREIGN)),
+        }
     }
 
     /// Whether it holds.
@@ -42,5 +49,30 @@ impl Precondition {
     #[must_use]
     pub fn etag(revision: u64) -> String {
         format!("\"{revision}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_etag_of_now_holds() {
+        for (text, holds) in [
+            ("*", true),
+            ("\"7\"", true),
+            (" \"7\" ", true),
+            ("\"6\"", false),
+            ("W/\"7\"", false),
+            ("\"of another server\"", false),
+            ("\"\"", false),
+        ] {
+            let outcome = Precondition::parse(text).expect("an entity tag").check(7);
+            assert_eq!(outcome.is_ok(), holds, "{text}");
+            assert!(holds || matches!(outcome, Err(AdminError::Changed { now: 7 })), "{text}");
+        }
+        for text in ["", "7", "\"7", "7\"", "\"6\", \"7\""] {
+            assert!(matches!(Precondition::parse(text), Err(AdminError::Malformed(_))), "{text}");
+        }
     }
 }

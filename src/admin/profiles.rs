@@ -70,16 +70,11 @@ impl Admin {
         operator: &Operator,
         members: Map<String, Value>,
         key: Option<&IdempotencyKey>,
-    ) -> Result<Created<Value>, AdminError> {
+    ) -> Result<Created, AdminError> {
         operator.may(Role::Operator)?;
         let (name, members) = named(members)?;
         let settings: P::Settings = changed(&P::Settings::default(), &members)?;
-        let act = async || {
-            if let Some(key) = key
-                && let Some(view) = key.answer(self).await?
-            {
-                return Ok(Act::nothing(Created { view, replayed: true }));
-            }
+        let plan = async || {
             let catalog = self.engine.catalog().await?;
             let all = P::in_catalog(&catalog);
             if all.contains_key(&name) {
@@ -91,16 +86,12 @@ impl Admin {
             let profile = P::made(&settings, name.clone(), None, self.engine.now(), &*self.authorities)?;
             profile.check_references(&catalog)?;
             self.check_authority(&profile).await??;
-            let (mut writes, profile) = self.engine.profile_writes(None, profile).await?;
+            let (writes, profile) = self.engine.profile_writes(None, profile).await?;
             let view = profile.shown(&self.origin);
-            if let Some(key) = key {
-                writes.push(key.record(self, &view)?);
-            }
             let deed = deed::<P>("create", &name, None, Some(&view));
-            let outcome = Created { view, replayed: false };
-            Ok(Act { guards: Vec::new(), writes, deeds: vec![deed], outcome })
+            Ok(Act { guards: Vec::new(), writes, deeds: vec![deed], outcome: view })
         };
-        Ok(self.engine.administer(&operator.who, act).await?)
+        self.create_once(&operator.who, key, plan).await
     }
 
     /// Changes a profile; what is left out stays as it was.

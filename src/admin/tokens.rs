@@ -5,7 +5,6 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_actors::audit::{Act, Deed, record_offline};
-use chancery_actors::error::TurnError;
 use chancery_actors::ports::{
     Body, CommitError, Direction, Found, Kind, ObjectId, Range, Revision, Store, StoreError, Term, Write,
 };
@@ -48,7 +47,7 @@ pub struct NewToken {
 }
 
 /// A token, without its secret.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenView {
     /// Names it.
@@ -109,7 +108,7 @@ impl Admin {
         operator: &Operator,
         new: &NewToken,
         key: Option<&IdempotencyKey>,
-    ) -> Result<Created<TokenView>, AdminError> {
+    ) -> Result<Created, AdminError> {
         operator.may(Role::Administrator)?;
         let name = name(&new.name)?;
         let expires = new.expires.as_deref().map(|text| read_rfc3339("expires", text)).transpose()?;
@@ -117,24 +116,13 @@ impl Admin {
             return Err(Fault::new("expires", "it lies in the past").into());
         }
         let secret = secret();
-        let act = async || {
-            if let Some(key) = key
-                && let Some(answer) = key.answer(self).await?
-            {
-                let view = serde_json::from_value(answer).map_err(|bad| TurnError::Unavailable(bad.to_string()))?;
-                return Ok(Act::nothing(Created { view, replayed: true }));
-            }
+        let plan = async || {
             let (kept, mut view, deed) =
                 made(self.engine.new_id(), &name, new.role, expires, &secret, self.engine.now());
             view.secret = Some(secret.expose_secret().to_owned());
-            let mut writes = vec![kept.write()];
-            if let Some(key) = key {
-                writes.push(key.record(self, &json(&view))?);
-            }
-            let outcome = Created { view, replayed: false };
-            Ok(Act { guards: Vec::new(), writes, deeds: vec![deed], outcome })
+            Ok(Act { guards: Vec::new(), writes: vec![kept.write()], deeds: vec![deed], outcome: json(&view) })
         };
-        Ok(self.engine.administer(&operator.who, act).await?)
+        self.create_once(&operator.who, key, plan).await
     }
 
     /// Makes the first token, an administrator's with this secret, if there never was any; answers whether it did.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::client::text;
-use crate::clients::{endpoint, house, issue, name};
-use crate::desk::{account_id, admin, auditor, ids, log_of, refuses_field};
+use crate::clients::{endpoint, house, issue, name, ready};
+use crate::desk::{account_id, admin, auditor, id, ids, log_of, refuses_field};
 use crate::support::certificate::Chain;
 
 fn hex(bytes: &[u8]) -> String {
@@ -161,7 +161,8 @@ fn authorities_are_made_used_and_removed_by_administrators() {
 
     let disabled = api.post(&format!("{path}/disable"), &json!({})).expect(200).json();
     assert_eq!(disabled["enabled"], false);
-    assert_eq!(crate::desk::all("/authorities?enabled=false", "name", 10), [label.as_str()]);
+    let barred = crate::desk::all("/authorities?enabled=false", "name", 10);
+    assert!(barred.contains(&label) && !barred.contains(&root), "{barred:?}");
     api.post(&format!("{path}/enable"), &json!({})).expect(200);
     operator.delete(&path, "*").expect_refusal(403, "forbidden");
     api.delete(&parent, "*").expect_refusal(409, "inUse");
@@ -170,4 +171,51 @@ fn authorities_are_made_used_and_removed_by_administrators() {
     api.delete(&path, "*").expect(204);
     api.delete(&parent, "*").expect(204);
     api.get(&path).expect_refusal(404, "absent");
+}
+
+#[test]
+fn an_authority_that_is_asked_for_again_is_made_once() {
+    let api = admin();
+    let (key, new) = (name("key"), json!({"name": name("once"), "rootName": name("root"), "algorithm": "p256"}));
+    let send = |body: &Value| api.send("POST", "/authorities", &[("Idempotency-Key", &key)], Some(body));
+    let answers = std::thread::scope(|scope| {
+        let both = [(); 2].map(|()| scope.spawn(|| send(&new).expect(201)));
+        both.map(|one| one.join().expect("an answer"))
+    });
+    let replayed = answers.iter().filter(|answer| answer.header("Idempotency-Replayed") == Some("true")).count();
+    assert_eq!((answers[0].json(), replayed), (answers[1].json(), 1));
+    let again = send(&new).expect(201);
+    assert_eq!((again.json(), again.location(), again.etag()), (answers[0].json(), answers[0].location(), "\"1\""));
+    for other in [json!({"name": name("other"), "rootName": name("root")}), json!({"name": new["name"], "parent": "x"})]
+    {
+        send(&other).expect_refusal(409, "keyReused");
+    }
+    assert_eq!(log_of(&format!("authority/{}", text(&again.json(), "id"))).len(), 1);
+}
+
+#[test]
+fn an_open_order_holds_the_authority_under_which_it_was_placed() {
+    let api = admin();
+    let (profile, label) = (name("moved"), name("left"));
+    let new = json!({"name": label, "rootName": name("root"), "algorithm": "p256"});
+    let path = format!("/authorities/{}", text(&api.post("/authorities", &new).expect(201).json(), "id"));
+    api.post("/raProfiles", &json!({"name": profile, "authority": label})).expect(201);
+    let mut settings = house().network();
+    (settings["name"], settings["defaultRaProfile"]) = (json!(profile), json!(profile));
+    api.post("/acmeProfiles", &settings).expect(201);
+    let endpoint = endpoint(&profile);
+    let account = endpoint.register("ES256");
+    let open = [account.order(&[&name("open")]).0, ready(&account, &[&name("ready")]).0].map(|url| id(&url));
+
+    let default = api.get("/raProfiles/default").expect(200).json();
+    api.patch(&format!("/raProfiles/{profile}"), "*", &json!({"authority": default["authority"]})).expect(200);
+    for order in open {
+        let refused = api.delete(&format!("{path}?force=true"), "*").expect_refusal(409, "inUse").json();
+        let dependents = refused["dependents"].as_array().expect("a list");
+        assert!(dependents.len() == 1 && dependents[0].to_string().contains(&order), "{refused}");
+        api.post(&format!("/orders/{order}/cancel"), &json!({})).expect(200);
+    }
+    // What is placed now is another authority's.
+    account.order(&[&name("open")]);
+    api.delete(&path, "*").expect(204);
 }

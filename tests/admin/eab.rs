@@ -10,7 +10,7 @@ use crate::desk::{account_id, admin, all, auditor, ids, log_of, refuses_field};
 use crate::jws::{Signer, encode};
 
 /// Registers an account that is bound with this new credential.
-fn bind<'a>(endpoint: &'a Endpoint, credential: &Value) -> Account<'a> {
+pub(crate) fn bind<'a>(endpoint: &'a Endpoint, credential: &Value) -> Account<'a> {
     let signer = Signer::new("ES256");
     let url = endpoint.url("newAccount");
     let header = json!({"alg": "HS256", "kid": credential["keyId"], "url": url});

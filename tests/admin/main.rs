@@ -12,6 +12,7 @@ mod client;
 #[path = "../acme/house.rs"]
 mod clients;
 mod concurrency;
+mod described;
 mod desk;
 #[path = "../support/dns.rs"]
 mod dns;
@@ -19,6 +20,7 @@ mod eab;
 mod house;
 #[path = "../support/jws.rs"]
 mod jws;
+mod lists;
 mod openapi;
 mod orders;
 mod profiles;
@@ -26,3 +28,4 @@ mod roles;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens;
+mod trail;

@@ -2,12 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::house::{House, deeds, text};
 use crate::support::admin::Admin;
-use crate::support::process::{command, run, run_refused};
+use crate::support::process::{command, eventually, run, run_refused};
 
 #[test]
 fn a_secret_is_shown_once_and_lets_in_until_it_is_revoked() {
@@ -54,6 +55,22 @@ fn a_token_has_a_sound_name_and_an_end_that_is_to_come() {
     for stranger in ["", "x", "chancery_x"] {
         Admin::with_token(house.server(), stranger).get("/whoami").expect_refusal(401, "unauthenticated");
     }
+}
+
+#[test]
+fn a_token_that_has_run_out_lets_nobody_in() {
+    let house = House::open();
+    let admin = house.admin();
+    // Far enough to be accepted, and soon enough to be waited for.
+    let expires = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() + 10).expect("a time").to_string();
+    let made = admin.post("/tokens", &json!({"name": "x", "role": "auditor", "expires": expires})).expect(201).json();
+    let holder = Admin::with_token(house.server(), text(&made["secret"]));
+    let refused = eventually(Duration::from_secs(60), || {
+        let answer = holder.get("/whoami");
+        if answer.status == 401 { Ok(answer) } else { Err(answer.said()) }
+    });
+    assert!(refused.detail().contains("expired"), "{refused:?}");
+    assert_eq!(admin.get(&format!("/tokens/{}", text(&made["id"]))).expect(200).json()["status"], "expired");
 }
 
 #[test]

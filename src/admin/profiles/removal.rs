@@ -3,7 +3,7 @@
 use chancery_actors::Engine;
 use chancery_actors::audit::Act;
 use chancery_actors::catalog::Catalog;
-use chancery_actors::listing::{Count, EabQuery, ListError};
+use chancery_actors::listing::{Count, EabQuery};
 use chancery_actors::ports::StoreError;
 use chancery_machine::id::EabId;
 use chancery_machine::profile::ProfileName;
@@ -11,6 +11,7 @@ use chancery_machine::profile::ProfileName;
 use super::{Managed, absent, deed, object, path_name};
 use crate::admin::Admin;
 use crate::admin::error::AdminError;
+use crate::admin::objects::unlisted;
 use crate::admin::operator::{Operator, Role};
 use crate::admin::precondition::Precondition;
 
@@ -84,14 +85,6 @@ async fn scoped<P: Managed>(engine: &Engine, name: &ProfileName) -> Result<Vec<S
             found.truncate(NAMED);
             return Ok(found);
         }
-    }
-}
-
-fn unlisted(error: ListError) -> StoreError {
-    match error {
-        // The cursor is the list's own.
-        ListError::Cursor(error) => StoreError::Corrupt(error.to_string()),
-        ListError::Store(error) => error,
     }
 }
 

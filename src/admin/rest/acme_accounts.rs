@@ -9,11 +9,11 @@ use chancery_machine::id::EabId;
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::bulk::{self, BulkResult, BulkResults, Told};
+use super::bulk::{self, BulkResult, BulkResults};
 use super::filter::{self, ByBirth, list_query};
 use super::problem::Problems;
 use super::reply::ok;
-use super::request::{Body, Caller, MaybeMatch, Page, Params};
+use super::request::{Body, Caller, MaybeMatch, Page, Params, Told};
 use crate::admin::accounts::{AccountDetail, AccountView, ExternalAccountView, OrderCount, OrdersByStatus};
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;

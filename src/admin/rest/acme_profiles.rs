@@ -2,13 +2,13 @@
 
 use actix_web::{HttpResponse, guard, web};
 use chancery_machine::profile::{AcmeProfile, ProfileName};
-use serde::Deserialize;
-use utoipa::{IntoParams, OpenApi};
+use utoipa::OpenApi;
 
 use super::bulk::{BulkResult, BulkResults};
+use super::filter::list_query;
 use super::problem::Problems;
-use super::profiles::{self, ByName, Force, ProfileBulk, operations};
-use super::request::{Body, BothParams, Caller, IfMatch, MaybeMatch, Page, PageQuery, Params};
+use super::profiles::{self, ByName, ProfileBulk, operations};
+use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, Params, Removal};
 use crate::admin::error::AdminError;
 use crate::admin::settings::AcmeProfileSettings;
 use crate::admin::view::{AcmeProfileView, NewAcmeProfile};
@@ -18,18 +18,16 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     configure_common(config);
 }
 
-/// Which ACME Profiles.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(rename_all = "camelCase")]
-struct Filter {
+list_query! {
+    /// Which ACME Profiles.
+    Filter
     /// By name, from the first or, with a hyphen, from the last on; `name` if left out.
-    #[param(inline)]
-    sort: Option<ByName>,
-    /// Only those that are enabled, or that are not.
-    enabled: Option<bool>,
-    /// Only those with this default RA Profile.
-    default_ra_profile: Option<String>,
+    by ByName {
+        /// Only those that are enabled, or that are not.
+        enabled: bool,
+        /// Only those with this default RA Profile.
+        default_ra_profile: String,
+    }
 }
 
 impl Filter {

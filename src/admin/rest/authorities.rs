@@ -2,13 +2,12 @@
 
 use actix_web::{HttpResponse, web};
 use chancery_machine::id::Id;
-use serde::Deserialize;
-use utoipa::{IntoParams, OpenApi};
+use utoipa::OpenApi;
 
 use super::filter::{ByBirth, list_query};
 use super::problem::Problems;
-use super::reply::{created, gone, ok};
-use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, Params};
+use super::reply::{created, gone, ok, to_its_end};
+use super::request::{Body, Caller, MaybeMatch, Page, Params, Removal};
 use crate::admin::authorities::{AuthorityView, NewAuthority};
 use crate::admin::error::AdminError;
 
@@ -32,16 +31,6 @@ list_query! {
         /// Only those that are enabled, or that are not.
         enabled: bool,
     }
-}
-
-/// Whether certificates that are over speak against removing an authority.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct Force {
-    /// Delete it though it has issued, if all of that is over.
-    #[serde(default)]
-    force: bool,
 }
 
 /// Authorities, the newest first.
@@ -72,15 +61,14 @@ async fn list(caller: Caller, Params(filter): Params<Filter>) -> Result<HttpResp
 
 /// Makes an intermediate, which issues, and a root for it where that is asked for; answers the intermediate.
 #[utoipa::path(post, path = "/api/v1/authorities", operation_id = "createAuthority", tag = "Authorities", request_body = NewAuthority,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and request again: the same answer, and nothing done")),
     responses((status = 201, body = AuthorityView, headers(("Location" = String), ("ETag" = String))), Problems))]
 async fn create(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     let Caller { admin, operator } = caller;
+    let key = body.key(&operator)?;
     // To its end, even if the client hangs up: making keys takes a while.
-    let made = actix_rt::spawn(async move { admin.create_authority(&operator, body.value).await });
-    let stopping =
-        |_| AdminError::Turn(chancery_actors::error::TurnError::Unavailable("the server is stopping".to_owned()));
-    let view = made.await.map_err(stopping)??;
-    Ok(created(&format!("/api/v1/authorities/{}", view.id), &view, Some(view.revision), false))
+    let made = to_its_end(async move { admin.create_authority(&operator, body.value, key.as_ref()).await }).await??;
+    Ok(created(&made, "/api/v1/authorities", "id"))
 }
 
 /// The authority of this id or name.
@@ -94,13 +82,12 @@ async fn read(caller: Caller, id: web::Path<String>) -> Result<HttpResponse, Adm
 /// Deletes an authority that nothing depends on: no RA Profile issues with it, none stands below it, and it has issued
 /// nothing. Forced, it may have issued, if all of that is over.
 #[utoipa::path(delete, path = "/api/v1/authorities/{id}", operation_id = "deleteAuthority", tag = "Authorities",
-    params(("id" = String, Path), ("If-Match" = String, Header, description = "The ETag that was read, or *"), Force),
+    params(("id" = String, Path), Removal),
     responses((status = 204, description = "It is gone"), Problems))]
 async fn delete(
     caller: Caller,
     id: web::Path<String>,
-    IfMatch(precondition): IfMatch,
-    Params(Force { force }): Params<Force>,
+    Removal { precondition, force }: Removal,
 ) -> Result<HttpResponse, AdminError> {
     caller.admin.delete_authority(&caller.operator, &id, force, precondition).await?;
     Ok(gone())

@@ -1,15 +1,13 @@
 //! One action on many objects: each is done by itself, and answered for by itself.
 
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, dev, web};
-use futures::future::LocalBoxFuture;
+use actix_web::{HttpResponse, ResponseError, web};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use super::reply::ok;
-use super::request::{Body, Caller};
+use super::reply::{ok, to_its_end};
+use super::request::Caller;
 use crate::admin::Admin;
 use crate::admin::error::AdminError;
 use crate::admin::operator::{Operator, Role};
@@ -56,7 +54,7 @@ where
     if items.len() > MOST {
         return Err(Fault::new("items", format!("there are {}; {MOST} are the most", items.len())).into());
     }
-    let all = actix_rt::spawn(async move {
+    let all = async move {
         let mut results = Vec::with_capacity(items.len());
         for item in items {
             let done = action(admin.clone(), operator.clone(), item.clone()).await;
@@ -69,27 +67,6 @@ where
             });
         }
         results
-    });
-    let stopping =
-        |_| AdminError::Turn(chancery_actors::error::TurnError::Unavailable("the server is stopping".into()));
-    Ok(ok(&BulkResults { results: all.await.map_err(stopping)? }, None))
-}
-
-/// What an action may be told in its body; nothing, where there is none.
-pub(super) struct Told<T>(pub(super) T);
-
-impl<T: DeserializeOwned + Default + 'static> FromRequest for Told<T> {
-    type Error = AdminError;
-    type Future = LocalBoxFuture<'static, Result<Self, AdminError>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-        let headers = request.headers();
-        let empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0");
-        if empty && !headers.contains_key(TRANSFER_ENCODING) {
-            return Box::pin(async { Ok(Self(T::default())) });
-        }
-        let body = Body::from_request(request, payload);
-        Box::pin(async move { Ok(Self(body.await?.read()?)) })
-    }
+    };
+    Ok(ok(&BulkResults { results: to_its_end(all).await? }, None))
 }

@@ -6,11 +6,11 @@ use chancery_machine::id::{AccountId, OrderId};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::bulk::{self, BulkResults, Told};
+use super::bulk::{self, BulkResults};
 use super::filter::{self, list_query};
 use super::problem::Problems;
 use super::reply::ok;
-use super::request::{Body, Caller, MaybeMatch, Page, Params};
+use super::request::{Body, Caller, MaybeMatch, Page, Params, Told};
 use crate::admin::Admin;
 use crate::admin::certificates::{CertificateDetail, CertificateView, Form, IssuerView, RevocationView};
 use crate::admin::error::AdminError;

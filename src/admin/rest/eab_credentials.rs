@@ -3,14 +3,14 @@
 use actix_web::{HttpResponse, web};
 use chancery_actors::listing::EabQuery;
 use serde::Deserialize;
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 
 use super::bulk;
 use super::bulk::BulkResults;
 use super::filter::{self, ByBirth, list_query};
 use super::problem::Problems;
 use super::reply::{created, gone, ok};
-use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, Params};
+use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, Params, Removal};
 use crate::admin::eab::{EabCredentialView, NewEabCredentialView};
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
@@ -42,16 +42,6 @@ list_query! {
         #[param(inline)]
         status: EabStatus,
     }
-}
-
-/// Whether bound accounts speak against removing a credential.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct Force {
-    /// Delete it though accounts are bound with it: those place no more orders.
-    #[serde(default)]
-    force: bool,
 }
 
 /// What is done to many credentials.
@@ -93,9 +83,7 @@ async fn list(caller: Caller, Params(filter): Params<Filter>) -> Result<HttpResp
 async fn create(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     let key = body.key(&caller.operator)?;
     let made = caller.admin.create_eab_credential(&caller.operator, &body.members()?, key.as_ref()).await?;
-    let id = made.view["keyId"].as_str().unwrap_or_default();
-    let location = format!("/api/v1/eabCredentials/{id}");
-    Ok(created(&location, &made.view, made.view["revision"].as_u64(), made.replayed))
+    Ok(created(&made, "/api/v1/eabCredentials", "keyId"))
 }
 
 /// One credential.
@@ -125,13 +113,12 @@ async fn update(
 
 /// Deletes a credential. Bound accounts speak against that, unless it is forced: then they place no more orders.
 #[utoipa::path(delete, path = "/api/v1/eabCredentials/{keyId}", operation_id = "deleteEabCredential", tag = "EAB credentials",
-    params(("keyId" = String, Path), ("If-Match" = String, Header, description = "The ETag that was read, or *"), Force),
+    params(("keyId" = String, Path), Removal),
     responses((status = 204, description = "It is gone"), Problems))]
 async fn delete(
     caller: Caller,
     id: web::Path<String>,
-    IfMatch(precondition): IfMatch,
-    Params(Force { force }): Params<Force>,
+    Removal { precondition, force }: Removal,
 ) -> Result<HttpResponse, AdminError> {
     caller.admin.delete_eab_credential(&caller.operator, &id, force, precondition).await?;
     Ok(gone())

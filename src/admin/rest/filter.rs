@@ -14,10 +14,19 @@ use crate::admin::error::AdminError;
 use crate::admin::settings::Fault;
 use crate::admin::time::read_rfc3339;
 
-/// Declares the query of a list: which page, sorted how, and these filters.
+/// Declares the query of a list: which page, sorted how (by birth, where nothing else is said of that), and these filters.
 macro_rules! list_query {
     (
-        $(#[$doc:meta])* $name:ident by $sort:ty {
+        $(#[$doc:meta])* $name:ident by $sort:ty { $($filters:tt)* }
+    ) => {
+        list_query! {
+            $(#[$doc])* $name
+            /// By what, and from the least or, with a hyphen, from the greatest on; `-created` if left out.
+            by $sort { $($filters)* }
+        }
+    };
+    (
+        $(#[$doc:meta])* $name:ident $(#[$sort_doc:meta])+ by $sort:ty {
             $($(#[$filter_doc:meta])* $filter:ident: $value:ty),* $(,)?
         }
     ) => {
@@ -31,7 +40,7 @@ macro_rules! list_query {
             limit: Option<usize>,
             /// `next` of the page before; empty or left out for the first page.
             cursor: Option<String>,
-            /// By what, and from the least or, with a hyphen, from the greatest on; `-created` if left out.
+            $(#[$sort_doc])+
             #[param(inline)]
             sort: Option<$sort>,
             $($(#[$filter_doc])* $filter: Option<$value>,)*

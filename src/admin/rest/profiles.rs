@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use chancery_actors::ports::Direction;
 use chancery_machine::profile::ProfileName;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::bulk::each;
 use super::reply::{created, gone, ok};
@@ -15,15 +15,6 @@ use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
 use crate::admin::precondition::Precondition;
 use crate::admin::profiles::{BulkAction, Managed};
-
-/// Whether what depends on a thing speaks against removing it.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Force {
-    /// Remove it though something depends on it.
-    #[serde(default)]
-    pub(super) force: bool,
-}
 
 /// How lists of profiles can be sorted.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -77,9 +68,7 @@ pub(super) fn list<P: Managed>(
 pub(super) async fn create<P: Managed>(caller: &Caller, body: &Body) -> Result<HttpResponse, AdminError> {
     let key = body.key(&caller.operator)?;
     let made = caller.admin.create_profile::<P>(&caller.operator, body.members()?, key.as_ref()).await?;
-    let name = made.view["name"].as_str().unwrap_or_default();
-    let location = format!("/api/v1/{}s/{name}", P::WORD);
-    Ok(created(&location, &made.view, made.view["revision"].as_u64(), made.replayed))
+    Ok(created(&made, &format!("/api/v1/{}s", P::WORD), "name"))
 }
 
 pub(super) async fn update<P: Managed>(
@@ -156,12 +145,9 @@ macro_rules! operations {
         }
 
         #[utoipa::path(get, path = $all, operation_id = $list_id, tag = $tag, summary = "List them by name.",
-            params(PageQuery, $filter), responses((status = 200, body = Page<$view>), Problems))]
-        async fn list(
-            caller: Caller,
-            BothParams(page, filter): BothParams<PageQuery, $filter>,
-        ) -> Result<HttpResponse, AdminError> {
-            profiles::list::<$profile>(&caller, &page, filter.sort, |profile| filter.wants(profile))
+            params($filter), responses((status = 200, body = Page<$view>), Problems))]
+        async fn list(caller: Caller, Params(filter): Params<$filter>) -> Result<HttpResponse, AdminError> {
+            profiles::list::<$profile>(&caller, &filter.page(), filter.sort, |profile| filter.wants(profile))
         }
 
         #[utoipa::path(post, path = $all, operation_id = $create_id, tag = $tag, request_body = $new,
@@ -203,14 +189,12 @@ macro_rules! operations {
 
         #[utoipa::path(delete, path = $one, operation_id = $delete_id, tag = $tag,
             summary = "Remove one. What depends on it speaks against that, unless it is forced.",
-            params(("name" = String, Path), Force,
-                ("If-Match" = String, Header, description = "The ETag that was read, or *")),
+            params(("name" = String, Path), Removal),
             responses((status = 204, description = "It is gone"), Problems))]
         async fn delete(
             caller: Caller,
             name: web::Path<String>,
-            IfMatch(precondition): IfMatch,
-            Params(Force { force }): Params<Force>,
+            Removal { precondition, force }: Removal,
         ) -> Result<HttpResponse, AdminError> {
             profiles::delete::<$profile>(&caller, &name, force, precondition).await
         }

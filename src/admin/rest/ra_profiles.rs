@@ -3,12 +3,13 @@
 use actix_web::{HttpResponse, guard, web};
 use chancery_machine::profile::{ProfileName, RaProfile};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 
 use super::bulk::{BulkResult, BulkResults};
+use super::filter::list_query;
 use super::problem::Problems;
-use super::profiles::{self, ByName, Force, ProfileBulk, operations};
-use super::request::{Body, BothParams, Caller, IfMatch, MaybeMatch, Page, PageQuery, Params};
+use super::profiles::{self, ByName, ProfileBulk, operations};
+use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, Params, Removal};
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
 use crate::admin::settings::RaProfileSettings;
@@ -22,20 +23,18 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         .service(web::resource("/raProfiles/{name}/deactivate").post(deactivate));
 }
 
-/// Which RA Profiles.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(rename_all = "camelCase")]
-struct Filter {
+list_query! {
+    /// Which RA Profiles.
+    Filter
     /// By name, from the first or, with a hyphen, from the last on; `name` if left out.
-    #[param(inline)]
-    sort: Option<ByName>,
-    /// Only those that are enabled, or that are not.
-    enabled: Option<bool>,
-    /// Only those on which this ACME Profile is activated.
-    acme_profile: Option<String>,
-    /// Only those that the authority of this id signs for.
-    authority: Option<String>,
+    by ByName {
+        /// Only those that are enabled, or that are not.
+        enabled: bool,
+        /// Only those on which this ACME Profile is activated.
+        acme_profile: String,
+        /// Only those that the authority of this id signs for.
+        authority: String,
+    }
 }
 
 impl Filter {

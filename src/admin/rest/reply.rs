@@ -1,40 +1,45 @@
 //! Answers of the API.
 
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use chancery_actors::error::TurnError;
 use serde::Serialize;
 
+use crate::admin::error::AdminError;
+use crate::admin::idempotency::Created;
 use crate::admin::precondition::Precondition;
 
-/// An answer with this body, and with the ETag of its revision if it has one.
-pub(super) fn json(status: StatusCode, body: &impl Serialize, revision: Option<u64>) -> HttpResponse {
-    let mut response = HttpResponse::build(status);
-    if let Some(revision) = revision {
-        response.insert_header((ETAG, Precondition::etag(revision)));
-    }
-    response.json(body)
-}
-
-/// 200 with a body.
+/// 200 with a body, and with the ETag of its revision if it has one.
 pub(super) fn ok(body: &impl Serialize, revision: Option<u64>) -> HttpResponse {
-    json(StatusCode::OK, body, revision)
+    answer(HttpResponse::Ok(), body, revision)
 }
 
-/// 201 with where it is, or the same again where the request was answered before.
-pub(super) fn created(location: &str, body: &impl Serialize, revision: Option<u64>, replayed: bool) -> HttpResponse {
+/// 201 with what was made, and where it is in its collection: under that member of it. Or the same again where the request
+/// was answered before.
+pub(super) fn created(made: &Created, collection: &str, member: &str) -> HttpResponse {
+    let Created { view, replayed } = made;
     let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, location));
-    if let Some(revision) = revision {
-        response.insert_header((ETAG, Precondition::etag(revision)));
-    }
-    if replayed {
+    response.insert_header((LOCATION, format!("{collection}/{}", view[member].as_str().unwrap_or_default())));
+    if *replayed {
         response.insert_header(("Idempotency-Replayed", "true"));
     }
-    response.json(body)
+    answer(response, view, view["revision"].as_u64())
 }
 
 /// 204.
 pub(super) fn gone() -> HttpResponse {
     HttpResponse::NoContent().finish()
+}
+
+/// What comes of work that is done even if the client hangs up meanwhile.
+pub(super) async fn to_its_end<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, AdminError> {
+    let stopping = |_| TurnError::Unavailable("the server is stopping".to_owned());
+    Ok(actix_rt::spawn(work).await.map_err(stopping)?)
+}
+
+fn answer(mut response: HttpResponseBuilder, body: &impl Serialize, revision: Option<u64>) -> HttpResponse {
+    if let Some(revision) = revision {
+        response.insert_header((ETAG, Precondition::etag(revision)));
+    }
+    response.json(body)
 }

@@ -1,6 +1,6 @@
 //! What handlers need of a request: who asks, in which page of a list, under which condition, and the body.
 
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +9,9 @@ use futures::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::{IntoParams, PartialSchema as _, ToSchema};
 
 use crate::admin::Admin;
 use crate::admin::error::AdminError;
@@ -121,6 +123,48 @@ impl FromRequest for MaybeMatch {
     }
 }
 
+/// What a removal has to say: of which revision it is, and whether what depends on the thing speaks against it.
+pub struct Removal {
+    /// If-Match.
+    pub precondition: Precondition,
+    /// Whether it is removed though something depends on it.
+    pub force: bool,
+}
+
+impl FromRequest for Removal {
+    type Error = AdminError;
+    type Future = std::future::Ready<Result<Self, AdminError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let mut read = || {
+            let IfMatch(precondition) = IfMatch::from_request(request, payload).into_inner()?;
+            let Params(Force { force }) = Params::from_request(request, payload).into_inner()?;
+            Ok(Self { precondition, force })
+        };
+        std::future::ready(read())
+    }
+}
+
+impl IntoParams for Removal {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let if_match = ParameterBuilder::new()
+            .name("If-Match")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::True)
+            .description(Some("The ETag that was read, or *"))
+            .schema(Some(String::schema()));
+        [vec![if_match.build()], Force::into_params(|| None)].concat()
+    }
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Force {
+    /// Remove it though something depends on it.
+    #[serde(default)]
+    force: bool,
+}
+
 /// A JSON body, read so that what is wrong is named, and its Idempotency-Key if it has one.
 pub struct Body {
     /// The value.
@@ -193,6 +237,24 @@ impl FromRequest for Body {
     }
 }
 
+/// What an action may be told in its body; nothing, where there is none.
+pub struct Told<T>(pub T);
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for Told<T> {
+    type Error = AdminError;
+    type Future = LocalBoxFuture<'static, Result<Self, AdminError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let headers = request.headers();
+        let empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0");
+        if empty && !headers.contains_key(TRANSFER_ENCODING) {
+            return Box::pin(async { Ok(Self(T::default())) });
+        }
+        let body = Body::from_request(request, payload);
+        Box::pin(async move { Ok(Self(body.await?.read()?)) })
+    }
+}
+
 /// Which page of a list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -208,7 +270,7 @@ impl PageQuery {
     /// How many items at the most.
     ///
     /// # Errors
-    /// [`AdminError::Malformed`] outside of 1 to 1000.
+    /// [`AdminError::Invalid`] outside of 1 to 1000.
     pub fn limit(&self) -> Result<usize, AdminError> {
         match self.limit.unwrap_or(100) {
             limit @ 1..=1000 => Ok(limit),
@@ -250,36 +312,13 @@ impl<T> Page<T> {
 /// filter with a slip of the pen would list everything.
 pub struct Params<T>(pub T);
 
-/// The same of two structures that share a query string.
-pub struct BothParams<A, B>(pub A, pub B);
-
 impl<T: DeserializeOwned + IntoParams + 'static> FromRequest for Params<T> {
     type Error = AdminError;
     type Future = std::future::Ready<Result<Self, AdminError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         let query = request.query_string();
-        std::future::ready(known(query, &names::<T>()).and_then(|()| parameters(query, &names::<T>())).map(Self))
-    }
-}
-
-impl<A, B> FromRequest for BothParams<A, B>
-where
-    A: DeserializeOwned + IntoParams + 'static,
-    B: DeserializeOwned + IntoParams + 'static,
-{
-    type Error = AdminError;
-    type Future = std::future::Ready<Result<Self, AdminError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let query = request.query_string();
-        let (first, second) = (names::<A>(), names::<B>());
-        let all = [first.as_slice(), second.as_slice()].concat();
-        let read = || {
-            known(query, &all)?;
-            Ok(Self(parameters(query, &first)?, parameters(query, &second)?))
-        };
-        std::future::ready(read())
+        std::future::ready(known(query, &names::<T>()).and_then(|()| parameters(query)).map(Self))
     }
 }
 
@@ -298,13 +337,8 @@ fn known(query: &str, names: &[String]) -> Result<(), AdminError> {
     Ok(())
 }
 
-/// Reads the parameters of these names.
-fn parameters<T: DeserializeOwned>(query: &str, names: &[String]) -> Result<T, AdminError> {
-    let mut mine = url::form_urlencoded::Serializer::new(String::new());
-    let pairs = url::form_urlencoded::parse(query.as_bytes());
-    mine.extend_pairs(pairs.filter(|(name, _)| names.iter().any(|known| known == name)));
-    let mine = mine.finish();
-    let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(mine.as_bytes()));
+fn parameters<T: DeserializeOwned>(query: &str) -> Result<T, AdminError> {
+    let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(pairs)
         .map_err(|bad| Fault::new(bad.path().to_string(), bad.into_inner().to_string()).into())
 }

@@ -42,8 +42,7 @@ async fn create(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> 
     caller.operator.may(Role::Administrator)?;
     let key = body.key(&caller.operator)?;
     let made = caller.admin.create_token(&caller.operator, &body.read()?, key.as_ref()).await?;
-    let location = format!("/api/v1/tokens/{}", made.view.id);
-    Ok(created(&location, &made.view, Some(made.view.revision), made.replayed))
+    Ok(created(&made, "/api/v1/tokens", "id"))
 }
 
 /// Read one token, without its secret.

@@ -102,7 +102,13 @@ fn below(name: &str) -> NewAuthority {
 
 impl Lab {
     async fn create(&self, new: &NewAuthority) -> Result<AuthorityView, AuthorityError> {
-        admin::create(&self.engine, &self.kept, "tests", new).await
+        let creation = admin::Creation::prepare(&self.engine, &self.kept, new).await?;
+        let made = self.engine.administer("tests", async || creation.plan().await).await;
+        creation.open().await;
+        made.map_err(|error| match error {
+            ActError::Refused(refused) => refused,
+            ActError::Turn(error) => error.into(),
+        })
     }
 
     async fn set_enabled(&self, name: &str, enabled: bool) -> Result<AuthorityView, AuthorityError> {
