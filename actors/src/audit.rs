@@ -1,7 +1,9 @@
 //! What operators do: every write together with its entry in the audit log, or not at all.
 //!
 //! The end of the log is one object that every entry moves on, so operators' writes happen one after the other, on
-//! however many nodes: whoever reads the end of the log first and commits against it has seen everything before.
+//! however many nodes: whoever reads the end of the log first and commits against it has seen everything before. Those
+//! of one node wait for their turn and get it in the order in which they came; only other nodes can be faster, and then
+//! it is tried again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,7 +26,7 @@ use crate::resident::{Companions, Versioned, read};
 use crate::terms::{self, sha256};
 use crate::world::{Routed, World};
 
-/// How often something is tried again because somebody else was faster.
+/// How often something is tried again because another node was faster.
 const ATTEMPTS: usize = 32;
 
 /// How many entries are removed at a time.
@@ -119,6 +121,7 @@ impl Engine {
         who: &str,
         plan: impl AsyncFn() -> Result<Act<T>, E>,
     ) -> Result<T, ActError<E>> {
+        let turn = self.world.operators.lock().await;
         for _ in 0..ATTEMPTS {
             let head = head(&self.world).await.map_err(TurnError::from)?;
             let Act { guards, mut writes, deeds, outcome } = plan().await.map_err(ActError::Refused)?;
@@ -129,6 +132,7 @@ impl Engine {
             writes.extend(appended);
             match self.world.journal.commit(Commit { guards, writes }).await {
                 Ok(()) => {
+                    drop(turn);
                     tell(who, &end);
                     // It is done. If requests do not see it at once, they do within a second, when it is looked for.
                     if let Err(error) = self.refresh_profiles().await {
@@ -155,6 +159,7 @@ impl Engine {
         describe: impl Fn(&M, &M) -> Deed + Clone + Send + 'static,
     ) -> Result<Versioned<M>, TurnError> {
         let guards: Vec<_> = seen.map(|seen| (ObjectId { kind: M::KIND, id }, seen)).into_iter().collect();
+        let _turn = self.world.operators.lock().await;
         for _ in 0..ATTEMPTS {
             let head = head(&self.world).await?;
             let now = self.now();

@@ -14,6 +14,7 @@ use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateI
 use chancery_machine::order::Order;
 use chancery_machine::profile::{Endpoint, ProfileName};
 use chancery_machine::time::Timestamp;
+use tokio::sync::Mutex;
 use tracing::info;
 
 use crate::crl::{self, Publisher, Renew};
@@ -99,6 +100,7 @@ impl Engine {
             profiles,
             validators,
             turns: Turns::default(),
+            operators: Mutex::default(),
             actors: OnceLock::new(),
         });
         let for_publisher = Arc::clone(&world);

@@ -12,7 +12,7 @@ use chancery_machine::eab::EabCredential;
 use chancery_machine::id::{ID_ENTROPY, Id};
 use chancery_machine::network::Network;
 use chancery_machine::order::Order;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use crate::crl::Publisher;
 use crate::error::TurnError;
@@ -90,6 +90,8 @@ pub(crate) struct World {
     pub(crate) validators: Vec<(ChallengeType, Addr<Validator>)>,
     /// The turns of accounts whose orders are limited.
     pub(crate) turns: Turns,
+    /// Whose turn it is to write into the audit log, among those on this node.
+    pub(crate) operators: Mutex<()>,
     /// Set once, right after the world is made: the shards and the publisher hold the world themselves.
     pub(crate) actors: OnceLock<Actors>,
 }
