@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use actix_rt::SystemRunner;
 use async_trait::async_trait;
+use chancery::acme::AccountUrls;
 use chancery::admin::settings::{AcmeProfileSettings, RaProfileSettings};
 use chancery::pki::authorities::Authorities;
 use chancery::pki::hierarchy::{HierarchyPlan, make_hierarchy};
@@ -75,6 +76,7 @@ impl Bench {
             entropy: Arc::new(SystemEntropy),
             validate: Arc::new(Yes),
             issue: Arc::new(authorities),
+            urls: Arc::new(AccountUrls { origin: "https://localhost".into() }),
         };
         let system = actix_rt::System::new();
         let endpoint = Endpoint::AcmeProfile(name("default"));

@@ -105,6 +105,9 @@ async fn validate(
     let request = Attempt {
         kind: challenge.kind,
         identifier: terms.identifier.clone(),
+        wildcard: terms.wildcard,
+        account_url: world.ports.urls.account(&terms.endpoint, terms.account),
+        issuers: profile.caa_identities.clone(),
         token: challenge.token.clone(),
         key_authorization: challenge.token.key_authorization(&account.key.thumbprint),
         network: Arc::new(network),

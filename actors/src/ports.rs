@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chancery_machine::challenge::{ChallengeType, Token};
-use chancery_machine::id::{AuthorityId, Id};
+use chancery_machine::id::{AccountId, AuthorityId, Id};
 use chancery_machine::identifier::{Identifier, Subject};
 use chancery_machine::network::NetworkRules;
 pub use chancery_machine::order::Draft;
 use chancery_machine::problem::Problem;
-use chancery_machine::profile::RaProfile;
+use chancery_machine::profile::{Endpoint, RaProfile};
 use chancery_machine::time::Timestamp;
 use chancery_machine::transcript::Transcript;
 use thiserror::Error;
@@ -27,6 +27,12 @@ pub trait Clock: Send + Sync + 'static {
 pub trait Entropy: Send + Sync + 'static {
     /// Fills the buffer with unpredictable bytes.
     fn fill(&self, buffer: &mut [u8]);
+}
+
+/// Knows the URLs under which clients know what the engine keeps. Some proofs are made for the URL of an account.
+pub trait Urls: Send + Sync + 'static {
+    /// The URL of an account: the `kid` of its requests (RFC 8555 section 6.2).
+    fn account(&self, endpoint: &Endpoint, account: AccountId) -> String;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -360,6 +366,12 @@ pub struct Attempt {
     pub kind: ChallengeType,
     /// Control of what: never a wildcard.
     pub identifier: Identifier,
+    /// Whether it is for the wildcard below the identifier.
+    pub wildcard: bool,
+    /// The URL of the account that asks, as clients know it.
+    pub account_url: String,
+    /// The names by which DNS records may mean this authority (`caaIdentities` of the directory).
+    pub issuers: Vec<String>,
     /// The challenge's token.
     pub token: Token,
     /// Token and thumbprint (RFC 8555 section 8.1).

@@ -19,7 +19,7 @@ use crate::error::TurnError;
 use crate::issuer::Issuer;
 use crate::journal::Journal;
 use crate::place::Turns;
-use crate::ports::{Clock, Entropy, Issue, ObjectId, Revision, Store, Validate};
+use crate::ports::{Clock, Entropy, Issue, ObjectId, Revision, Store, Urls, Validate};
 use crate::profiles::Profiles;
 use crate::resident::{Companions, Role, Turn, Versioned, Watch};
 use crate::shard::{Deliver, Shard};
@@ -38,6 +38,8 @@ pub struct Ports {
     pub validate: Arc<dyn Validate>,
     /// Makes certificates and CRLs.
     pub issue: Arc<dyn Issue>,
+    /// Knows the URLs of accounts.
+    pub urls: Arc<dyn Urls>,
 }
 
 /// How the engine behaves.

@@ -29,6 +29,7 @@ mod urls;
 mod wire;
 
 pub use routes::configure;
+pub use urls::AccountUrls;
 pub use wire::Acme;
 
 #[cfg(test)]

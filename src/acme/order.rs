@@ -11,6 +11,7 @@ use chancery_machine::id::OrderId;
 use chancery_machine::identifier::Subject;
 use chancery_machine::order::{Order, OrderState, OrderStatus};
 use chancery_machine::problem::{ProblemType, Subproblem};
+use chancery_machine::profile::IdentifierType;
 use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -223,14 +224,20 @@ fn shortened(text: &str) -> String {
 /// refused later, as rejectedIdentifier.
 fn subject(identifier: &IdentifierObject) -> Result<Subject, Subproblem> {
     let fault = |kind, detail| Subproblem { kind, detail, identifier: None };
-    if identifier.kind != "dns" {
-        let detail =
-            format!("identifiers of type {:?} are not supported; only \"dns\" is", Excerpt::new(&identifier.kind));
-        return Err(fault(ProblemType::UnsupportedIdentifier, detail));
-    }
     let value = Excerpt::new(&identifier.value);
-    let subject = Subject::dns(&identifier.value)
-        .map_err(|bad| fault(ProblemType::Malformed, format!("{value:?} is no domain name: {bad}")))?;
+    let subject = match IdentifierType::parse(&identifier.kind) {
+        Some(IdentifierType::Dns) => Subject::dns(&identifier.value)
+            .map_err(|bad| fault(ProblemType::Malformed, format!("{value:?} is no domain name: {bad}")))?,
+        Some(IdentifierType::Ip) => {
+            return Subject::ip(&identifier.value)
+                .map_err(|bad| fault(ProblemType::Malformed, format!("{value:?} cannot be certified: {bad}")));
+        }
+        None => {
+            let kind = Excerpt::new(&identifier.kind);
+            let detail = format!("identifiers of type {kind:?} are not supported; \"dns\" and \"ip\" are");
+            return Err(fault(ProblemType::UnsupportedIdentifier, detail));
+        }
+    };
     // RFC 8555 section 7.1.4: names come as A-labels, and what claims to be one has to be one (RFC 5890).
     let name = subject.identifier.value();
     if name.split('.').any(|label| label.starts_with("xn--")) && idna::domain_to_unicode(&name).1.is_err() {

@@ -1,5 +1,6 @@
 //! The URLs of resources: made here and read here, nowhere else.
 
+use chancery_actors::ports;
 use chancery_machine::id::{AccountId, AuthorizationId, CertificateId, OrderId};
 use chancery_machine::profile::Endpoint;
 
@@ -27,6 +28,18 @@ impl Resource {
             Self::RevokeCert => "revoke-cert",
             Self::KeyChange => "key-change",
         }
+    }
+}
+
+/// The URLs of accounts, for the engine.
+pub struct AccountUrls {
+    /// Scheme, host and port under which clients reach the server.
+    pub origin: String,
+}
+
+impl ports::Urls for AccountUrls {
+    fn account(&self, endpoint: &Endpoint, account: AccountId) -> String {
+        Urls::new(&self.origin, endpoint).account(account)
     }
 }
 

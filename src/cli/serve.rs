@@ -26,7 +26,7 @@ use super::tls::{OwnCertificate, Owner};
 use super::{ServeArgs, bootstrap, first_token, print};
 use crate::acme::nonce::{NonceSettings, Nonces};
 use crate::acme::registrations::Registrations;
-use crate::acme::{self, Acme};
+use crate::acme::{self, AccountUrls, Acme};
 use crate::admin::apply::{Declared, Options};
 use crate::admin::authorities::KeptAuthorities as _;
 use crate::admin::{self, Admin};
@@ -66,8 +66,13 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     authority::export_root(&root, &root_file)?;
 
     let vault = Arc::new(Vault::open(&*store, &secret).await?);
-    let (engine, running) =
-        start_engine(config, Arc::clone(&store), Arc::clone(&authorities), bootstrap::also_allowed(config, dev))?;
+    let (engine, running) = start_engine(
+        config,
+        &origin,
+        Arc::clone(&store),
+        Arc::clone(&authorities),
+        bootstrap::also_allowed(config, dev),
+    )?;
     match engine.renew_terms().await? {
         0 => {}
         objects => info!(objects, "stored anew what an older build has stored, so that all of it is found"),
@@ -207,6 +212,7 @@ async fn declare(admin: &Admin, declared: &Declared) -> anyhow::Result<()> {
 
 fn start_engine(
     config: &Config,
+    origin: &Origin,
     store: Arc<dyn Store>,
     authorities: Arc<Authorities>,
     also_allowed: Vec<Network>,
@@ -219,6 +225,7 @@ fn start_engine(
         clock,
         entropy: Arc::new(SystemEntropy),
         issue,
+        urls: Arc::new(AccountUrls { origin: origin.external.clone() }),
     };
     let settings = Settings {
         retention: config.store.retention.into(),

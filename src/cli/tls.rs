@@ -119,11 +119,10 @@ async fn issue(owner: &Owner) -> anyhow::Result<(Arc<CertifiedKey>, Timestamp)> 
     Ok((Arc::new(CertifiedKey::new(chain, any_supported_type(&key)?)), renew_at))
 }
 
-/// What the record can name: addresses are no identifiers of orders.
 fn subjects(names: &[ServerName]) -> Vec<Subject> {
-    let dns = names.iter().filter_map(|name| match name {
-        ServerName::Dns(name) => Some(Subject { identifier: Identifier::Dns(name.clone()), wildcard: false }),
-        ServerName::Ip(_) => None,
+    let named = names.iter().map(|name| match name {
+        ServerName::Dns(name) => Subject { identifier: Identifier::Dns(name.clone()), wildcard: false },
+        ServerName::Ip(address) => Subject::address(*address),
     });
-    dns.collect()
+    named.collect()
 }

@@ -58,8 +58,8 @@ pub enum BadCsr {
         "the CSR's own signature is refused: {0}; sign it with the key that it carries, and with SHA-256 or better"
     )]
     Signature(#[from] SignatureFault),
-    /// A SAN of another type than dNSName.
-    #[error("the CSR asks for {0} in subjectAltName; only DNS names can be issued, remove it")]
+    /// A SAN of another type than dNSName and iPAddress.
+    #[error("the CSR asks for {0} in subjectAltName; only DNS names and IP addresses can be issued, remove it")]
     NameType(&'static str),
     /// A dNSName that is none.
     #[error("the CSR's name {name:?} is no domain name: {reason}")]
@@ -69,9 +69,12 @@ pub enum BadCsr {
         /// What is wrong with it.
         reason: BadName,
     },
-    /// An address in the common name.
-    #[error("the CSR's common name is the address {0}; only DNS names can be issued, remove it")]
-    Address(IpAddr),
+    /// An iPAddress of another length than 4 or 16 octets (RFC 5280 section 4.2.1.6).
+    #[error("the CSR has an iPAddress of {0} octets; an IPv4 address has 4 and an IPv6 address 16")]
+    Address(usize),
+    /// An iPAddress that is an IPv4 address mapped into IPv6.
+    #[error("the CSR asks for the IPv4 address {0} mapped into IPv6; ask for it in 4 octets")]
+    Mapped(IpAddr),
     /// The names differ from the order's.
     #[error("the names of the CSR (common name and subjectAltName) are not exactly the order's: {0}")]
     Names(String),
@@ -119,8 +122,8 @@ impl Csr {
     }
 
     /// Whether it asks for exactly these names: in subjectAltName, in the common name, or in both (RFC 8555 section
-    /// 7.4). A common name counts if it is a domain name with a dot or one of the order's names; a title such as
-    /// `server` or `Web server 7` is no request for a name and never gets into the certificate.
+    /// 7.4). A common name counts if it is an address, a domain name with a dot, or one of the order's names; a title such
+    /// as `server` or `Web server 7` is no request for a name and never gets into the certificate.
     ///
     /// # Errors
     /// [`BadCsr::Names`] lists what is missing and what is too much.
@@ -128,10 +131,12 @@ impl Csr {
         let wanted: BTreeSet<&Subject> = subjects.iter().collect();
         let mut common = Vec::new();
         for text in &self.common_names {
-            if let Ok(address) = text.parse() {
-                return Err(BadCsr::Address(address));
+            match text.parse() {
+                Ok(address) => common.push(Subject::address(address)),
+                Err(_) => {
+                    common.extend(Subject::dns(text).ok().filter(|name| text.contains('.') || wanted.contains(name)));
+                }
             }
-            common.extend(Subject::dns(text).ok().filter(|name| text.contains('.') || wanted.contains(name)));
         }
         let asked: BTreeSet<&Subject> = self.names.iter().chain(&common).collect();
         let missing: Vec<_> = wanted.difference(&asked).collect();
@@ -207,7 +212,7 @@ fn subject(name: &GeneralName) -> Result<Subject, BadCsr> {
     match name {
         GeneralName::DnsName(text) => Subject::dns(text.as_str())
             .map_err(|reason| BadCsr::Name { name: text.as_str().chars().take(64).collect(), reason }),
-        GeneralName::IpAddress(_) => Err(BadCsr::NameType("an IP address")),
+        GeneralName::IpAddress(octets) => address(octets.as_bytes()),
         GeneralName::Rfc822Name(_) => Err(BadCsr::NameType("a mail address")),
         GeneralName::UniformResourceIdentifier(_) => Err(BadCsr::NameType("a URI")),
         GeneralName::OtherName(_) => Err(BadCsr::NameType("an otherName")),
@@ -215,6 +220,19 @@ fn subject(name: &GeneralName) -> Result<Subject, BadCsr> {
         GeneralName::EdiPartyName(_) => Err(BadCsr::NameType("an EDI party name")),
         GeneralName::RegisteredId(_) => Err(BadCsr::NameType("a registered ID")),
     }
+}
+
+/// RFC 5280 section 4.2.1.6.
+fn address(octets: &[u8]) -> Result<Subject, BadCsr> {
+    let address = if let Ok(octets) = <[u8; 4]>::try_from(octets) {
+        IpAddr::from(octets)
+    } else {
+        IpAddr::from(<[u8; 16]>::try_from(octets).map_err(|_| BadCsr::Address(octets.len()))?)
+    };
+    if address.to_canonical() != address {
+        return Err(BadCsr::Mapped(address.to_canonical()));
+    }
+    Ok(Subject::address(address))
 }
 
 /// The text of an attribute in one of the encodings that can hold a domain name as ASCII.

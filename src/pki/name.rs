@@ -132,6 +132,7 @@ pub fn is_http_url(text: &str) -> bool {
 pub(super) fn general(subject: &Subject) -> Result<GeneralName, der::Error> {
     match &subject.identifier {
         Identifier::Dns(_) => Ok(GeneralName::DnsName(Ia5String::new(&subject.to_string())?)),
+        Identifier::Ip(address) => Ok(GeneralName::from(*address)),
     }
 }
 

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chancery_machine::identifier::Identifier;
+use chancery_machine::identifier::{DnsName, Identifier};
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::transcript::{EXCERPT, Happening, excerpt};
 
@@ -11,7 +11,7 @@ use super::Errand;
 
 /// Asks for the TXT records, and looks whether any one of them is the digest.
 pub(super) async fn prove(errand: &Errand<'_>) -> Result<(), Problem> {
-    let Identifier::Dns(name) = &errand.attempt.identifier;
+    let name = name(errand)?;
     let asked = format!("_acme-challenge.{name}");
     let expected = URL_SAFE_NO_PAD.encode(digest(&SHA256, errand.attempt.key_authorization.as_bytes()));
 
@@ -38,6 +38,16 @@ pub(super) async fn prove(errand: &Errand<'_>) -> Result<(), Problem> {
             if texts.len() == 1 { "" } else { "s" },
         ),
     ))
+}
+
+/// The DNS proves nothing of an address (RFC 8738 section 7); such a challenge is never offered.
+fn name<'a>(errand: &Errand<'a>) -> Result<&'a DnsName, Problem> {
+    match &errand.attempt.identifier {
+        Identifier::Dns(name) => Ok(name),
+        Identifier::Ip(_) => {
+            Err(Problem::new(ProblemType::Malformed, "a challenge by DNS cannot prove control of an address"))
+        }
+    }
 }
 
 /// As many of the texts, each cut short, as an excerpt holds.

@@ -1,6 +1,6 @@
 //! http-01 (RFC 8555 section 8.3): the host answers a request for the token with the key authorization.
 
-use chancery_machine::identifier::Identifier;
+use chancery_actors::ports::Attempt;
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::transcript::{Happening, excerpt};
 use rustls::pki_types::ServerName;
@@ -12,9 +12,8 @@ use super::{Errand, reach, unverified};
 
 /// Requests the token, follows redirects, and compares what comes.
 pub(super) async fn prove(errand: &Errand<'_>) -> Result<(), Problem> {
-    let Identifier::Dns(name) = &errand.attempt.identifier;
-    let rules = &errand.attempt.network;
-    let mut target = Target::challenge(name, rules.http_port, &errand.attempt.token);
+    let Attempt { identifier, network: rules, token, .. } = errand.attempt;
+    let mut target = Target::challenge(identifier, rules.http_port, token);
     loop {
         let answer = visit(errand, &target).await?;
         match answer.status {

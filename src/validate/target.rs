@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use chancery_machine::challenge::Token;
-use chancery_machine::identifier::DnsName;
+use chancery_machine::identifier::{DnsName, Identifier};
 use chancery_machine::network::NetworkRules;
 use hyper::http::uri::PathAndQuery;
 use thiserror::Error;
@@ -17,6 +17,16 @@ pub(super) enum Host {
     Name(DnsName),
     /// An address, as a redirect may state it.
     Address(IpAddr),
+}
+
+impl Host {
+    /// What has to be contacted for an identifier: an address is contacted itself (RFC 8738 section 4).
+    pub(super) fn of(identifier: &Identifier) -> Self {
+        match identifier {
+            Identifier::Dns(name) => Self::Name(name.clone()),
+            Identifier::Ip(address) => Self::Address(*address),
+        }
+    }
 }
 
 /// `http` or `https`.
@@ -55,10 +65,10 @@ pub(super) enum BadRedirect {
 
 impl Target {
     /// The URL of RFC 8555 section 8.3.
-    pub(super) fn challenge(name: &DnsName, port: u16, token: &Token) -> Self {
+    pub(super) fn challenge(identifier: &Identifier, port: u16, token: &Token) -> Self {
         Self {
             scheme: Scheme::Http,
-            host: Host::Name(name.clone()),
+            host: Host::of(identifier),
             port,
             path: PathAndQuery::try_from(format!("/.well-known/acme-challenge/{}", token.as_str()))
                 .expect("a token is base64url text"),
@@ -147,7 +157,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn start(port: u16) -> Target {
-        let name = DnsName::parse("www.example.org").expect("a name");
+        let name = Identifier::Dns(DnsName::parse("www.example.org").expect("a name"));
         Target::challenge(&name, port, &Token::new(&[0; TOKEN_ENTROPY]))
     }
 

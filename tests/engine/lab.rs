@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chancery::acme::AccountUrls;
 use chancery::admin::settings::{AcmeProfileSettings, RaProfileSettings};
 use chancery::span::Span;
 use chancery::store::MemoryStore;
@@ -103,6 +104,7 @@ impl Lab {
             entropy: self.entropy.clone(),
             validate: self.validator.clone(),
             issue: self.issuer.clone(),
+            urls: Arc::new(AccountUrls { origin: "https://ca.test".into() }),
         };
         let (engine, running) = Engine::start(ports, self.settings.clone()).expect("starts");
         // The store may fail now as well as later; once it is dead there is nobody to declare anything to.

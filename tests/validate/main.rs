@@ -51,6 +51,9 @@ fn attempt(kind: ChallengeType, name: &str, network: NetworkRules) -> Attempt {
     Attempt {
         kind,
         identifier: Identifier::Dns(DnsName::parse(name).expect("a name")),
+        wildcard: false,
+        account_url: "https://ca.test/acme/default/acct/1".into(),
+        issuers: Vec::new(),
         key_authorization: token.key_authorization(&[9; 32]),
         token,
         network: Arc::new(network),

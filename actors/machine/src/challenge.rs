@@ -4,6 +4,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
+use crate::identifier::{Identifier, Subject};
 use crate::problem::Problem;
 use crate::time::Timestamp;
 use crate::transcript::Transcript;
@@ -20,11 +21,21 @@ pub enum ChallengeType {
     /// RFC 8555 section 8.4.
     #[n(1)]
     Dns01,
+    /// RFC 8737.
+    #[n(2)]
+    TlsAlpn01,
+    /// draft-ietf-acme-dns-account-label: as dns-01, below a label that is the account's own.
+    #[n(3)]
+    DnsAccount01,
+    /// draft-ietf-acme-dns-persist: a record that stays.
+    #[n(4)]
+    DnsPersist01,
 }
 
 impl ChallengeType {
     /// Every type.
-    pub const ALL: &'static [Self] = &[Self::Http01, Self::Dns01];
+    pub const ALL: &'static [Self] =
+        &[Self::Http01, Self::Dns01, Self::TlsAlpn01, Self::DnsAccount01, Self::DnsPersist01];
 
     /// The `type` of the wire.
     #[must_use]
@@ -32,6 +43,9 @@ impl ChallengeType {
         match self {
             Self::Http01 => "http-01",
             Self::Dns01 => "dns-01",
+            Self::TlsAlpn01 => "tls-alpn-01",
+            Self::DnsAccount01 => "dns-account-01",
+            Self::DnsPersist01 => "dns-persist-01",
         }
     }
 
@@ -41,12 +55,15 @@ impl ChallengeType {
         Self::ALL.iter().copied().find(|kind| kind.token() == text)
     }
 
-    /// Whether it can prove control of a whole zone, as a wildcard needs.
+    /// Whether it can prove control of such a subject: of a wildcard only by the DNS (RFC 8555 section 7.1.3, RFC 8737
+    /// section 3), of an address never by the DNS (RFC 8738 section 7).
     #[must_use]
-    pub const fn proves_wildcard(self) -> bool {
-        match self {
-            Self::Http01 => false,
-            Self::Dns01 => true,
+    pub const fn proves(self, subject: &Subject) -> bool {
+        match (self, &subject.identifier) {
+            (Self::Http01 | Self::TlsAlpn01, Identifier::Dns(_)) => !subject.wildcard,
+            (Self::Http01 | Self::TlsAlpn01, Identifier::Ip(_)) => true,
+            (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Dns(_)) => true,
+            (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Ip(_)) => false,
         }
     }
 }

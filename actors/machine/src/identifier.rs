@@ -1,6 +1,7 @@
 //! What a certificate is for: identifiers that cannot be malformed.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use minicbor::data::Type;
 use minicbor::{Decode, Decoder, Encode, Encoder};
@@ -119,12 +120,29 @@ impl<'b, C> Decode<'b, C> for DnsName {
     }
 }
 
+/// Why a text is no address that a certificate may carry (RFC 8738 section 3).
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BadAddress {
+    /// It is neither an IPv4 nor an IPv6 address.
+    #[error("it is no IP address; write it as in 192.0.2.1 or 2001:db8::1, without port, zone or prefix")]
+    Form,
+    /// It is an address in another spelling than the canonical one.
+    #[error("the canonical form of this address is {0}; write it so")]
+    Spelling(IpAddr),
+    /// An IPv4 address in the clothes of an IPv6 address.
+    #[error("it is the IPv4 address {0} mapped into IPv6; write it as {0}")]
+    Mapped(IpAddr),
+}
+
 /// What an authorization is for (RFC 8555 section 7.1.4): never a wildcard.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub enum Identifier {
     /// Type `dns`.
     #[n(0)]
     Dns(#[n(0)] DnsName),
+    /// Type `ip` (RFC 8738): never an IPv4 address mapped into IPv6.
+    #[n(1)]
+    Ip(#[n(0)] IpAddr),
 }
 
 impl Identifier {
@@ -133,14 +151,16 @@ impl Identifier {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Dns(_) => "dns",
+            Self::Ip(_) => "ip",
         }
     }
 
-    /// The `value` of the wire.
+    /// The `value` of the wire: an address in its canonical form (RFC 1123 section 2.1, RFC 5952 section 4).
     #[must_use]
     pub fn value(&self) -> String {
         match self {
             Self::Dns(name) => name.to_string(),
+            Self::Ip(address) => address.to_string(),
         }
     }
 }
@@ -174,6 +194,33 @@ impl Subject {
         };
         Ok(Self { identifier: Identifier::Dns(DnsName::parse(name)?), wildcard })
     }
+
+    /// Reads the value of an identifier of type `ip`, which has one spelling only (RFC 8738 section 3).
+    ///
+    /// # Errors
+    /// [`BadAddress`] says what is wrong with it.
+    pub fn ip(value: &str) -> Result<Self, BadAddress> {
+        let address: IpAddr = value.parse().map_err(|_| BadAddress::Form)?;
+        let subject = Self::address(address);
+        if subject.identifier != Identifier::Ip(address) {
+            return Err(BadAddress::Mapped(address.to_canonical()));
+        }
+        if value != address.to_string() { Err(BadAddress::Spelling(address)) } else { Ok(subject) }
+    }
+
+    /// Reads what a person may write: an address in any spelling, else a name, maybe a wildcard.
+    ///
+    /// # Errors
+    /// [`BadName`] says what is wrong with it as a name.
+    pub fn any(value: &str) -> Result<Self, BadName> {
+        value.parse().map_or_else(|_| Self::dns(value), |address| Ok(Self::address(address)))
+    }
+
+    /// An address; one that is mapped into IPv6 is the IPv4 address that it means.
+    #[must_use]
+    pub fn address(address: IpAddr) -> Self {
+        Self { identifier: Identifier::Ip(address.to_canonical()), wildcard: false }
+    }
 }
 
 impl fmt::Display for Subject {
@@ -193,6 +240,30 @@ mod tests {
     fn names_are_read_in_small_letters() {
         assert_eq!(DnsName::parse("WWW.Example.org").map(|name| name.to_string()), Ok("www.example.org".into()));
         assert_eq!(Subject::dns("*.Example.org").map(|name| name.to_string()), Ok("*.example.org".into()));
+    }
+
+    #[test]
+    fn an_address_has_one_spelling() {
+        for good in ["192.0.2.1", "2001:db8::1", "::", "2001:db8:0:1:1:1:1:1", "2001:db8::1:0:0:1"] {
+            assert_eq!(Subject::ip(good).map(|address| address.to_string()).as_deref(), Ok(good));
+        }
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        for (bad, why) in [
+            ("", BadAddress::Form),
+            ("example.org", BadAddress::Form),
+            ("192.0.2.01", BadAddress::Form),
+            ("192.0.2", BadAddress::Form),
+            ("[2001:db8::1]", BadAddress::Form),
+            ("fe80::1%eth0", BadAddress::Form),
+            ("10.0.0.0/8", BadAddress::Form),
+            ("2001:DB8::1", BadAddress::Spelling(address("2001:db8::1"))),
+            ("2001:0db8::1", BadAddress::Spelling(address("2001:db8::1"))),
+            ("2001:db8:0:0:0:0:0:1", BadAddress::Spelling(address("2001:db8::1"))),
+            ("2001:db8::0:1:1:1:1", BadAddress::Spelling(address("2001:db8:0:0:1:1:1:1"))),
+            ("::ffff:192.0.2.1", BadAddress::Mapped(address("192.0.2.1"))),
+        ] {
+            assert_eq!(Subject::ip(bad), Err(why), "{bad:?}");
+        }
     }
 
     #[test]

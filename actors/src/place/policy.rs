@@ -31,10 +31,15 @@ pub(super) fn within(credential: &EabCredential, subjects: &[Subject]) -> Result
     })
 }
 
-/// The challenges of the profile that can prove control of the subject.
-pub(super) fn offered(profile: &AcmeProfile, subject: &Subject) -> impl Iterator<Item = ChallengeType> {
-    let wildcard = subject.wildcard;
-    profile.challenges.iter().copied().filter(move |kind| !wildcard || kind.proves_wildcard())
+/// The challenges of the profile that can prove control of the subject. A record that stays has to name its issuer, so
+/// dns-persist-01 is offered only where the profile has a name for it.
+pub(super) fn offered<'a>(
+    profile: &'a AcmeProfile,
+    subject: &'a Subject,
+) -> impl Iterator<Item = ChallengeType> + use<'a> {
+    let named = !profile.caa_identities.is_empty();
+    let usable = move |kind: &ChallengeType| kind.proves(subject) && (named || *kind != ChallengeType::DnsPersist01);
+    profile.challenges.iter().copied().filter(usable)
 }
 
 fn refusal(pair: &Pair, subject: &Subject) -> Option<String> {
@@ -46,7 +51,7 @@ fn refusal(pair: &Pair, subject: &Subject) -> Option<String> {
     } else if exemptions.mode == ExemptionMode::OnlyThese {
         Some("the server issues only for names that its operator has listed, and this is none of them".into())
     } else if offered(&pair.acme, subject).next().is_none() {
-        Some("no challenge that is offered here can prove control of it; a wildcard needs dns-01".into())
+        Some("no challenge that is offered here can prove control of it; a wildcard needs one by DNS, an address http-01 or tls-alpn-01".into())
     } else {
         None
     }

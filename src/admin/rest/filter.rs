@@ -106,7 +106,7 @@ pub(super) fn profile(field: &str, text: Option<&String>) -> Result<Option<Profi
 
 /// Reads a domain name, or the wildcard below one.
 pub(super) fn subject(field: &str, text: Option<&String>) -> Result<Option<Subject>, Fault> {
-    let read = |text: &String| Subject::dns(text).map_err(|bad| Fault::new(field, format!("{text:?}: {bad}")));
+    let read = |text: &String| Subject::any(text).map_err(|bad| Fault::new(field, format!("{text:?}: {bad}")));
     text.map(read).transpose()
 }
 

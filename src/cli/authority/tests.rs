@@ -15,6 +15,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::acme::AccountUrls;
 use crate::admin::Admin;
 use crate::admin::apply::{ApplyError, Declared, Options};
 use crate::admin::authorities::{
@@ -84,6 +85,7 @@ fn test(test: impl AsyncFnOnce(&Lab)) {
             clock,
             entropy: Arc::new(SystemEntropy),
             issue: opened.clone(),
+            urls: Arc::new(AccountUrls { origin: "https://localhost".into() }),
         };
         let settings = Settings { shards: 1, issuers: 1, ..Settings::default() };
         let (engine, running) = Engine::start(ports, settings).expect("it starts");

@@ -9,7 +9,7 @@ use crate::pki::csr::{BadCsr, Csr, LARGEST, csr_public_key};
 use crate::pki::public_key::{KeyFault, KeyKind, SignatureFault};
 
 fn san(names: &[&str]) -> Extension {
-    extension(false, &SubjectAltName(dns(names))).expect("encodes")
+    extension(false, &SubjectAltName(general_names(names))).expect("encodes")
 }
 
 fn names_of(csr: &[u8], order: &[&str]) -> Result<(), BadCsr> {
@@ -28,6 +28,8 @@ fn names_come_from_subject_alt_name_common_name_or_both() {
         (&["My web server"], &["a.example"], &["a.example"]),
         (&["server"], &["a.example"], &["a.example"]),
         (&["localhost"], &[], &["localhost"]),
+        (&[], &["192.0.2.1", "2001:db8::1"][..], &["2001:db8::1", "192.0.2.1"]),
+        (&["192.0.2.1"], &["a.example"], &["192.0.2.1", "a.example"]),
     ] {
         let extensions = if alternatives.is_empty() { vec![] } else { vec![san(alternatives)] };
         let csr = csr_with(key, common_names, &extensions);
@@ -53,21 +55,26 @@ fn missing_and_extra_names_are_listed() {
     assert!(refused.contains("n09.example and 20 more; not in the order: a.example"), "{refused}");
     // A wildcard is not the name below which it stands.
     assert!(names_of(&csr(key, &["*.example.org"]), &["example.org"]).is_err());
-    assert_eq!(
-        names_of(&csr_with(key, &["192.0.2.1"], &[san(&["a.example"])]), &["a.example"]),
-        Err(BadCsr::Address([192, 0, 2, 1].into()))
-    );
+    let refused = names_of(&csr_with(key, &["192.0.2.1"], &[san(&["a.example"])]), &["a.example"]);
+    assert!(refused.expect_err("refused").to_string().ends_with("not in the order: 192.0.2.1"));
+    let refused = names_of(&csr(key, &["2001:db8::1"]), &["2001:db8::2"]).expect_err("refused").to_string();
+    assert!(refused.ends_with("missing: 2001:db8::2; not in the order: 2001:db8::1"), "{refused}");
 }
 
 #[test]
 fn what_cannot_be_issued_is_refused_with_its_reason() {
     let key = client_key();
-    let address = extension(false, &SubjectAltName(vec![GeneralName::from(std::net::IpAddr::from([192, 0, 2, 1]))]));
+    let octets = |octets: &[u8]| {
+        let name = GeneralName::IpAddress(OctetString::new(octets.to_vec()).expect("octets"));
+        vec![extension(false, &SubjectAltName(vec![name])).expect("encodes")]
+    };
+    let mapped = [[0; 10].as_slice(), &[0xff, 0xff, 192, 0, 2, 1]].concat();
     let mail = vec![GeneralName::Rfc822Name(Ia5String::new("a@b.example").expect("ASCII"))];
     let mail = extension(false, &SubjectAltName(mail)).expect("encodes");
     let broken = Extension { extn_value: OctetString::new(*b"x").expect("octets"), ..san(&["a.example"]) };
     for (extensions, bad) in [
-        (vec![address.expect("encodes")], BadCsr::NameType("an IP address")),
+        (octets(&[192, 0, 2, 0, 255]), BadCsr::Address(5)),
+        (octets(&mapped), BadCsr::Mapped([192, 0, 2, 1].into())),
         (vec![mail], BadCsr::NameType("a mail address")),
         (vec![san(&["a.example"]), san(&["a.example"])], BadCsr::Repeated("subjectAltName")),
         (vec![broken], BadCsr::Extensions),

@@ -42,7 +42,7 @@ impl Bench {
         Self {
             opened: lab.authorities.find(lab.issuing()).expect("open"),
             spki: client_key().public_key().expect("encodes"),
-            names: dns(&["a.example", "*.b.example"]),
+            names: general_names(&["a.example", "*.b.example"]),
             keys: KeyRules::default(),
             wildcards: true,
             not_before: NOW,
@@ -217,7 +217,7 @@ const MUTATIONS: &[(Rule, Mutation)] = &[
     }),
     (Rule::AuthorityKeyIdentifier, |bench, tbs| {
         let key_identifier = OctetString::new(bench.opened.issuer().key_identifier.as_slice()).ok();
-        let authority_cert_issuer = Some(dns(&["a.example"]));
+        let authority_cert_issuer = Some(general_names(&["a.example"]));
         replace(tbs, false, &AuthorityKeyIdentifier { key_identifier, authority_cert_issuer, ..Default::default() });
     }),
     (Rule::SubjectKeyIdentifier, |_, tbs| {
@@ -238,11 +238,11 @@ const MUTATIONS: &[(Rule, Mutation)] = &[
         replace(tbs, true, &SubjectAltName(Vec::new()));
     }),
     (Rule::NameForm, |bench, tbs| {
-        bench.names = dns(&["A.example"]);
+        bench.names = general_names(&["A.example"]);
         *tbs = bench.tbs();
     }),
     (Rule::NameForm, |bench, tbs| {
-        bench.names = dns(&["a.*.example"]);
+        bench.names = general_names(&["a.*.example"]);
         *tbs = bench.tbs();
     }),
     (Rule::NameForm, |bench, tbs| {
@@ -257,8 +257,10 @@ const MUTATIONS: &[(Rule, Mutation)] = &[
         replace(tbs, true, &SubjectAltName([bench.names.clone(), bench.names.clone()].concat()));
     }),
     (Rule::Wildcard, |bench, _| bench.wildcards = false),
-    (Rule::Names, |_, tbs| replace(tbs, true, &SubjectAltName(dns(&["a.example"])))),
-    (Rule::Names, |_, tbs| replace(tbs, true, &SubjectAltName(dns(&["a.example", "*.b.example", "c.example"])))),
+    (Rule::Names, |_, tbs| replace(tbs, true, &SubjectAltName(general_names(&["a.example"])))),
+    (Rule::Names, |_, tbs| {
+        replace(tbs, true, &SubjectAltName(general_names(&["a.example", "*.b.example", "c.example"])))
+    }),
     (Rule::BasicConstraints, |_, tbs| remove(tbs, BasicConstraints::OID)),
     (Rule::BasicConstraints, |_, tbs| replace(tbs, true, &BasicConstraints { ca: true, path_len_constraint: None })),
     (Rule::BasicConstraints, |_, tbs| {
@@ -277,7 +279,7 @@ const MUTATIONS: &[(Rule, Mutation)] = &[
     (Rule::AuthorityInfoAccess, |_, tbs| remove(tbs, AuthorityInfoAccessSyntax::OID)),
     (Rule::CrlDistributionPoints, |_, tbs| {
         let mut points = crl_at("http://a.example/x.crl");
-        points.0[0].crl_issuer = Some(dns(&["a.example"]));
+        points.0[0].crl_issuer = Some(general_names(&["a.example"]));
         replace(tbs, false, &points);
     }),
     (Rule::AuthorityInfoAccess, |_, tbs| {
@@ -435,7 +437,7 @@ fn an_authority_has_its_own_extensions() {
         (Rule::BasicConstraints, |tbs| replace(tbs, true, &BasicConstraints { ca: false, path_len_constraint: None })),
         (Rule::KeyUsage, |tbs| replace(tbs, true, &KeyUsage(KeyUsages::KeyCertSign.into()))),
         (Rule::SubjectAltName, |tbs| {
-            push(tbs, extension(false, &SubjectAltName(dns(&["a.example"]))).expect("encodes"));
+            push(tbs, extension(false, &SubjectAltName(general_names(&["a.example"]))).expect("encodes"));
         }),
         (Rule::ExtendedKeyUsage, |tbs| {
             push(tbs, extension(false, &ExtendedKeyUsage(vec![rfc5280::ID_KP_SERVER_AUTH])).expect("encodes"));

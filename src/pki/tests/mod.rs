@@ -115,11 +115,15 @@ impl Lab {
 }
 
 fn subjects(names: &[&str]) -> Vec<Subject> {
-    names.iter().map(|name| Subject::dns(name).expect("a name")).collect()
+    names.iter().map(|name| Subject::any(name).expect("a name or an address")).collect()
 }
 
-fn dns(names: &[&str]) -> Vec<GeneralName> {
-    names.iter().map(|name| GeneralName::DnsName(Ia5String::new(*name).expect("ASCII"))).collect()
+fn general_names(names: &[&str]) -> Vec<GeneralName> {
+    let general = |name: &&str| match name.parse::<std::net::IpAddr>() {
+        Ok(address) => GeneralName::from(address),
+        Err(_) => GeneralName::DnsName(Ia5String::new(*name).expect("ASCII")),
+    };
+    names.iter().map(general).collect()
 }
 
 /// A CSR with these common names and extensions.
@@ -148,7 +152,7 @@ fn csr_with(key: &IssuerKey, common_names: &[&str], extensions: &[Extension]) ->
 
 /// A CSR as most clients make it: names in subjectAltName.
 fn csr(key: &IssuerKey, names: &[&str]) -> Vec<u8> {
-    csr_with(key, &[], &[extension(false, &SubjectAltName(dns(names))).expect("encodes")])
+    csr_with(key, &[], &[extension(false, &SubjectAltName(general_names(names))).expect("encodes")])
 }
 
 fn client_key() -> &'static IssuerKey {

@@ -69,7 +69,7 @@ impl ExemptionScope {
 
 impl Exemption {
     fn covers(&self, subject: &Subject) -> bool {
-        let Identifier::Dns(name) = &subject.identifier;
+        let Identifier::Dns(name) = &subject.identifier else { return false };
         let (name, rule) = (name.as_str(), self.name.as_str());
         let within = match self.scope {
             ExemptionScope::Exact => name == rule,

@@ -13,17 +13,21 @@ pub enum IdentifierType {
     /// `dns`
     #[n(0)]
     Dns,
+    /// `ip` (RFC 8738)
+    #[n(1)]
+    Ip,
 }
 
 impl IdentifierType {
     /// Every type.
-    pub const ALL: &'static [Self] = &[Self::Dns];
+    pub const ALL: &'static [Self] = &[Self::Dns, Self::Ip];
 
     /// The word of the wire.
     #[must_use]
     pub const fn token(self) -> &'static str {
         match self {
             Self::Dns => "dns",
+            Self::Ip => "ip",
         }
     }
 
@@ -38,6 +42,7 @@ impl IdentifierType {
     pub const fn of(identifier: &Identifier) -> Self {
         match identifier {
             Identifier::Dns(_) => Self::Dns,
+            Identifier::Ip(_) => Self::Ip,
         }
     }
 }

@@ -48,7 +48,8 @@ impl IdentifierPattern {
     pub fn covers(&self, subject: &Subject) -> bool {
         match (self, &subject.identifier) {
             (Self::Name(pattern), Identifier::Dns(name)) => pattern.matches(name, subject.wildcard, Star::Literal),
-            (Self::Network(_), Identifier::Dns(_)) => false,
+            (Self::Network(network), Identifier::Ip(address)) => network.contains(*address),
+            (Self::Name(_), Identifier::Ip(_)) | (Self::Network(_), Identifier::Dns(_)) => false,
         }
     }
 
@@ -58,7 +59,8 @@ impl IdentifierPattern {
     pub fn touches(&self, subject: &Subject) -> bool {
         match (self, &subject.identifier) {
             (Self::Name(pattern), Identifier::Dns(name)) => pattern.matches(name, subject.wildcard, Star::Anything),
-            (Self::Network(_), Identifier::Dns(_)) => false,
+            (Self::Network(network), Identifier::Ip(address)) => network.contains(*address),
+            (Self::Name(_), Identifier::Ip(_)) | (Self::Network(_), Identifier::Dns(_)) => false,
         }
     }
 }
