@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::client::{Account, Endpoint, challenge, text};
 use crate::dns::{DnsServer, Zone};
-use crate::jws::encode;
+use crate::jws::{Signer, encode};
 use crate::support::admin::Admin;
 use crate::support::certificate::Chain;
 use crate::support::server::Server;
@@ -37,17 +37,34 @@ pub(crate) fn house() -> &'static House {
     HOUSE.get_or_init(House::build)
 }
 
-/// An endpoint of the house: `default`; `terms`, which has terms, a website and CAA identities, and takes three
-/// identifiers; `patient`, which tries a challenge once more after ten minutes; `plain`, which issues no wildcards.
+/// An endpoint of the house in the form `/acme/{acmeProfile}/…`: `default`; `terms`, which has terms, a website and CAA
+/// identities, and takes three identifiers; `patient`, which tries a challenge once more after ten minutes; `plain`, which
+/// issues no wildcards.
 pub(crate) fn endpoint(name: &str) -> Endpoint {
-    let house = house();
-    Endpoint::open(&house.server.directory().replace("/default/", &format!("/{name}/")), &house.server.root())
+    open(name)
+}
+
+/// The same in the form `/acme/raProfile/{raProfile}/…`, where each is an RA Profile on which the ACME Profile of its name
+/// is activated.
+pub(crate) fn endpoint_by_ra_profile(name: &str) -> Endpoint {
+    open(&format!("raProfile/{name}"))
+}
+
+/// The endpoint with this path below `/acme/`.
+pub(crate) fn open(path: &str) -> Endpoint {
+    Endpoint::open(&format!("{}/{path}/directory", house().acme()), &house().root())
 }
 
 /// A domain name that no other test has.
 pub(crate) fn name(label: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("{label}-{}.acme.test", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A moment so many seconds from now, RFC 3339.
+pub(crate) fn moment(seconds: i64) -> String {
+    let now = jiff::Timestamp::now().as_second();
+    jiff::Timestamp::from_second(now + seconds).expect("a moment").to_string()
 }
 
 /// The configuration of such a server.
@@ -62,8 +79,11 @@ pub(crate) fn configuration(http_port: u16, resolver: &str) -> String {
          caa_identities = [\"acme.test\"]\nidentifiers_per_order = 3\n{network}[]\n\
          [acme_profiles.patient]\n{network}[\"10m\"]\n\
          [acme_profiles.plain]\n{plain}[]\n\
-         [ra_profiles.default]\n\
-         [ra_profiles.plain]\nwildcards = false\n"
+         [ra_profiles.default]\nacme_profile = \"default\"\n\
+         [ra_profiles.terms]\nacme_profile = \"terms\"\n\
+         [ra_profiles.patient]\nacme_profile = \"patient\"\n\
+         [ra_profiles.plain]\nacme_profile = \"plain\"\nwildcards = false\n\
+         [ra_profiles.idle]\n"
     )
 }
 
@@ -159,6 +179,12 @@ pub(crate) fn ready(account: &Account<'_>, names: &[&str]) -> (String, Value) {
     let order = account.settle(&url);
     assert_eq!(order["status"], "ready", "{order}");
     (url, order)
+}
+
+/// The account, once its key is the new one.
+pub(crate) fn changed<'a>(account: Account<'a>, new: Signer) -> Account<'a> {
+    account.post(account.endpoint.url("keyChange"), &account.key_change(&new).jws()).expect(200);
+    Account { signer: new, ..account }
 }
 
 /// A CSR for these names in subjectAltName, base64url.

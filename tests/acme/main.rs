@@ -15,18 +15,27 @@ mod profiles_binding;
 mod profiles_limits;
 mod profiles_ra;
 mod profiles_urls;
-mod s6_2_signatures;
-mod s6_5_nonces;
 mod s6_5_restart;
-mod s6_transport;
-mod s7_1_resources;
-mod s7_3_5_key_change;
-mod s7_3_accounts;
-mod s7_4_finalization;
-mod s7_4_orders;
-mod s7_5_authorizations;
-mod s7_6_revocation;
 #[path = "../support/scripted_web.rs"]
 mod scripted_web;
 #[path = "../support/mod.rs"]
 mod support;
+
+/// The sections at `/acme/{acmeProfile}/…`.
+#[path = "."]
+mod by_acme_profile {
+    use crate::house::endpoint;
+
+    #[path = "sections.rs"]
+    mod sections;
+}
+
+/// The sections at `/acme/raProfile/{raProfile}/…`.
+#[path = "."]
+mod by_ra_profile {
+    use crate::house::endpoint_by_ra_profile as endpoint;
+
+    #[allow(clippy::duplicate_mod, reason = "what holds at one form of URL holds at the other")]
+    #[path = "sections.rs"]
+    mod sections;
+}

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 
 use crate::client::Endpoint;
-use crate::house::house;
+use crate::house::{house, open};
 use crate::support::https::Response;
 
 /// An ACME Profile and an RA Profile that serves it by default. Nobody else has them.
@@ -63,12 +63,7 @@ impl Profiles {
     }
 }
 
-/// The endpoint with this path below `/acme/`.
-pub(crate) fn open(path: &str) -> Endpoint {
-    Endpoint::open(&format!("{}/{path}/directory", house().acme()), &house().root())
-}
-
-/// The same, without reading its directory.
+/// The endpoint with this path below `/acme/`, without reading its directory.
 pub(crate) fn unread(path: &str) -> Endpoint {
     Endpoint::unread(&format!("{}/{path}/directory", house().acme()), &house().root())
 }

@@ -8,10 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::client::{Account, Endpoint, Response, text};
-use crate::house::{house, name};
+use crate::house::{house, moment, name, open};
 use crate::jws::{Signer, encode};
-use crate::profiles::{Profiles, open};
-use crate::s7_4_orders::moment;
+use crate::profiles::Profiles;
 use crate::support::process::eventually;
 
 /// A credential as its holder was given it.

@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use x509_parser::prelude::{DistributionPointName, FromDer as _, GeneralName, ParsedExtension, X509Certificate};
 
 use crate::client::{Account, Response, text};
-use crate::house::{csr, download, finalize, house, issue, name, ready};
+use crate::house::{csr, download, finalize, house, issue, moment, name, ready};
 use crate::profiles::Profiles;
-use crate::s7_4_orders::moment;
 use crate::support::certificate::Chain;
 
 /// For how many days a certificate is valid; both ends count (RFC 5280 section 4.1.2.5).

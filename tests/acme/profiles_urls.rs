@@ -4,11 +4,10 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 
 use crate::client::{Endpoint, JOSE, text};
-use crate::house::{csr, download, finalize, house, issue, name, ready};
+use crate::house::{changed, csr, download, finalize, house, issue, name, open, ready};
 use crate::jws::{Signer, encode};
-use crate::profiles::{Profiles, open, unread};
+use crate::profiles::{Profiles, unread};
 use crate::profiles_ra::days;
-use crate::s7_3_5_key_change::changed;
 
 /// What every resource of an endpoint answers, which has to be the same problem: status, type and detail.
 fn everywhere(path: &str) -> (u16, String, String) {

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::endpoint;
 use crate::client::{Account, Endpoint, Response};
-use crate::house::{endpoint, finalize, house, name, ready};
+use crate::house::{finalize, house, name, ready};
 use crate::jws::{ALGORITHMS, Request, Signer, encode};
 
 /// A request that would place an order if nothing were wrong with it.

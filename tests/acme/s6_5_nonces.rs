@@ -5,8 +5,9 @@ use std::thread;
 
 use serde_json::json;
 
+use super::endpoint;
 use crate::client::{Account, Endpoint, Response};
-use crate::house::{endpoint, name};
+use crate::house::name;
 use crate::jws::encode;
 
 fn order_with_nonce(account: &Account<'_>, nonce: &str) -> Response {

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::endpoint;
 use crate::client::{JOSE, text};
-use crate::house::{endpoint, name};
+use crate::house::name;
 
 #[test]
 fn s6_1_cors_preflight_is_answered() {
@@ -256,7 +257,7 @@ fn s6_7_a_profile_that_is_not_there_is_a_problem_document_with_404() {
 #[test]
 fn s6_7_ra_profiles_without_an_activated_acme_profile_serve_nobody() {
     let endpoint = endpoint("default");
-    let url = format!("{}/acme/raProfile/plain/directory", endpoint.origin());
+    let url = format!("{}/acme/raProfile/idle/directory", endpoint.origin());
     endpoint.send("GET", &url, &[], b"").expect_problem(403, "unauthorized");
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
+use super::endpoint;
 use crate::client::{Account, text};
-use crate::house::{endpoint, name};
+use crate::house::name;
 
 #[test]
 fn s7_1_1_the_directory_names_the_resources_of_its_endpoint() {

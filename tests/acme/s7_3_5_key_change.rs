@@ -2,24 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::endpoint;
 use crate::client::{Account, Response, challenge, text};
-use crate::house::{csr, download, endpoint, finalize, house, name, prove, publish, ready};
-use crate::jws::{ALGORITHMS, Request, Signer};
-
-/// The inner JWS as it should be, before it is signed.
-fn inner<'a>(account: &Account<'_>, new: &'a Signer) -> Request<'a> {
-    let payload = json!({"account": account.kid, "oldKey": account.signer.jwk()});
-    new.with_jwk(account.endpoint.url("keyChange")).payload(&payload)
-}
+use crate::house::{changed, csr, download, finalize, house, name, prove, publish, ready};
+use crate::jws::{ALGORITHMS, Signer};
 
 fn change(account: &Account<'_>, inner: &Value) -> Response {
     account.post(account.endpoint.url("keyChange"), inner)
-}
-
-/// The account, once its key is the new one.
-pub(crate) fn changed<'a>(account: Account<'a>, new: Signer) -> Account<'a> {
-    change(&account, &inner(&account, &new).jws()).expect(200);
-    Account { signer: new, ..account }
 }
 
 #[test]
@@ -28,7 +17,7 @@ fn s7_3_5_the_new_key_signs_and_the_old_one_does_not() {
     let account = endpoint.register("ES256");
     let before = account.read(&account.kid).json();
     let new = Signer::new("EdDSA");
-    let response = change(&account, &inner(&account, &new).jws()).expect(200);
+    let response = change(&account, &account.key_change(&new).jws()).expect(200);
     assert_eq!(response.json(), before);
     let refused = account.read(&account.kid);
     assert!(matches!(refused.problem().as_str(), "malformed" | "unauthorized"), "{refused:?}");
@@ -61,7 +50,7 @@ fn s7_3_5_the_old_key_is_free_for_another_account() {
     let endpoint = endpoint("default");
     let account = endpoint.register("ES256");
     let new = Signer::new("ES256");
-    change(&account, &inner(&account, &new).jws()).expect(200);
+    change(&account, &account.key_change(&new).jws()).expect(200);
     let url = endpoint.url("newAccount");
     let only = json!({"onlyReturnExisting": true});
     endpoint.post(url, account.signer.with_jwk(url).payload(&only)).expect_problem(400, "accountDoesNotExist");
@@ -107,7 +96,7 @@ fn s7_3_5_a_challenge_that_is_being_tried_goes_by_the_new_key() {
 fn s7_3_5_a_key_in_use_is_409_with_the_location_of_its_account() {
     let endpoint = endpoint("default");
     let (account, other) = (endpoint.register("ES256"), endpoint.register("ES256"));
-    let response = change(&account, &inner(&account, &other.signer).jws());
+    let response = change(&account, &account.key_change(&other.signer).jws());
     let response = response.expect_problem(409, "malformed");
     assert_eq!(response.location(), other.kid);
     account.read(&account.kid).expect(200);
@@ -122,7 +111,7 @@ fn s7_3_5_two_changes_to_one_key_at_once_give_it_to_one_account() {
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let threads: Vec<_> = accounts
             .iter()
-            .map(|account| scope.spawn(|| change(account, &inner(account, &new).jws()).status))
+            .map(|account| scope.spawn(|| change(account, &account.key_change(&new).jws()).status))
             .collect();
         threads.into_iter().map(|thread| thread.join().expect("it ends")).collect()
     });
@@ -136,7 +125,7 @@ fn s7_3_5_every_malformed_inner_jws_is_refused_and_changes_nothing() {
     let account = endpoint.register("ES256");
     let other = endpoint.register("ES256");
     let new = Signer::new("ES256");
-    let good = || inner(&account, &new);
+    let good = || account.key_change(&new);
     let url = endpoint.url("keyChange");
     let payload = |account_url: &str, key: Value| json!({"account": account_url, "oldKey": key});
     let refused: Vec<(&str, Value)> = vec![
@@ -183,7 +172,7 @@ fn s7_3_5_the_outer_jws_is_the_old_key_s() {
     let account = endpoint.register("ES256");
     let new = Signer::new("ES256");
     let url = endpoint.url("keyChange");
-    let jws = inner(&account, &new).jws();
+    let jws = account.key_change(&new).jws();
     let by_new = new.with_kid(&account.kid, url).payload(&jws);
     let response = endpoint.post(url, by_new);
     assert!(matches!(response.problem().as_str(), "malformed" | "unauthorized"), "{response:?}");
@@ -197,5 +186,5 @@ fn s7_3_5_a_closed_account_changes_no_key() {
     let account = endpoint.register("ES256");
     account.post(&account.kid, &json!({"status": "deactivated"})).expect(200);
     let new = Signer::new("ES256");
-    change(&account, &inner(&account, &new).jws()).expect_problem(401, "unauthorized");
+    change(&account, &account.key_change(&new).jws()).expect_problem(401, "unauthorized");
 }

@@ -5,8 +5,9 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use super::endpoint;
 use crate::client::{Account, Endpoint, Response};
-use crate::house::{endpoint, house, issue, name, ready};
+use crate::house::{house, issue, name, ready};
 use crate::jws::Signer;
 
 fn new_account(endpoint: &Endpoint, signer: &Signer, payload: &Value) -> Response {

@@ -6,8 +6,9 @@ use rcgen::KeyPair;
 use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256};
 use serde_json::{Value, json};
 
+use super::endpoint;
 use crate::client::{Account, Response, text};
-use crate::house::{csr, csr_with, download, endpoint, finalize, house, issue, name, ready};
+use crate::house::{csr, csr_with, download, finalize, house, issue, name, ready};
 use crate::jws::{Signer, encode};
 use crate::support::process::{command, run};
 

@@ -4,8 +4,9 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use super::endpoint;
 use crate::client::{Account, Response, text};
-use crate::house::{csr, download, endpoint, finalize, house, name, ready};
+use crate::house::{csr, download, finalize, house, moment, name, ready};
 
 fn new_order(account: &Account<'_>, payload: &Value) -> Response {
     account.post(account.endpoint.url("newOrder"), payload)
@@ -14,12 +15,6 @@ fn new_order(account: &Account<'_>, payload: &Value) -> Response {
 fn order_of(account: &Account<'_>, values: &[&str]) -> Response {
     let identifiers: Vec<Value> = values.iter().map(|value| json!({"type": "dns", "value": value})).collect();
     new_order(account, &json!({"identifiers": identifiers}))
-}
-
-/// A moment so many seconds from now, RFC 3339.
-pub(crate) fn moment(seconds: i64) -> String {
-    let now = jiff::Timestamp::now().as_second();
-    jiff::Timestamp::from_second(now + seconds).expect("a moment").to_string()
 }
 
 fn parse(text: &str) -> i64 {

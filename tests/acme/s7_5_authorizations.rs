@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use super::endpoint;
 use crate::client::{Account, challenge, text};
 use crate::dns::Trouble;
-use crate::house::{endpoint, house, name, prove, publish};
+use crate::house::{house, name, prove, publish};
 use crate::jws::{ALGORITHMS, Signer};
 
 /// A pending authorization for one name: its order, its URL and its object.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::endpoint;
 use crate::client::{Account, Response};
-use crate::house::{endpoint, house, issue, name};
+use crate::house::{house, issue, name};
 use crate::jws::{Signer, encode};
 use crate::support::certificate::{Chain, Standing};
 use crate::support::process::{command, eventually, run};

@@ -225,6 +225,12 @@ impl Account<'_> {
         (response.location().to_owned(), response.json())
     }
 
+    /// The inner JWS of a change to this key (RFC 8555 section 7.3.5), not signed yet.
+    pub(crate) fn key_change<'b>(&self, new: &'b Signer) -> Request<'b> {
+        let payload = json!({"account": self.kid, "oldKey": self.signer.jwk()});
+        new.with_jwk(self.endpoint.url("keyChange")).payload(&payload)
+    }
+
     /// The key authorization of a challenge (RFC 8555 section 8.1).
     pub(crate) fn key_authorization(&self, challenge: &Value) -> String {
         format!("{}.{}", challenge["token"].as_str().expect("a challenge has a token"), self.signer.thumbprint())

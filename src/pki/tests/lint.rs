@@ -259,7 +259,7 @@ const MUTATIONS: &[(Rule, Mutation)] = &[
     (Rule::Wildcard, |bench, _| bench.wildcards = false),
     (Rule::Names, |_, tbs| replace(tbs, true, &SubjectAltName(general_names(&["a.example"])))),
     (Rule::Names, |_, tbs| {
-        replace(tbs, true, &SubjectAltName(general_names(&["a.example", "*.b.example", "c.example"])))
+        replace(tbs, true, &SubjectAltName(general_names(&["a.example", "*.b.example", "c.example"])));
     }),
     (Rule::BasicConstraints, |_, tbs| remove(tbs, BasicConstraints::OID)),
     (Rule::BasicConstraints, |_, tbs| replace(tbs, true, &BasicConstraints { ca: true, path_len_constraint: None })),

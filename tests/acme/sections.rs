@@ -1,0 +1,15 @@
+//! What RFC 8555 asks of every endpoint, by section. Both forms of URL include this file, so each test runs on both:
+//! `super::endpoint` of a section is the endpoint of that name in the form at hand.
+
+use super::endpoint;
+
+mod s6_2_signatures;
+mod s6_5_nonces;
+mod s6_transport;
+mod s7_1_resources;
+mod s7_3_5_key_change;
+mod s7_3_accounts;
+mod s7_4_finalization;
+mod s7_4_orders;
+mod s7_5_authorizations;
+mod s7_6_revocation;
