@@ -7,10 +7,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use chancery_actors::error::{LoadError, TurnError};
 use chancery_actors::finalize::FinalizeError;
-use chancery_actors::place::PlaceError;
+use chancery_actors::place::{NotIssued, PlaceError};
 use chancery_actors::ports::{SignError, StoreError};
 use chancery_actors::profiles::EndpointError;
 use chancery_machine::problem::{Problem, ProblemType, Subproblem};
+use chancery_machine::profile::NameRefused;
 use chancery_machine::rejection::Rejection;
 use tracing::error;
 
@@ -169,7 +170,7 @@ impl From<PlaceError> for ProblemDocument {
             }
             PlaceError::Rejected(rejected) => {
                 let parts = rejected.into_iter().map(|(subject, reason)| Subproblem {
-                    kind: ProblemType::RejectedIdentifier,
+                    kind: refused(&reason),
                     detail: format!("{subject}: {reason}"),
                     identifier: Some(subject.identifier),
                 });
@@ -182,6 +183,18 @@ impl From<PlaceError> for ProblemDocument {
             PlaceError::Endpoint(error) => error.into(),
             PlaceError::Turn(error) => error.into(),
         }
+    }
+}
+
+/// An endpoint that issues for no identifier of a type does not support the type, whatever others do (RFC 8555 section
+/// 6.7).
+const fn refused(reason: &NotIssued) -> ProblemType {
+    match reason {
+        NotIssued::Refused(NameRefused::Type(_)) => ProblemType::UnsupportedIdentifier,
+        NotIssued::Refused(NameRefused::Wildcard | NameRefused::Denied | NameRefused::NotAllowed)
+        | NotIssued::Credential
+        | NotIssued::Unlisted
+        | NotIssued::NoChallenge => ProblemType::RejectedIdentifier,
     }
 }
 

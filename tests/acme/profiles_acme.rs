@@ -163,7 +163,14 @@ fn only_the_challenges_of_the_profile_are_offered() {
     profiles.change_acme(&json!({"challenges": ["http-01"]}));
     assert_eq!(kinds(&name("by-http")), ["http-01"]);
     let refused = new_order(&account, &format!("*.{}", name("wildcard"))).expect_problem(403, "rejectedIdentifier");
-    assert!(refused.detail().contains("dns-01"), "{refused:?}");
+    assert!(refused.detail().contains("DNS"), "{refused:?}");
+    profiles.change_acme(&json!({"challenges": ["tls-alpn-01", "dns-account-01"]}));
+    assert_eq!(kinds(&name("by-either")), ["tls-alpn-01", "dns-account-01"]);
+    // A record that stays names its issuer, which has to have a name.
+    profiles.change_acme(&json!({"challenges": ["dns-persist-01"]}));
+    new_order(&account, &name("nameless")).expect_problem(403, "rejectedIdentifier");
+    profiles.change_acme(&json!({"caaIdentities": ["ca.acme.test"]}));
+    assert_eq!(kinds(&name("by-record")), ["dns-persist-01"]);
 }
 
 #[test]

@@ -71,13 +71,20 @@ fn identifiers_are_of_the_types_that_the_profile_names() {
     let account = endpoint.register("ES256");
     new_order(&account, &[&name("types")]).expect(201);
     let address = json!({"identifiers": [{"type": "ip", "value": "192.0.2.1"}]});
-    account.post(endpoint.url("newOrder"), &address).expect_problem(400, "unsupportedIdentifier");
-    // There is no other type yet, and a profile of none would issue nothing.
-    for wrong in [json!([]), json!(["ip"])] {
+    let order_address = || account.post(endpoint.url("newOrder"), &address);
+    let refused = order_address().expect_problem(400, "unsupportedIdentifier");
+    assert_eq!(refused.json()["subproblems"][0]["identifier"], json!({"type": "ip", "value": "192.0.2.1"}));
+    // A profile of no type would issue nothing.
+    for wrong in [json!([]), json!(["email"])] {
         let settings = json!({"identifierTypes": wrong});
         let refused = house().admin().patch(&format!("/raProfiles/{}", profiles.ra), "*", &settings);
         refused.expect_refusal(422, "invalid");
     }
+    profiles.change_ra(&json!({"identifierTypes": ["ip"]}));
+    order_address().expect(201);
+    new_order(&account, &[&name("types")]).expect_problem(400, "unsupportedIdentifier");
+    profiles.change_ra(&json!({"identifierTypes": ["dns", "ip"]}));
+    order_address().expect(201);
     new_order(&account, &[&name("types")]).expect(201);
 }
 

@@ -268,7 +268,7 @@ fn s6_7_1_subproblems_name_their_identifiers() {
     let identifiers = json!([
         {"type": "dns", "value": name("good")},
         {"type": "dns", "value": "under_score.acme.test"},
-        {"type": "ip", "value": "192.0.2.1"},
+        {"type": "email", "value": "a@acme.test"},
     ]);
     let response = account.post(endpoint.url("newOrder"), &json!({"identifiers": identifiers}));
     assert_eq!(response.problem(), "compound", "{response:?}");
@@ -279,7 +279,7 @@ fn s6_7_1_subproblems_name_their_identifiers() {
     let named: Vec<&Value> = parts.iter().map(|part| &part["identifier"]).collect();
     assert_eq!(
         named,
-        [&json!({"type": "dns", "value": "under_score.acme.test"}), &json!({"type": "ip", "value": "192.0.2.1"})]
+        [&json!({"type": "dns", "value": "under_score.acme.test"}), &json!({"type": "email", "value": "a@acme.test"})]
     );
     assert!(parts.iter().all(|part| part["detail"].is_string()), "{problem}");
 }

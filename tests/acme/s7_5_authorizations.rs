@@ -31,7 +31,7 @@ fn s7_1_4_a_pending_authorization_shows_all_challenges() {
     assert!(object.get("wildcard").is_none(), "absent where it is false: {object}");
     let challenges = object["challenges"].as_array().expect("a list");
     let types: HashSet<&str> = challenges.iter().map(|challenge| text(challenge, "type")).collect();
-    assert_eq!(types, HashSet::from(["http-01", "dns-01"]));
+    assert_eq!(types, HashSet::from(["http-01", "dns-01", "tls-alpn-01", "dns-account-01"]));
     for challenge in challenges {
         assert_eq!(challenge["status"], "pending");
         assert!(text(challenge, "url").starts_with(endpoint.origin()));

@@ -26,7 +26,7 @@ async fn refused(engine: &Engine, account: AccountId, names: &[&str]) -> Vec<(St
     let account = engine.account(account).await.expect("stands");
     match engine.place_order(&account, &pair(engine), new_order(names)).await {
         Err(PlaceError::Rejected(refused)) => {
-            refused.into_iter().map(|(subject, reason)| (subject.to_string(), reason)).collect()
+            refused.into_iter().map(|(subject, reason)| (subject.to_string(), reason.to_string())).collect()
         }
         other => panic!("{other:?}"),
     }

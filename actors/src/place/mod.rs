@@ -21,6 +21,7 @@ use thiserror::Error;
 use tracing::debug;
 
 pub(crate) use self::limits::Turns;
+pub use self::policy::NotIssued;
 use crate::account::standing;
 use crate::engine::Engine;
 use crate::error::TurnError;
@@ -58,7 +59,7 @@ pub enum PlaceError {
     },
     /// What the profile does not issue for, each with the reason.
     #[error("the server does not issue for some of the identifiers")]
-    Rejected(Vec<(Subject, String)>),
+    Rejected(Vec<(Subject, NotIssued)>),
     /// The validity that was asked for cannot be had (RFC 8555 section 7.4).
     #[error("{0}")]
     Validity(String),

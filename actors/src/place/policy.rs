@@ -3,10 +3,31 @@
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::eab::EabCredential;
 use chancery_machine::identifier::Subject;
-use chancery_machine::profile::{AcmeProfile, ExemptionMode};
+use chancery_machine::profile::{AcmeProfile, ExemptionMode, NameRefused};
+use thiserror::Error;
 
 use super::PlaceError;
 use crate::profiles::Pair;
+
+/// Why there can be no certificate for what an order names.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NotIssued {
+    /// The RA Profile does not issue for it.
+    #[error(transparent)]
+    Refused(#[from] NameRefused),
+    /// The account may not have it.
+    #[error("it is outside of what the account's external account credential is for")]
+    Credential,
+    /// The RA Profile issues without challenges only, and not for this.
+    #[error("the server issues only for names that its operator has listed, and this is none of them")]
+    Unlisted,
+    /// Control of it cannot be proven.
+    #[error(
+        "no challenge that is offered here can prove control of it; a wildcard needs one by DNS, an address http-01 or \
+         tls-alpn-01"
+    )]
+    NoChallenge,
+}
 
 /// Each subject once, sorted, if there can be a certificate for all of them.
 pub(super) fn accept(pair: &Pair, mut subjects: Vec<Subject>) -> Result<Vec<Subject>, PlaceError> {
@@ -25,10 +46,7 @@ pub(super) fn accept(pair: &Pair, mut subjects: Vec<Subject>) -> Result<Vec<Subj
 
 /// Whether all of it is what a credential is for.
 pub(super) fn within(credential: &EabCredential, subjects: &[Subject]) -> Result<(), PlaceError> {
-    none_refused(subjects, |subject| {
-        let outside = "it is outside of what the account's external account credential is for";
-        (!credential.covers(subject)).then(|| outside.into())
-    })
+    none_refused(subjects, |subject| (!credential.covers(subject)).then_some(NotIssued::Credential))
 }
 
 /// The challenges of the profile that can prove control of the subject. A record that stays has to name its issuer, so
@@ -42,22 +60,22 @@ pub(super) fn offered<'a>(
     profile.challenges.iter().copied().filter(usable)
 }
 
-fn refusal(pair: &Pair, subject: &Subject) -> Option<String> {
+fn refusal(pair: &Pair, subject: &Subject) -> Option<NotIssued> {
     let exemptions = &pair.ra.exemptions;
     if let Err(refused) = pair.ra.identifiers.check(subject) {
-        Some(refused.to_string())
+        Some(refused.into())
     } else if exemptions.rule(subject).is_some() {
         None
     } else if exemptions.mode == ExemptionMode::OnlyThese {
-        Some("the server issues only for names that its operator has listed, and this is none of them".into())
+        Some(NotIssued::Unlisted)
     } else if offered(&pair.acme, subject).next().is_none() {
-        Some("no challenge that is offered here can prove control of it; a wildcard needs one by DNS, an address http-01 or tls-alpn-01".into())
+        Some(NotIssued::NoChallenge)
     } else {
         None
     }
 }
 
-fn none_refused(subjects: &[Subject], reason: impl Fn(&Subject) -> Option<String>) -> Result<(), PlaceError> {
+fn none_refused(subjects: &[Subject], reason: impl Fn(&Subject) -> Option<NotIssued>) -> Result<(), PlaceError> {
     let rejected: Vec<_> =
         subjects.iter().filter_map(|subject| reason(subject).map(|reason| (subject.clone(), reason))).collect();
     if rejected.is_empty() { Ok(()) } else { Err(PlaceError::Rejected(rejected)) }

@@ -70,12 +70,12 @@ impl Default for IdentifierRules {
     }
 }
 
-/// Why nothing is issued for an identifier (RFC 8555 section 6.7: rejectedIdentifier).
+/// Why nothing is issued for an identifier.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NameRefused {
     /// Not this type.
-    #[error("identifiers of this type are not issued for here")]
-    Type,
+    #[error("identifiers of type {0:?} are not issued for here")]
+    Type(&'static str),
     /// No wildcards.
     #[error("wildcards are not issued here")]
     Wildcard,
@@ -94,7 +94,7 @@ impl IdentifierRules {
     /// [`NameRefused`] says which rule speaks against it.
     pub fn check(&self, subject: &Subject) -> Result<(), NameRefused> {
         if !self.types.contains(&IdentifierType::of(&subject.identifier)) {
-            return Err(NameRefused::Type);
+            return Err(NameRefused::Type(subject.identifier.kind()));
         }
         if subject.wildcard && !self.wildcards {
             return Err(NameRefused::Wildcard);
@@ -135,9 +135,23 @@ mod tests {
         ] {
             assert_eq!(rules.check(&Subject::dns(name).expect("a name")), outcome, "{name}");
         }
+        let blocks = IdentifierRules {
+            allow: patterns(&["192.0.2.0/24", "2001:db8::/32"]),
+            deny: patterns(&["192.0.2.128/25"]),
+            ..IdentifierRules::default()
+        };
+        for (address, outcome) in [
+            ("192.0.2.1", Ok(())),
+            ("2001:db8::1", Ok(())),
+            ("192.0.2.128", Err(NameRefused::Denied)),
+            ("198.51.100.1", Err(NameRefused::NotAllowed)),
+            ("2001:db9::1", Err(NameRefused::NotAllowed)),
+        ] {
+            assert_eq!(blocks.check(&Subject::ip(address).expect("an address")), outcome, "{address}");
+        }
         let plain = IdentifierRules { wildcards: false, ..IdentifierRules::default() };
         assert_eq!(plain.check(&Subject::dns("*.a.example").expect("a name")), Err(NameRefused::Wildcard));
         let none = IdentifierRules { types: Vec::new(), ..IdentifierRules::default() };
-        assert_eq!(none.check(&Subject::dns("a.example").expect("a name")), Err(NameRefused::Type));
+        assert_eq!(none.check(&Subject::dns("a.example").expect("a name")), Err(NameRefused::Type("dns")));
     }
 }

@@ -14,8 +14,8 @@ use chancery_machine::order::{Draft, Intent, Order, OrderState, OrderTerms, Prof
 use chancery_machine::problem::{Problem, ProblemType, Subproblem};
 use chancery_machine::profile::{
     AcmeProfile, CertificateContents, Endpoint, Exemption, ExemptionMode, ExemptionScope, Exemptions,
-    IdentifierPattern, IdentifierRules, KeyRules, KeyUsage, Limits, Oid, ProfileName, ProfileRevision, RaProfile,
-    RetryRules, Seconds, SubjectTemplate, TermsOfService, ValidityRules,
+    IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName, ProfileRevision,
+    RaProfile, RetryRules, Seconds, SubjectTemplate, TermsOfService, ValidityRules,
 };
 use chancery_machine::time::Timestamp;
 use chancery_machine::transcript::{Happening, Transcript};
@@ -257,7 +257,7 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
         caa_identities: Vec::new(),
         contact_required: false,
         binding_required: false,
-        challenges: ChallengeType::ALL.to_vec(),
+        challenges: vec![ChallengeType::Http01, ChallengeType::Dns01],
         order_validity: Seconds(36_000),
         authorization_validity: Seconds(86_400),
         authorization_reuse: None,
@@ -313,7 +313,7 @@ pub(crate) fn ra_profiles() -> Vec<(&'static str, RaProfile)> {
         enabled: true,
         authority: AuthorityId(Id::from_bytes([3; 16])),
         acme_profile: None,
-        identifiers: IdentifierRules::default(),
+        identifiers: IdentifierRules { types: vec![IdentifierType::Dns], ..IdentifierRules::default() },
         exemptions: Exemptions::default(),
         keys: KeyRules::default(),
         validity: ValidityRules { default: Seconds(90), longest: Seconds(100), backdate: Seconds(0) },
@@ -329,7 +329,7 @@ pub(crate) fn ra_profiles() -> Vec<(&'static str, RaProfile)> {
             allow: vec![pattern("**.corp.example"), pattern("10.0.0.0/8")],
             deny: vec![pattern("web*.corp.example")],
             wildcards: false,
-            ..IdentifierRules::default()
+            ..plain.identifiers.clone()
         },
         exemptions: Exemptions {
             rules: vec![
