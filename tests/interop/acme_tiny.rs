@@ -4,13 +4,19 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::lab::Lab;
+use crate::matrix::{Client, Feature, Trial};
 use crate::support::certificate::Chain;
-use crate::support::process::{command, find, run};
+use crate::support::process::{command, run};
 
 #[test]
 fn acme_tiny_account_update_http_01_renewal() {
-    let Some(program) = find("acme-tiny") else { return };
-    let lab = Lab::new();
+    let Some(trial) = Trial::of(
+        Client::AcmeTiny,
+        &[Feature::AccountRs256, Feature::Http01, Feature::CertificateRsa, Feature::Renewal, Feature::ContactUpdate],
+    ) else {
+        return;
+    };
+    let (program, lab) = (trial.program(), Lab::new());
     let account_key = rsa_key(&lab, "account.pem", 2048);
     let csr = csr(&lab, &rsa_key(&lab, "key.pem", 2048), "tiny.test", "DNS:tiny.test,DNS:www.tiny.test");
     let names = ["tiny.test", "www.tiny.test"];

@@ -6,8 +6,9 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::lab::Lab;
+use crate::matrix::{Client, Feature, Trial};
 use crate::nginx::Nginx;
-use crate::support::process::{command, find, free_port, run, run_refused};
+use crate::support::process::{command, free_port, run, run_refused};
 
 /// certbot with folders of its own, trusting the lab's root.
 struct Certbot<'a> {
@@ -56,9 +57,22 @@ impl Certbot<'_> {
 
 #[test]
 fn certbot_account_http_01_nginx_renewal_revocation_by_account_update_deactivation() {
-    let Some(program) = find("certbot") else { return };
+    let Some(trial) = Trial::of(
+        Client::Certbot,
+        &[
+            Feature::AccountRs256,
+            Feature::Http01,
+            Feature::CertificateP256,
+            Feature::Renewal,
+            Feature::RevocationByAccount,
+            Feature::ContactUpdate,
+            Feature::Deactivation,
+        ],
+    ) else {
+        return;
+    };
     let lab = Lab::with_http_port(free_port());
-    let certbot = Certbot { program, lab: &lab };
+    let certbot = Certbot { program: trial.program(), lab: &lab };
     let names = ["certbot.test", "www.certbot.test"];
 
     run(certbot.certonly(&names).args(["--standalone", "--http-01-port", &lab.http_port().to_string()]));
@@ -88,9 +102,14 @@ fn certbot_account_http_01_nginx_renewal_revocation_by_account_update_deactivati
 
 #[test]
 fn certbot_dns_01_wildcard_nginx_renewal_revocation_by_certificate_key() {
-    let Some(program) = find("certbot") else { return };
+    let Some(trial) = Trial::of(
+        Client::Certbot,
+        &[Feature::Dns01, Feature::Wildcard, Feature::Renewal, Feature::RevocationByCertificateKey],
+    ) else {
+        return;
+    };
     let lab = Lab::new();
-    let certbot = Certbot { program, lab: &lab };
+    let certbot = Certbot { program: trial.program(), lab: &lab };
     // Both are proven by TXT records of the same name, which must stand beside each other.
     let names = ["*.wild.test", "wild.test"];
     let auth = lab.script("auth", r#"set_txt "_acme-challenge.$CERTBOT_DOMAIN" "$CERTBOT_VALIDATION""#);
@@ -123,9 +142,9 @@ fn certbot_dns_01_wildcard_nginx_renewal_revocation_by_certificate_key() {
 
 #[test]
 fn certbot_webroot_with_an_rsa_key() {
-    let Some(program) = find("certbot") else { return };
+    let Some(trial) = Trial::of(Client::Certbot, &[Feature::Http01, Feature::CertificateRsa]) else { return };
     let lab = Lab::new();
-    let certbot = Certbot { program, lab: &lab };
+    let certbot = Certbot { program: trial.program(), lab: &lab };
     run(certbot
         .certonly(&["rsa.test"])
         .args(["--key-type", "rsa", "--rsa-key-size", "3072", "--webroot", "--webroot-path"])
@@ -136,10 +155,10 @@ fn certbot_webroot_with_an_rsa_key() {
 
 #[test]
 fn certbot_is_told_why_nothing_was_issued() {
-    let Some(program) = find("certbot") else { return };
+    let Some(trial) = Trial::of(Client::Certbot, &[Feature::ToldWhyRefused]) else { return };
     // Nobody answers there: the port is free.
     let lab = Lab::with_http_port(free_port());
-    let certbot = Certbot { program, lab: &lab };
+    let certbot = Certbot { program: trial.program(), lab: &lab };
     let said =
         run_refused(certbot.certonly(&["nobody.test"]).args(["--webroot", "--webroot-path"]).arg(lab.web().folder()));
     assert!(said.contains("nobody.test"), "{said}");
@@ -148,9 +167,9 @@ fn certbot_is_told_why_nothing_was_issued() {
 
 #[test]
 fn certbot_binds_its_account_with_a_credential_that_an_operator_made() {
-    let Some(program) = find("certbot") else { return };
+    let Some(trial) = Trial::of(Client::Certbot, &[Feature::ExternalAccountBinding]) else { return };
     let lab = Lab::new();
-    let certbot = Certbot { program, lab: &lab };
+    let certbot = Certbot { program: trial.program(), lab: &lab };
     let admin = lab.admin();
     admin.patch("/acmeProfiles/default", "*", &json!({"externalAccountRequired": true})).expect(200);
     let order = |name: &str| {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::lab::Lab;
-use crate::support::process::{command, find, run, run_refused};
+use crate::matrix::{Client, Feature, Trial};
+use crate::support::process::{command, run, run_refused};
 
 /// dehydrated with a folder of its own, trusting the lab's root.
 struct Dehydrated<'a> {
@@ -40,9 +41,21 @@ const EMAIL: &str = "operator@dehydrated.test";
 
 #[test]
 fn dehydrated_account_http_01_renewal_revocation_by_account_update_deactivation() {
-    let Some(program) = find("dehydrated") else { return };
+    let Some(trial) = Trial::of(
+        Client::Dehydrated,
+        &[
+            Feature::AccountRs256,
+            Feature::Http01,
+            Feature::Renewal,
+            Feature::RevocationByAccount,
+            Feature::ContactUpdate,
+            Feature::Deactivation,
+        ],
+    ) else {
+        return;
+    };
     let lab = Lab::new();
-    let dehydrated = Dehydrated { program, lab: &lab };
+    let dehydrated = Dehydrated { program: trial.program(), lab: &lab };
     let names = ["dehydrated.test", "www.dehydrated.test"];
     let cron = ["--cron", "--domain", "dehydrated.test www.dehydrated.test"];
 
@@ -65,9 +78,12 @@ fn dehydrated_account_http_01_renewal_revocation_by_account_update_deactivation(
 
 #[test]
 fn dehydrated_dns_01_wildcard_with_p_384() {
-    let Some(program) = find("dehydrated") else { return };
+    let Some(trial) = Trial::of(Client::Dehydrated, &[Feature::Dns01, Feature::Wildcard, Feature::CertificateP384])
+    else {
+        return;
+    };
     let lab = Lab::new();
-    let dehydrated = Dehydrated { program, lab: &lab };
+    let dehydrated = Dehydrated { program: trial.program(), lab: &lab };
     let hook = lab.script(
         "dehydrated-hook",
         r#"case "$1" in

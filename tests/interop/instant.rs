@@ -10,6 +10,7 @@ use instant_acme::{
 use rustls_pki_types::CertificateDer;
 
 use crate::lab::Lab;
+use crate::matrix::{Client, Feature, Trial};
 use crate::support::certificate::Chain;
 
 /// Patient, since debug builds on busy machines are slow.
@@ -18,6 +19,21 @@ const PATIENCE: RetryPolicy =
 
 #[tokio::test]
 async fn instant_acme_account_http_01_renewal_key_change_revocation_update_deactivation() {
+    let Some(_trial) = Trial::of(
+        Client::InstantAcme,
+        &[
+            Feature::AccountEs256,
+            Feature::Http01,
+            Feature::Renewal,
+            Feature::KeyChange,
+            Feature::RevocationByAccount,
+            Feature::ContactUpdate,
+            Feature::Deactivation,
+            Feature::CertificateP256,
+        ],
+    ) else {
+        return;
+    };
     let lab = Lab::new();
     let mut account = register(&lab).await;
     let names = ["instant.test", "www.instant.test"];
@@ -51,6 +67,9 @@ async fn instant_acme_account_http_01_renewal_key_change_revocation_update_deact
 
 #[tokio::test]
 async fn instant_acme_dns_01_wildcard_renewal() {
+    let Some(_trial) = Trial::of(Client::InstantAcme, &[Feature::Dns01, Feature::Wildcard, Feature::Renewal]) else {
+        return;
+    };
     let lab = Lab::new();
     let account = register(&lab).await;
     let names = ["*.instant.test", "instant.test"];
@@ -61,6 +80,7 @@ async fn instant_acme_dns_01_wildcard_renewal() {
 
 #[tokio::test]
 async fn instant_acme_deactivates_an_authorization() {
+    let Some(_trial) = Trial::of(Client::InstantAcme, &[Feature::AuthorizationDeactivation]) else { return };
     let lab = Lab::new();
     let account = register(&lab).await;
     let names = [Identifier::Dns("instant.test".to_owned())];

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::lab::Lab;
-use crate::support::process::{command, find, free_port, run};
+use crate::matrix::{Client, Feature, Trial};
+use crate::support::process::{command, free_port, run};
 
 /// lego with a folder of its own, trusting the lab's root.
 struct Lego<'a> {
@@ -52,9 +53,20 @@ impl Lego<'_> {
 
 #[test]
 fn lego_account_http_01_renewal_revocation_with_p_256() {
-    let Some(program) = find("lego") else { return };
+    let Some(trial) = Trial::of(
+        Client::Lego,
+        &[
+            Feature::AccountEs256,
+            Feature::Http01,
+            Feature::CertificateP256,
+            Feature::Renewal,
+            Feature::RevocationByAccount,
+        ],
+    ) else {
+        return;
+    };
     let lab = Lab::with_http_port(free_port());
-    let lego = Lego { program, lab: &lab, key_type: "ec256" };
+    let lego = Lego { program: trial.program(), lab: &lab, key_type: "ec256" };
     let names = ["lego.test", "www.lego.test"];
 
     run(lego.with_http(&names).arg("run"));
@@ -72,9 +84,21 @@ fn lego_account_http_01_renewal_revocation_with_p_256() {
 
 #[test]
 fn lego_dns_01_wildcard_renewal_revocation_with_p_384() {
-    let Some(program) = find("lego") else { return };
+    let Some(trial) = Trial::of(
+        Client::Lego,
+        &[
+            Feature::AccountEs384,
+            Feature::Dns01,
+            Feature::Wildcard,
+            Feature::CertificateP384,
+            Feature::Renewal,
+            Feature::RevocationByAccount,
+        ],
+    ) else {
+        return;
+    };
     let lab = Lab::new();
-    let lego = Lego { program, lab: &lab, key_type: "ec384" };
+    let lego = Lego { program: trial.program(), lab: &lab, key_type: "ec384" };
     let names = ["lego.test", "*.lego.test"];
 
     run(lego.with_dns(&names).arg("run"));
@@ -91,9 +115,12 @@ fn lego_dns_01_wildcard_renewal_revocation_with_p_384() {
 
 #[test]
 fn lego_http_01_with_rsa() {
-    let Some(program) = find("lego") else { return };
+    let Some(trial) = Trial::of(Client::Lego, &[Feature::AccountRs256, Feature::Http01, Feature::CertificateRsa])
+    else {
+        return;
+    };
     let lab = Lab::with_http_port(free_port());
-    let lego = Lego { program, lab: &lab, key_type: "rsa2048" };
+    let lego = Lego { program: trial.program(), lab: &lab, key_type: "rsa2048" };
     run(lego.with_http(&["lego.test"]).arg("run"));
     let chain = lab.issued(lego.certificate("lego.test"), &["lego.test"]);
     assert!(chain.key().contains("(2048 bit)"), "{}", chain.key());

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::lab::Lab;
+use crate::matrix::{Client, Feature, Trial};
 use crate::support::certificate::Chain;
-use crate::support::process::{command, find, finish, run};
+use crate::support::process::{command, finish, run};
 
 /// A linter of pkilint with its arguments.
 type Linter = &'static [&'static str];
@@ -54,10 +55,10 @@ const LOOPBACK: &str =
 
 #[test]
 fn pkilint_has_nothing_against_certificates_and_crls() {
-    let Some(lint) = find("lint_pkix_cert") else { return };
+    let Some(trial) = Trial::of(Client::Lego, &[Feature::Http01, Feature::RevocationByAccount]) else { return };
+    let Some(lint) = trial.find("lint_pkix_cert") else { return };
     let tools = lint.parent().expect("a program lies in a folder");
-    let Some(lego) = find("lego") else { return };
-    let lab = Lab::new();
+    let (lego, lab) = (trial.program(), Lab::new());
     let chain = obtain(&lab, &lego);
     let authorities: Vec<PathBuf> = chain
         .ders()

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::lab::Lab;
+use crate::matrix::{Client, Feature, Trial};
 use crate::support::certificate::Chain;
-use crate::support::process::{command, find, run, run_refused};
+use crate::support::process::{command, run, run_refused};
 
 /// uacme with a folder of its own, trusting the lab's root.
 struct Uacme<'a> {
@@ -17,10 +18,10 @@ struct Uacme<'a> {
 }
 
 impl<'a> Uacme<'a> {
-    /// `None` if it is not installed.
-    fn new(lab: &'a Lab, kind: &str) -> Option<Self> {
-        let program = find("uacme")?;
-        let compiler = find("cc")?;
+    /// `None` if there is no compiler.
+    fn new(trial: &Trial, lab: &'a Lab, kind: &str) -> Option<Self> {
+        let program = trial.program();
+        let compiler = trial.find("cc")?;
         let roots = lab.path("roots.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/roots.c");
         run(command(compiler).args(["-shared", "-fPIC", "-o"]).arg(&roots).arg(source).arg("-ldl"));
@@ -66,8 +67,22 @@ esac"#
 
 #[test]
 fn uacme_account_http_01_renewal_key_change_revocation_by_account_update_deactivation() {
+    let Some(trial) = Trial::of(
+        Client::Uacme,
+        &[
+            Feature::AccountEs256,
+            Feature::Http01,
+            Feature::Renewal,
+            Feature::KeyChange,
+            Feature::RevocationByAccount,
+            Feature::ContactUpdate,
+            Feature::Deactivation,
+        ],
+    ) else {
+        return;
+    };
     let lab = Lab::new();
-    let Some(uacme) = Uacme::new(&lab, "http-01") else { return };
+    let Some(uacme) = Uacme::new(&trial, &lab, "http-01") else { return };
     let names = ["uacme.test", "www.uacme.test"];
     let ec = ["--type", "EC"];
 
@@ -96,8 +111,20 @@ fn uacme_account_http_01_renewal_key_change_revocation_by_account_update_deactiv
 
 #[test]
 fn uacme_dns_01_wildcard_revocation_by_certificate_key_with_p_384() {
+    let Some(trial) = Trial::of(
+        Client::Uacme,
+        &[
+            Feature::AccountEs384,
+            Feature::Dns01,
+            Feature::Wildcard,
+            Feature::CertificateP384,
+            Feature::RevocationByCertificateKey,
+        ],
+    ) else {
+        return;
+    };
     let lab = Lab::new();
-    let Some(uacme) = Uacme::new(&lab, "dns-01") else { return };
+    let Some(uacme) = Uacme::new(&trial, &lab, "dns-01") else { return };
     let ec = ["--type", "EC", "--bits", "384"];
 
     run(uacme.command(&ec).args(["new", "operator@uacme.test"]));
@@ -110,8 +137,14 @@ fn uacme_dns_01_wildcard_revocation_by_certificate_key_with_p_384() {
 
 #[test]
 fn uacme_key_change_with_rsa() {
+    let Some(trial) = Trial::of(
+        Client::Uacme,
+        &[Feature::AccountRs256, Feature::KeyChange, Feature::Http01, Feature::CertificateRsa],
+    ) else {
+        return;
+    };
     let lab = Lab::new();
-    let Some(uacme) = Uacme::new(&lab, "http-01") else { return };
+    let Some(uacme) = Uacme::new(&trial, &lab, "http-01") else { return };
     run(uacme.command(&["--type", "RSA"]).arg("new"));
     run(uacme.command(&["--type", "RSA"]).arg("newkey"));
     run(uacme.command(&["--type", "RSA"]).args(["issue", "uacme.test"]));

@@ -112,6 +112,31 @@ fn the_machines_have_no_runtime_no_clock_and_no_randomness() {
     assert!(broken.is_empty(), "time, tokens and serials come in with the event:\n{}", broken.join("\n"));
 }
 
+/// The page of clients is written when as many trials have ended as there are tests: one that is none would keep it from
+/// ever being written.
+#[test]
+fn every_test_with_a_client_says_what_it_shows() {
+    let mut silent = Vec::new();
+    for file in sources(&root().join("tests"), "interop") {
+        if file.ends_with("matrix.rs") {
+            continue;
+        }
+        let text = without_comments_and_strings(&read(&file));
+        for test in text.replace("#[tokio::test]", "#[test]").split("#[test]").skip(1) {
+            if !test.contains("Trial::of(") {
+                let name = names_after(test, "fn ");
+                silent.push(format!("{}: {}", file.display(), name.first().map_or("a test", String::as_str)));
+            }
+        }
+    }
+    assert!(
+        silent.is_empty(),
+        "say which features of the matrix these show, as their neighbours do (`let Some(trial) = Trial::of(Client::…, &[Feature::…]) \
+         else {{ return }};`, held to the test's end):\n{}",
+        silent.join("\n")
+    );
+}
+
 /// The fuzz targets are a workspace of their own, which cannot inherit versions.
 #[test]
 fn what_is_fuzzed_is_what_is_served() {

@@ -1,0 +1,294 @@
+//! Which client was seen to do what: each test is the trial of one client, and the last trial of a whole run writes
+//! `docs/INTEROP.md`. A run of some tests only leaves the page as it is. With `CI=true` nothing is written: there the page
+//! has to say already what the run has found.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::thread;
+
+use crate::support::process::{command, find, finish, run};
+
+/// Declares an enum whose variants have names on the page, in the page's order.
+macro_rules! named {
+    ($(#[$attribute:meta])* $kind:ident { $($variant:ident = $name:literal,)+ }) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum $kind {
+            $($variant,)+
+        }
+
+        impl $kind {
+            const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+named! {
+    /// A client: a column of the page.
+    Client {
+        Certbot = "certbot",
+        Lego = "lego",
+        Dehydrated = "dehydrated",
+        Uacme = "uacme",
+        AcmeTiny = "acme-tiny",
+        InstantAcme = "instant-acme",
+    }
+}
+
+named! {
+    /// What a client does: a row of the page.
+    Feature {
+        AccountRs256 = "account key RS256",
+        AccountEs256 = "account key ES256",
+        AccountEs384 = "account key ES384",
+        ExternalAccountBinding = "external account binding",
+        ContactUpdate = "contact update",
+        KeyChange = "account key change",
+        Deactivation = "account deactivation",
+        Http01 = "http-01",
+        Dns01 = "dns-01",
+        TlsAlpn01 = "tls-alpn-01",
+        DnsAccount01 = "dns-account-01",
+        DnsPersist01 = "dns-persist-01",
+        Wildcard = "wildcard",
+        IpIdentifier = "IP address",
+        PreAuthorization = "pre-authorization",
+        AuthorizationDeactivation = "authorization deactivation",
+        Profile = "profile chosen in the order",
+        CertificateP256 = "certificate for P-256",
+        CertificateP384 = "certificate for P-384",
+        CertificateRsa = "certificate for RSA",
+        PreferredChain = "alternate chain preferred",
+        Renewal = "renewal",
+        RenewalInformation = "renewal information, `replaces`",
+        RevocationByAccount = "revocation by account",
+        RevocationByCertificateKey = "revocation by certificate key",
+        ToldWhyRefused = "passes on why nothing was issued",
+    }
+}
+
+/// How a trial ended. What several trials show is failed if one of them failed, and passed if one passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    NotRun,
+    Passed,
+    Failed,
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Self::NotRun => "not run",
+            Self::Passed => "passed",
+            Self::Failed => "FAILED",
+        }
+    }
+}
+
+impl Client {
+    /// Where it comes from, which is also who knows its version.
+    fn source(self) -> Source {
+        match self {
+            Self::Certbot => Source::Program { version: "certbot " },
+            Self::Dehydrated => Source::Program { version: "Dehydrated version: " },
+            Self::Uacme => Source::Program { version: "uacme: version " },
+            Self::Lego | Self::AcmeTiny => Source::DebianProgram,
+            Self::InstantAcme => Source::Crate,
+        }
+    }
+}
+
+/// Where a client comes from.
+#[derive(Clone, Copy)]
+enum Source {
+    /// A program that tells its version on a line that begins so.
+    Program { version: &'static str },
+    /// A program that does not know its own version; Debian does.
+    DebianProgram,
+    /// A crate that these tests are built with.
+    Crate,
+}
+
+impl Source {
+    /// The version of the client, asked of whoever knows.
+    fn version(self, name: &str, program: &Path) -> String {
+        match self {
+            Self::Program { version } => {
+                let said = finish(command(program).arg("--version"));
+                // uacme says it to standard error.
+                let said = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+                let line = said.lines().find_map(|line| line.strip_prefix(version));
+                line.unwrap_or_else(|| panic!("{name} --version has no line {version:?}: {said}")).trim().to_owned()
+            }
+            Self::DebianProgram => {
+                let said = run(command("dpkg-query").args(["--show", "--showformat", "${Version}", name]));
+                let version = String::from_utf8_lossy(&said).into_owned();
+                let version = version.split_once(':').map_or(version.as_str(), |(_epoch, rest)| rest);
+                version.rsplit_once('-').map_or(version, |(upstream, _revision)| upstream).to_owned()
+            }
+            Self::Crate => {
+                let lock = include_str!("../../Cargo.lock");
+                let package = lock.split("[[package]]\n").find_map(|package| {
+                    package.strip_prefix(&format!("name = {name:?}\nversion = \""))?.split('"').next()
+                });
+                package.unwrap_or_else(|| panic!("Cargo.lock has no {name}")).to_owned()
+            }
+        }
+    }
+}
+
+/// What the trials of this run have shown.
+#[derive(Debug, Default)]
+struct Found {
+    versions: BTreeMap<Client, String>,
+    outcomes: BTreeMap<(Feature, Client), Outcome>,
+    ended: usize,
+}
+
+static FOUND: LazyLock<Mutex<Found>> = LazyLock::new(Mutex::default);
+
+/// The trial of a client. It ends when it is dropped: by a panic, as failed.
+pub(crate) struct Trial {
+    client: Client,
+    features: &'static [Feature],
+    program: PathBuf,
+    outcome: Cell<Outcome>,
+}
+
+impl Trial {
+    /// Begins it, saying what the client is going to do. `None` if the client is not installed, which is said and noted
+    /// as `not run`. To be held to the end of the test.
+    pub(crate) fn of(client: Client, features: &'static [Feature]) -> Option<Self> {
+        let mut trial = Self { client, features, program: PathBuf::new(), outcome: Cell::new(Outcome::Passed) };
+        match client.source() {
+            Source::Program { .. } | Source::DebianProgram => trial.program = trial.find(client.name())?,
+            Source::Crate => {}
+        }
+        let version = client.source().version(client.name(), &trial.program);
+        FOUND.lock().unwrap_or_else(PoisonError::into_inner).versions.insert(client, version);
+        Some(trial)
+    }
+
+    /// The client's program.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.program.clone()
+    }
+
+    /// Another program that the trial needs. Where there is none, it was not run.
+    pub(crate) fn find(&self, program: &str) -> Option<PathBuf> {
+        let found = find(program);
+        if found.is_none() {
+            self.outcome.set(Outcome::NotRun);
+        }
+        found
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        let outcome = if thread::panicking() { Outcome::Failed } else { self.outcome.get() };
+        let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+        found.note(self.client, self.features, outcome);
+        if found.ended < trials() {
+            return;
+        }
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/INTEROP.md");
+        let page = found.page();
+        if std::env::var_os("CI").is_none_or(|value| value != "true") {
+            fs::write(&path, page).expect("docs/INTEROP.md can be written");
+        } else if found.passed() {
+            // Not where a trial has failed: then the run has failed already, and with a better reason.
+            let committed = fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                committed == page,
+                "docs/INTEROP.md is not what this run has found; run `cargo test --test interop` without CI=true and \
+                 commit the page. It would be:\n{page}"
+            );
+        }
+    }
+}
+
+impl Found {
+    fn note(&mut self, client: Client, features: &[Feature], outcome: Outcome) {
+        for feature in features {
+            let noted = self.outcomes.entry((*feature, client)).or_insert(outcome);
+            *noted = (*noted).max(outcome);
+        }
+        self.ended += 1;
+    }
+
+    fn passed(&self) -> bool {
+        self.outcomes.values().all(|outcome| *outcome == Outcome::Passed)
+    }
+
+    fn page(&self) -> String {
+        let mut page = String::from(
+            "# What clients were seen to do\n\nWritten by `cargo test --test interop`, which runs each client against a \
+             server of its own: do not edit. An empty\ncell says that the client does not have it, or that no test asks \
+             it to.\n\n| |",
+        );
+        for &client in Client::ALL {
+            let version = self.versions.get(&client).map_or("not installed", String::as_str);
+            write!(page, " {} {version} |", client.name()).expect("a string takes text");
+        }
+        page.push_str("\n|---|");
+        page.push_str(&"---|".repeat(Client::ALL.len()));
+        page.push('\n');
+        for &feature in Feature::ALL {
+            write!(page, "| {} |", feature.name()).expect("a string takes text");
+            for &client in Client::ALL {
+                let outcome = self.outcomes.get(&(feature, client)).map_or("", |outcome| outcome.name());
+                write!(page, " {outcome} |").expect("a string takes text");
+            }
+            page.push('\n');
+        }
+        page
+    }
+}
+
+/// How many trials a whole run has: every test of this target but those of this file.
+fn trials() -> usize {
+    static TRIALS: LazyLock<usize> = LazyLock::new(|| {
+        let program = std::env::current_exe().expect("a running program has a path");
+        let listed = run(Command::new(program).args(["--list", "--format", "terse"]));
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        listed.lines().filter(|line| line.ends_with(": test") && !line.starts_with("matrix::")).count()
+    });
+    *TRIALS
+}
+
+#[test]
+fn a_failure_is_not_hidden_by_another_trial_that_passed_and_what_was_not_run_is_no_pass() {
+    let mut found = Found::default();
+    let (dns, http) = (&[Feature::Dns01], &[Feature::Http01]);
+    found.note(Client::Lego, dns, Outcome::Failed);
+    found.note(Client::Lego, dns, Outcome::Passed);
+    found.note(Client::Lego, dns, Outcome::NotRun);
+    found.note(Client::Uacme, http, Outcome::NotRun);
+    found.note(Client::Certbot, http, Outcome::NotRun);
+    found.note(Client::Certbot, http, Outcome::Passed);
+    assert_eq!(found.ended, 6);
+    assert!(!found.passed());
+    let page = found.page();
+    let row = |name: &str| -> Vec<&str> {
+        let line = page.lines().find(|line| line.starts_with(&format!("| {name} |"))).expect("a row for each feature");
+        line.split('|').skip(2).map(str::trim).collect()
+    };
+    let column = |wanted| Client::ALL.iter().position(|&client| client == wanted).expect("a column for each client");
+    assert_eq!(row("dns-01")[column(Client::Lego)], "FAILED");
+    assert_eq!(row("http-01")[column(Client::Uacme)], "not run");
+    assert_eq!(row("http-01")[column(Client::Certbot)], "passed");
+    assert_eq!(row("http-01")[column(Client::Lego)], "");
+    assert!(page.contains("| uacme not installed |"), "{page}");
+}
