@@ -22,10 +22,11 @@ use chancery::system::{SystemClock, SystemEntropy};
 use chancery_actors::audit::Act;
 use chancery_actors::engine::{NewAccount, Running};
 use chancery_actors::place::NewOrder;
-use chancery_actors::ports::{Attempt, Clock, StoreError, Validate, Verdict};
+use chancery_actors::ports::{Attempt, CaaQuestion, Clock, StoreError, Validate, Verdict};
 use chancery_actors::profiles::{Pair, ProfileSet};
 use chancery_actors::{Engine, Ports, Settings, Versioned};
 use chancery_machine::account::{Account, AccountKey};
+use chancery_machine::challenge::Reliance;
 use chancery_machine::id::{AuthorityId, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::order::OrderStatus;
@@ -139,8 +140,16 @@ struct Yes;
 #[async_trait]
 impl Validate for Yes {
     async fn attempt(&self, _: Attempt) -> Verdict {
-        Verdict { outcome: Ok(()), transcript: Transcript::begin(Timestamp::EPOCH) }
+        yes()
     }
+
+    async fn permits(&self, _: CaaQuestion) -> Verdict {
+        yes()
+    }
+}
+
+fn yes() -> Verdict {
+    Verdict { outcome: Ok(()), reliance: Reliance::default(), transcript: Transcript::begin(Timestamp::EPOCH) }
 }
 
 fn authorities() -> (Authorities, AuthorityId) {

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use chancery_machine::authorization::{Authorization, AuthorizationEvent, AuthorizationState, AuthorizationTerms};
-use chancery_machine::challenge::{Challenge, ChallengeType, TOKEN_ENTROPY, Token};
+use chancery_machine::challenge::{Challenge, ChallengeType, Reliance, TOKEN_ENTROPY, Token};
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::machine::Machine;
@@ -114,7 +114,12 @@ fn step<M: Machine>(state: &M, event: M::Event) -> M {
 }
 
 fn passed() -> AuthorizationEvent {
-    AuthorizationEvent::AttemptPassed { challenge: 0, attempt: 1, transcript: Transcript::begin(NOW) }
+    AuthorizationEvent::AttemptPassed {
+        challenge: 0,
+        attempt: 1,
+        transcript: Transcript::begin(NOW),
+        reliance: Reliance::default(),
+    }
 }
 
 /// As large as a real one: a TBSCertificate with a P-256 key and one name.

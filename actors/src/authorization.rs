@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, info};
 
 use crate::listing::AuthorizationQuery;
-use crate::ports::{Attempt, Body, Kind};
+use crate::ports::{AccountUri, Attempt, Body, Kind, Verdict};
 use crate::resident::{Performance, Performed, Role, load};
 use crate::terms;
 use crate::validator::Try;
@@ -110,6 +110,7 @@ async fn validate(
         issuers: profile.caa_identities.clone(),
         token: challenge.token.clone(),
         key_authorization: challenge.token.key_authorization(&account.key.thumbprint),
+        account_uri: AccountUri::Url,
         network: Arc::new(network),
     };
     let full = || Performed::Again("too many validations are waiting".into());
@@ -121,8 +122,9 @@ async fn validate(
     match verdict.outcome {
         Ok(()) => {
             debug!(authorization = %id, identifier = %terms.identifier, %kind, attempt, "control was proven");
-            let transcript = verdict.transcript;
-            Performed::Done(AuthorizationEvent::AttemptPassed { challenge: place, attempt, transcript }, Vec::new())
+            let Verdict { reliance, transcript, .. } = verdict;
+            let event = AuthorizationEvent::AttemptPassed { challenge: place, attempt, transcript, reliance };
+            Performed::Done(event, Vec::new())
         }
         Err(error) => {
             info!(authorization = %id, identifier = %terms.identifier, %kind, attempt, %error, "control was not proven");

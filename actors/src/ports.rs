@@ -6,9 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chancery_machine::challenge::{ChallengeType, Token};
+use chancery_machine::challenge::{ChallengeType, Reliance, Token};
 use chancery_machine::id::{AccountId, AuthorityId, Id};
-use chancery_machine::identifier::{Identifier, Subject};
+use chancery_machine::identifier::{DnsName, Identifier, Subject};
 use chancery_machine::network::NetworkRules;
 pub use chancery_machine::order::Draft;
 use chancery_machine::problem::Problem;
@@ -376,24 +376,80 @@ pub struct Attempt {
     pub token: Token,
     /// Token and thumbprint (RFC 8555 section 8.1).
     pub key_authorization: String,
+    /// How a record of dns-persist-01 names the account.
+    pub account_uri: AccountUri,
     /// What may be contacted, and how.
     pub network: Arc<NetworkRules>,
 }
 
-/// How an attempt ended.
+impl Attempt {
+    /// What has to be asked of the CAA records before this attempt proves anything.
+    #[must_use]
+    pub fn caa(&self) -> Option<CaaQuestion> {
+        let Identifier::Dns(name) = &self.identifier else { return None };
+        (!self.issuers.is_empty()).then(|| CaaQuestion {
+            name: name.clone(),
+            wildcard: self.wildcard,
+            account_url: self.account_url.clone(),
+            issuers: self.issuers.clone(),
+            method: Some(self.kind),
+            network: Arc::clone(&self.network),
+        })
+    }
+}
+
+/// How a record that stays names the account (draft-ietf-acme-dns-persist).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountUri {
+    /// By its URL: draft -01.
+    Url,
+    /// By a digest over name, key and URL: draft -02.
+    Hashed {
+        /// What stands before the digest's name: `accountHashPrefix` of the directory.
+        prefix: String,
+        /// The thumbprints of the keys that the account has had, base64url, the present one first.
+        thumbprints: Vec<String>,
+    },
+}
+
+/// Whether CAA records let this authority issue (RFC 8659). It is asked where the ACME Profile has `caaIdentities`: what the
+/// directory tells the holders of domains is what is honoured. It is never asked of addresses.
+#[derive(Clone, Debug)]
+pub struct CaaQuestion {
+    /// For which name: never a wildcard.
+    pub name: DnsName,
+    /// Whether the certificate is for the wildcard below the name.
+    pub wildcard: bool,
+    /// The URL of the account that asks, as clients know it: the `accounturi` of RFC 8657 section 3.
+    pub account_url: String,
+    /// The names by which the records may mean this authority, at least one.
+    pub issuers: Vec<String>,
+    /// How control was proven (RFC 8657 section 4); `None` where nothing had to be.
+    pub method: Option<ChallengeType>,
+    /// Who is asked, and how.
+    pub network: Arc<NetworkRules>,
+}
+
+/// How an attempt, or a question about CAA records, ended.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// Control was proven, or why not: a problem that the client may read (RFC 8555 section 8).
+    /// Control was proven and CAA records allow it, or why not: a problem that the client may read (RFC 8555 section 8).
     pub outcome: Result<(), Problem>,
+    /// How long the proof may be relied on.
+    pub reliance: Reliance,
     /// What happened, for operators.
     pub transcript: Transcript,
 }
 
-/// Tries challenges. One attempt in, one verdict out, always within the validator's own time limits; never a panic.
+/// Tries challenges. One attempt or question in, one verdict out, always within the validator's own time limits; never a
+/// panic.
 #[async_trait]
 pub trait Validate: Send + Sync + 'static {
-    /// Makes one attempt.
+    /// Makes one attempt, and where control is proven asks for CAA records too, if [`Attempt::caa`] has a question.
     async fn attempt(&self, attempt: Attempt) -> Verdict;
+
+    /// Asks for CAA records alone. The problem is `caa` where they forbid it, and `dns` where they cannot be had.
+    async fn permits(&self, question: CaaQuestion) -> Verdict;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -29,9 +29,11 @@
 //! What the network sends stands in the transcript, which is for operators. A client's problem tells the name that it
 //! asked for, the addresses of that name, a status and lengths; never a body, a header, or where a redirect led.
 
+pub mod caa;
 mod dns01;
 mod fetch;
 mod http01;
+pub mod issue_value;
 mod limits;
 mod notes;
 mod reach;
@@ -43,11 +45,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chancery_actors::ports::{Attempt, Clock, Validate, Verdict};
-use chancery_machine::challenge::ChallengeType;
+use chancery_actors::ports::{Attempt, CaaQuestion, Clock, Validate, Verdict};
+use chancery_machine::challenge::{ChallengeType, Reliance};
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::transcript::Happening;
-use futures::FutureExt as _;
+use futures::{FutureExt as _, TryFutureExt as _};
 use tokio::time::timeout;
 
 pub use limits::Limits;
@@ -76,25 +78,68 @@ impl Validate for Validators {
         let notes = Notes::begin(Arc::clone(&self.clock));
         let errand = Errand { attempt: &attempt, notes: &notes, limits: &self.limits, resolvers: &self.resolvers };
         let tried = async {
-            match attempt.kind {
-                ChallengeType::Http01 => http01::prove(&errand).await,
-                ChallengeType::Dns01 => dns01::prove(&errand).await,
+            let reliance = match attempt.kind {
+                ChallengeType::Http01 => http01::prove(&errand).await.map(|()| Reliance::default()),
+                ChallengeType::Dns01 => dns01::prove(&errand).await.map(|()| Reliance::default()),
                 // Filled by the rooms that follow this commit.
                 ChallengeType::TlsAlpn01 | ChallengeType::DnsAccount01 | ChallengeType::DnsPersist01 => {
                     Err(Problem::new(ProblemType::ServerInternal, "this server does not validate that challenge yet"))
                 }
+            }?;
+            if let Some(question) = attempt.caa() {
+                caa::permits(&question, &self.resolvers, &notes).await?;
             }
+            Ok(reliance)
         };
-        // Nothing here panics on what the network sends, and much code that is not ours reads it too: an attempt that
-        // never ended would leave its order waiting for ever.
-        let caught = AssertUnwindSafe(tried).catch_unwind();
-        let outcome = match timeout(self.limits.attempt, caught).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(errand.broken()),
-            Err(_) => Err(errand.overdue()),
+        let late = match attempt.kind {
+            ChallengeType::Http01 | ChallengeType::TlsAlpn01 => ProblemType::Connection,
+            ChallengeType::Dns01 | ChallengeType::DnsAccount01 | ChallengeType::DnsPersist01 => ProblemType::Dns,
         };
-        Verdict { outcome, transcript: notes.end() }
+        let what = format!("the {} validation of {}", attempt.kind, attempt.identifier);
+        let outcome = self.conduct(&notes, late, &what, tried).await;
+        verdict(outcome, notes)
     }
+
+    async fn permits(&self, question: CaaQuestion) -> Verdict {
+        let notes = Notes::begin(Arc::clone(&self.clock));
+        let asked = caa::permits(&question, &self.resolvers, &notes).map_ok(|()| Reliance::default());
+        let what = format!("the look-up of CAA records for {}", question.name);
+        let outcome = self.conduct(&notes, ProblemType::Dns, &what, asked).await;
+        verdict(outcome, notes)
+    }
+}
+
+impl Validators {
+    /// Has something come to its end in time. Nothing here panics on what the network sends, and much code that is not ours
+    /// reads it too: an attempt that never ended would leave its order waiting for ever.
+    async fn conduct(
+        &self,
+        notes: &Notes,
+        late: ProblemType,
+        what: &str,
+        tried: impl Future<Output = Result<Reliance, Problem>>,
+    ) -> Result<Reliance, Problem> {
+        let limit = self.limits.attempt;
+        match timeout(limit, AssertUnwindSafe(tried).catch_unwind()).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => {
+                notes.note(Happening::GaveUp { reason: "the validator panicked; the log says where".into() });
+                let detail = "the validation failed by a fault of this server; try again, and tell its operator";
+                Err(Problem::new(ProblemType::ServerInternal, detail))
+            }
+            Err(_) => {
+                notes.note(Happening::GaveUp { reason: format!("the attempt took longer than {limit:?}") });
+                let detail =
+                    format!("{what} did not end within {limit:?}; make its servers answer faster and try again");
+                Err(Problem::new(late, detail))
+            }
+        }
+    }
+}
+
+fn verdict(outcome: Result<Reliance, Problem>, notes: Notes) -> Verdict {
+    let reliance = outcome.as_ref().copied().unwrap_or_default();
+    Verdict { outcome: outcome.map(|_| ()), reliance, transcript: notes.end() }
 }
 
 /// What every way of validating works with: the attempt, and where it may write, how long it may take, whom it may ask.
@@ -103,28 +148,4 @@ struct Errand<'a> {
     notes: &'a Notes,
     limits: &'a Limits,
     resolvers: &'a Resolvers,
-}
-
-impl Errand<'_> {
-    fn broken(&self) -> Problem {
-        self.notes.note(Happening::GaveUp { reason: "the validator panicked; the log says where".into() });
-        let detail = "the validation failed by a fault of this server; try again, and tell its operator";
-        Problem::new(ProblemType::ServerInternal, detail)
-    }
-
-    fn overdue(&self) -> Problem {
-        let limit = self.limits.attempt;
-        self.notes.note(Happening::GaveUp { reason: format!("the attempt took longer than {limit:?}") });
-        let kind = match self.attempt.kind {
-            ChallengeType::Http01 | ChallengeType::TlsAlpn01 => ProblemType::Connection,
-            ChallengeType::Dns01 | ChallengeType::DnsAccount01 | ChallengeType::DnsPersist01 => ProblemType::Dns,
-        };
-        Problem::new(
-            kind,
-            format!(
-                "the {} validation of {} did not end within {limit:?}; make its servers answer faster and try again",
-                self.attempt.kind, self.attempt.identifier
-            ),
-        )
-    }
 }

@@ -24,6 +24,7 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Limits;
+use super::caa::Property;
 use super::notes::Notes;
 
 /// How many sets of resolvers keep their clients: about as many as there are profiles in use.
@@ -114,7 +115,7 @@ impl Resolvers {
         name: &DnsName,
         notes: &Notes,
     ) -> Result<Vec<IpAddr>, LookupError> {
-        if name.as_str() == "localhost" || name.as_str().ends_with(".localhost") {
+        if is_loopback(name) {
             let loopback = vec![IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
             notes.note(Happening::Resolved {
                 resolver: "RFC 6761 section 6.3".into(),
@@ -152,6 +153,17 @@ impl Resolvers {
     ) -> Result<Vec<Vec<u8>>, LookupError> {
         let found = self.ask(rules, name, RecordType::TXT, notes).await?;
         Ok(found.iter().filter_map(text).collect())
+    }
+
+    /// The CAA records of a name: at least one.
+    pub(super) async fn properties(
+        &self,
+        rules: &NetworkRules,
+        name: &str,
+        notes: &Notes,
+    ) -> Result<Vec<Property>, LookupError> {
+        let found = self.ask(rules, name, RecordType::CAA, notes).await?;
+        Ok(found.iter().filter_map(property).collect())
     }
 
     /// What the first resolver that has an answer, even a negative one, says.
@@ -300,6 +312,20 @@ fn records(name: &Name, kind: RecordType, answers: &[Record]) -> Result<Vec<RDat
         .map(|record| record.data.clone())
         .collect::<Vec<_>>();
     if found.is_empty() { Err(LookupError::NoData) } else { Ok(found) }
+}
+
+/// Whether a name is loopback by its name alone (RFC 6761 section 6.3).
+pub(super) fn is_loopback(name: &DnsName) -> bool {
+    name.as_str() == "localhost" || name.as_str().ends_with(".localhost")
+}
+
+fn property(data: &RData) -> Option<Property> {
+    match data {
+        RData::CAA(caa) => {
+            Some(Property { critical: caa.issuer_critical, tag: caa.tag.clone(), value: caa.value.clone() })
+        }
+        _ => None,
+    }
 }
 
 fn text(data: &RData) -> Option<Vec<u8>> {

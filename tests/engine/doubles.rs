@@ -6,8 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chancery_actors::ports::{
-    Attempt, Clock, CrlRequest, Draft, DraftError, DraftRequest, Entropy, Issue, SignError, Validate, Verdict,
+    Attempt, CaaQuestion, Clock, CrlRequest, Draft, DraftError, DraftRequest, Entropy, Issue, SignError, Validate,
+    Verdict,
 };
+use chancery_machine::challenge::Reliance;
 use chancery_machine::id::{AuthorityId, Id};
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::time::Timestamp;
@@ -136,7 +138,11 @@ impl Validate for ScriptedValidator {
             Act::Panic => panic_any("the validator panics on purpose"),
             Act::Wait(gate) => gate.acquire().await.map(|_| ()).map_err(|_| Problem::new(ProblemType::Dns, "closed")),
         };
-        Verdict { outcome, transcript: Transcript::begin(now) }
+        Verdict { outcome, reliance: Reliance::default(), transcript: Transcript::begin(now) }
+    }
+
+    async fn permits(&self, _: CaaQuestion) -> Verdict {
+        Verdict { outcome: Ok(()), reliance: Reliance::default(), transcript: Transcript::begin(Timestamp::EPOCH) }
     }
 }
 

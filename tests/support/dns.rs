@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, OpCode, ResponseCode};
-use hickory_proto::rr::rdata::{CNAME, TXT};
+use hickory_proto::rr::rdata::{CAA, CNAME, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// The running server; it ends when this is dropped.
@@ -106,6 +106,15 @@ impl Zone {
     /// Adds one TXT record of these strings.
     pub(crate) fn add_txt_strings(&self, host: &str, strings: &[&str]) {
         self.add(host, RData::TXT(TXT::from_bytes(strings.iter().map(|string| string.as_bytes()).collect())));
+    }
+
+    /// Adds a CAA record.
+    pub(crate) fn add_caa(&self, host: &str, flags: u8, tag: &str, value: &str) {
+        let mut caa = CAA::new_issue(flags & 0x80 != 0, None, Vec::new());
+        caa.reserved_flags = flags & 0x7f;
+        caa.tag = tag.to_owned();
+        caa.value = value.as_bytes().to_vec();
+        self.add(host, RData::CAA(caa));
     }
 
     /// Removes the TXT record with this value, and leaves the others.

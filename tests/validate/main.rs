@@ -5,6 +5,7 @@ mod dns;
 #[path = "../support/dns_control.rs"]
 mod dns_control;
 
+mod caa;
 mod control;
 mod dns01;
 mod http01;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chancery::validate::{Limits, Validators};
-use chancery_actors::ports::{Attempt, Clock, Validate as _, Verdict};
+use chancery_actors::ports::{AccountUri, Attempt, Clock, Validate as _, Verdict};
 use chancery_machine::challenge::{ChallengeType, Token};
 use chancery_machine::identifier::{DnsName, Identifier};
 use chancery_machine::network::NetworkRules;
@@ -41,8 +42,7 @@ fn rules(dns: &DnsServer, http_port: u16) -> NetworkRules {
         resolvers: vec![dns.address()],
         allowed: ["127.0.0.0/8", "::1/128"].map(|text| text.parse().expect("a network")).to_vec(),
         http_port,
-        tls_port: 443,
-        only: Vec::new(),
+        ..NetworkRules::default()
     }
 }
 
@@ -56,6 +56,7 @@ fn attempt(kind: ChallengeType, name: &str, network: NetworkRules) -> Attempt {
         issuers: Vec::new(),
         key_authorization: token.key_authorization(&[9; 32]),
         token,
+        account_uri: AccountUri::Url,
         network: Arc::new(network),
     }
 }

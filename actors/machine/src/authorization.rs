@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 
-use crate::challenge::{Challenge, ChallengeState};
+use crate::challenge::{Challenge, ChallengeState, Reliance};
 use crate::id::{AccountId, OrderId};
 use crate::identifier::{Identifier, Subject};
 use crate::machine::{Machine, Step};
@@ -193,6 +193,8 @@ pub enum AuthorizationEvent {
         attempt: u32,
         /// What happened.
         transcript: Transcript,
+        /// How long the proof may be relied on.
+        reliance: Reliance,
     },
     /// An attempt did not prove control.
     AttemptFailed {
@@ -408,13 +410,19 @@ impl Authorization {
         place: u32,
         attempt: u32,
         transcript: Transcript,
+        reliance: Reliance,
         now: Timestamp,
     ) -> Result<Step<Self>, Rejection> {
         if !self.awaits(place, attempt)? {
             return Err(Rejection::Stale);
         }
         let mut next = self.with_challenge(place, ChallengeState::Valid { validated: now }, Some(transcript));
-        next.state = AuthorizationState::Valid { since: now, expires: now.plus(self.terms.valid_for.into()) };
+        if let Some(challenge) = usize::try_from(place).ok().and_then(|place| next.challenges.get_mut(place)) {
+            challenge.reliance = reliance;
+        }
+        let full = now.plus(self.terms.valid_for.into());
+        let expires = reliance.until.map_or(full, |until| until.min(full));
+        next.state = AuthorizationState::Valid { since: now, expires };
         Ok(Step::between(self, next))
     }
 
@@ -474,8 +482,8 @@ impl Authorization {
     fn apply_pending(&self, event: AuthorizationEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
         match event {
             AuthorizationEvent::Responded { challenge } => self.responded(challenge, now),
-            AuthorizationEvent::AttemptPassed { challenge, attempt, transcript } => {
-                self.passed(challenge, attempt, transcript, now)
+            AuthorizationEvent::AttemptPassed { challenge, attempt, transcript, reliance } => {
+                self.passed(challenge, attempt, transcript, reliance, now)
             }
             AuthorizationEvent::AttemptFailed { challenge, attempt, error, transcript } => {
                 self.failed(challenge, attempt, error, transcript, now)

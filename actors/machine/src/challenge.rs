@@ -114,6 +114,29 @@ pub struct Challenge {
     /// What the last attempt met, for operators.
     #[n(3)]
     pub transcript: Option<Transcript>,
+    /// How long the proof may be relied on, once there is one.
+    #[cbor(n(4), default)]
+    pub reliance: Reliance,
+}
+
+/// How long a proof may be relied on, where what proves it says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Reliance {
+    /// Nothing is issued on it from then on.
+    #[n(0)]
+    pub until: Option<Timestamp>,
+    /// Orders that are placed from then on do not rely on it.
+    #[n(1)]
+    pub reuse_until: Option<Timestamp>,
+}
+
+impl Reliance {
+    /// As long as both allow.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let earlier = |a: Option<Timestamp>, b: Option<Timestamp>| a.into_iter().chain(b).min();
+        Self { until: earlier(self.until, other.until), reuse_until: earlier(self.reuse_until, other.reuse_until) }
+    }
 }
 
 /// Where a challenge stands (RFC 8555 section 7.1.6).
@@ -199,7 +222,8 @@ impl Challenge {
     /// A challenge that waits for its client.
     #[must_use]
     pub const fn new(kind: ChallengeType, token: Token) -> Self {
-        Self { kind, token, state: ChallengeState::Pending, transcript: None }
+        let reliance = Reliance { until: None, reuse_until: None };
+        Self { kind, token, state: ChallengeState::Pending, transcript: None, reliance }
     }
 
     /// The status that follows from the state.
@@ -237,6 +261,19 @@ mod tests {
             assert_eq!(base64url(bytes.as_bytes()), text);
         }
         assert_eq!(base64url(&[0xfb, 0xff, 0xfe]), "-__-");
+    }
+
+    #[test]
+    fn what_several_say_of_a_proof_all_holds() {
+        let at = |seconds| Some(Timestamp::from_seconds(seconds));
+        let reliance = |until, reuse_until| Reliance { until, reuse_until };
+        for (a, b, both) in [
+            (reliance(None, None), reliance(None, None), reliance(None, None)),
+            (reliance(at(1), None), reliance(None, at(2)), reliance(at(1), at(2))),
+            (reliance(at(3), at(4)), reliance(at(2), at(5)), reliance(at(2), at(4))),
+        ] {
+            assert_eq!((a.and(b), b.and(a)), (both, both));
+        }
     }
 
     #[test]

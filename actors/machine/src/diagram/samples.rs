@@ -6,7 +6,7 @@ use crate::authorization::{
     Authorization, AuthorizationEvent, AuthorizationState, AuthorizationTerms, Dependent, Outcome,
 };
 use crate::certificate::{Certificate, CertificateEvent, CertificateRecord, CertificateState, RevocationReason};
-use crate::challenge::{Challenge, ChallengeState, ChallengeType, TOKEN_ENTROPY, Token};
+use crate::challenge::{Challenge, ChallengeState, ChallengeType, Reliance, TOKEN_ENTROPY, Token};
 use crate::eab::{EabCredential, EabEvent, EabScope, EabStatus};
 use crate::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
 use crate::identifier::Subject;
@@ -146,7 +146,12 @@ pub(super) fn authorizations() -> Vec<Authorization> {
 
 pub(super) fn authorization_events() -> Vec<(&'static str, AuthorizationEvent)> {
     let transcript = Transcript::begin(NOW);
-    let passed = |attempt| AuthorizationEvent::AttemptPassed { challenge: 0, attempt, transcript: transcript.clone() };
+    let passed = |attempt| AuthorizationEvent::AttemptPassed {
+        challenge: 0,
+        attempt,
+        transcript: transcript.clone(),
+        reliance: Reliance::default(),
+    };
     let failed = |attempt| AuthorizationEvent::AttemptFailed {
         challenge: 0,
         attempt,

@@ -8,7 +8,7 @@ use chancery_machine::authorization::{
     Authorization, AuthorizationEvent, AuthorizationStatus, AuthorizationTerms, Outcome,
 };
 use chancery_machine::certificate::{Certificate, CertificateEvent, CertificateRecord, RevocationReason};
-use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeType, TOKEN_ENTROPY, Token};
+use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeType, Reliance, TOKEN_ENTROPY, Token};
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::machine::{Machine, Step};
@@ -333,7 +333,7 @@ impl World {
             Delivery::Unheard => return Ok(()),
             Delivery::Well | Delivery::AndAgain => {
                 self.history.passed.insert((id, challenge, attempt));
-                AuthorizationEvent::AttemptPassed { challenge, attempt, transcript }
+                AuthorizationEvent::AttemptPassed { challenge, attempt, transcript, reliance: Reliance::default() }
             }
             Delivery::Badly => {
                 let error = Problem::new(ProblemType::Connection, "refused");
@@ -442,7 +442,15 @@ impl World {
                     return Ok(());
                 }
                 let transcript = Transcript::begin(self.now);
-                self.turn_authorization(id, &AuthorizationEvent::AttemptPassed { challenge, attempt, transcript })
+                self.turn_authorization(
+                    id,
+                    &AuthorizationEvent::AttemptPassed {
+                        challenge,
+                        attempt,
+                        transcript,
+                        reliance: Reliance::default(),
+                    },
+                )
             }
             (4, _, Some(id), _) => {
                 let (challenge, attempt) = (u32::from(what / 8 % 2), u32::from(what / 16));

@@ -6,7 +6,7 @@ use chancery_machine::authorization::{
     Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, AuthorizationStatus,
     AuthorizationTerms, ORDERS, Outcome,
 };
-use chancery_machine::challenge::ChallengeState;
+use chancery_machine::challenge::{ChallengeState, Reliance};
 use chancery_machine::id::{Id, OrderId};
 use chancery_machine::machine::Machine;
 use chancery_machine::problem::ProblemType;
@@ -355,7 +355,7 @@ fn order_events() -> Named<AuthorizationEvent> {
 }
 
 fn passed(challenge: u32, attempt: u32) -> AuthorizationEvent {
-    AuthorizationEvent::AttemptPassed { challenge, attempt, transcript: transcript() }
+    AuthorizationEvent::AttemptPassed { challenge, attempt, transcript: transcript(), reliance: Reliance::default() }
 }
 
 fn failed(challenge: u32, attempt: u32) -> AuthorizationEvent {
