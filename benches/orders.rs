@@ -115,7 +115,7 @@ impl Bench {
 
     async fn order(&self) {
         let subjects = vec![Subject::dns(NAME).expect("a name")];
-        let new = NewOrder { subjects, not_before: None, not_after: None };
+        let new = NewOrder { subjects, not_before: None, not_after: None, profile: None, replaces: None };
         let mut order = self.engine.place_order(&self.account, &self.pair, new).await.expect("places");
         let guards = [self.account.guard()];
         for authorization in &order.state.terms.authorizations {

@@ -78,6 +78,8 @@ fn order_states() -> [Order; 4] {
         expires: EXPIRES,
         not_before: None,
         not_after: None,
+        profile: None,
+        replaces: None,
     };
     let pending = Order::placed(terms, vec![AuthorizationId(ID)]);
     let ready = step(&pending, OrderEvent::AuthorizationValid(AuthorizationId(ID)));

@@ -9,6 +9,7 @@ use chancery_machine::eab::{BindingRefused, EabCredential, EabEvent};
 use chancery_machine::id::{AccountId, EabId, Id};
 use chancery_machine::machine::Machine;
 use chancery_machine::order::{Order, OrderEvent, OrderStatus};
+use chancery_machine::profile::ProfileName;
 use chancery_machine::rejection::Rejection;
 use chancery_machine::snapshot;
 use chancery_machine::time::Timestamp;
@@ -99,7 +100,13 @@ impl Engine {
         credential: EabId,
         pair: &Pair,
     ) -> Result<Versioned<Account>, TurnError> {
-        let event = EabEvent::AccountBound { acme_profile: pair.acme.name.clone(), ra_profile: pair.ra.name.clone() };
+        // A credential for a profile that orders may only name is of use here too.
+        let acme_profile = pair.acme.name.clone();
+        let known = self.eab_credential(credential).await.ok().map(|credential| credential.state);
+        let serves = |ra: &&ProfileName| known.as_ref().is_some_and(|known| known.serves(&acme_profile, ra));
+        let choices = self.choices(&account.endpoint, pair);
+        let ra_profile = std::iter::once(&pair.ra.name).chain(choices.keys()).find(serves).unwrap_or(&pair.ra.name);
+        let event = EabEvent::AccountBound { acme_profile, ra_profile: ra_profile.clone() };
         let creation = creation(&self.world, id, account);
         let companions = || -> Companions<EabCredential> {
             let creation = creation.clone();

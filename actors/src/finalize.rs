@@ -5,6 +5,7 @@ use std::time::Duration;
 use chancery_machine::authorization::{Authorization, AuthorizationStatus};
 use chancery_machine::id::CertificateId;
 use chancery_machine::order::{Intent, Order, OrderEvent, OrderStatus};
+use chancery_machine::profile::ProfileName;
 use chancery_machine::rejection::Rejection;
 use thiserror::Error;
 use tracing::{error, info};
@@ -35,6 +36,9 @@ pub enum FinalizeError {
     /// The order's profiles do not exist any more.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// The RA Profile that the order names is not offered any more (draft-ietf-acme-profiles).
+    #[error("the profile {0} that the order names is not offered here any more; place a new order")]
+    ProfileWithdrawn(ProfileName),
     /// The profile allows no sound certificate; the reason is in the log.
     #[error("the server's settings do not allow this certificate")]
     Refused,
@@ -57,6 +61,7 @@ impl Engine {
         if status != OrderStatus::Ready {
             return Err(TurnError::Rejected(Rejection::OrderNotReady(status)).into());
         }
+        self.still_offered(&order.state)?;
         let intent = Box::new(self.intend(&order.state, csr).await?);
         let mut guards = guards.to_vec();
         for attempt in 0..ATTEMPTS {

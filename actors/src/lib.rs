@@ -22,12 +22,13 @@ mod order;
 pub mod place;
 pub mod ports;
 pub mod profiles;
-mod renewal;
+pub mod renewal;
 mod resident;
 mod shard;
 mod sightings;
 mod sweep;
 mod terms;
+mod upgrade;
 mod validator;
 mod world;
 

@@ -26,7 +26,11 @@ impl Role for Order {
                 (vec![terms::orders_of(account), terms::open_until(account, expires)], Some(expires))
             }
             OrderState::Processing { .. } => (vec![terms::orders_of(account)], None),
-            OrderState::Valid { not_after, .. } => (vec![terms::orders_of(account)], Some(*not_after)),
+            OrderState::Valid { not_after, .. } => {
+                // As long as what it replaced is known, so is that it was replaced.
+                let replaced = self.terms.replaces.as_ref().map(|predecessor| predecessor.not_after);
+                (vec![terms::orders_of(account)], Some(replaced.map_or(*not_after, |end| end.max(*not_after))))
+            }
             OrderState::Invalid { at, .. } => (Vec::new(), Some(*at)),
         };
         terms.extend(OrderQuery::terms_of(self));

@@ -13,6 +13,7 @@ use chancery_machine::network::NetworkRules;
 pub use chancery_machine::order::Draft;
 use chancery_machine::problem::Problem;
 use chancery_machine::profile::{Endpoint, RaProfile};
+use chancery_machine::renewal::IssuerStanding;
 use chancery_machine::time::Timestamp;
 use chancery_machine::transcript::Transcript;
 use thiserror::Error;
@@ -545,6 +546,14 @@ pub trait Issue: Send + Sync + 'static {
         let _ = authority;
         true
     }
+
+    /// The authorities that certificates name by this keyIdentifier in their authorityKeyIdentifier (RFC 5280 section
+    /// 4.2.1.1); two may have the same key. Read from memory.
+    fn with_key_identifier(&self, key_identifier: &[u8]) -> Vec<AuthorityId>;
+
+    /// What is known of an authority whose certificates are to be renewed some day; `None` if there is none. Read from
+    /// memory.
+    fn standing(&self, authority: AuthorityId) -> Option<IssuerStanding>;
 
     /// Every authority that can sign: the publisher keeps a CRL of each.
     fn authorities(&self) -> Vec<AuthorityId>;

@@ -109,6 +109,27 @@ impl ProfileSet {
         }
     }
 
+    /// The RA Profiles that orders at an endpoint may name (draft-ietf-acme-profiles), all enabled: none where its ACME
+    /// Profile offers none. The one that issues where an order names none is always among them; below
+    /// `/acme/raProfile/…`, which an operator has bound to it, it is the only one.
+    #[must_use]
+    pub fn choices(&self, endpoint: &Endpoint, pair: &Pair) -> BTreeMap<ProfileName, Arc<RaProfile>> {
+        let mut choices = BTreeMap::new();
+        if pair.acme.offers.is_empty() {
+            return choices;
+        }
+        choices.insert(pair.ra.name.clone(), Arc::clone(&pair.ra));
+        match endpoint {
+            Endpoint::AcmeProfile(_) => {
+                let offered = pair.acme.offers.iter().filter_map(|name| self.ra.get(name));
+                let enabled = offered.filter(|profile| profile.enabled);
+                choices.extend(enabled.map(|profile| (profile.name.clone(), Arc::clone(profile))));
+            }
+            Endpoint::RaProfile(_) => {}
+        }
+        choices
+    }
+
     fn by_acme_profile(&self, name: &ProfileName) -> Result<Pair, EndpointError> {
         let acme = self.acme.get(name).ok_or_else(|| EndpointError::NoAcmeProfile(name.clone()))?;
         if !acme.enabled {

@@ -1,89 +1,70 @@
-//! What an older build has stored, stored once more: so that it is found by every word by which this build looks for it.
-//! Lists are the least of it: an account that is revoked with its certificates has them looked up by such a word.
+//! When certificates are to be renewed (RFC 9773): found by the name that clients give them, and told from what this node
+//! has in memory. Asking costs one look-up and one read, and no turn of any actor: whole fleets poll it.
 
-use chancery_machine::account::Account;
-use chancery_machine::authorization::Authorization;
 use chancery_machine::certificate::Certificate;
-use chancery_machine::id::Id;
-use chancery_machine::order::Order;
-use futures::future::join_all;
-use tracing::warn;
+use chancery_machine::id::CertificateId;
+use chancery_machine::profile::Seconds;
+use chancery_machine::renewal::{RenewalRules, Window};
 
 use crate::engine::Engine;
 use crate::error::LoadError;
-use crate::ports::{Body, Commit, CommitError, Kind, ObjectId, Revision, StoreError, Write};
-use crate::resident::{Role, load};
-use crate::world::World;
+use crate::ports::Kind;
+use crate::resident::{Versioned, load};
+use crate::terms;
 
-/// One more whenever a kind of object is stored with a term that it had not before.
-const VERSION: u8 = 2;
+/// The most octets of a serial number (RFC 5280 section 4.1.2.2).
+const SERIAL: usize = 20;
 
-/// Where it stands with which terms everything is stored.
-const MARK: ObjectId = ObjectId { kind: Kind::Terms, id: Id::from_bytes([0; 16]) };
+/// How clients name a certificate (RFC 9773 section 4.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateName {
+    /// The keyIdentifier of its authorityKeyIdentifier.
+    pub key_identifier: Vec<u8>,
+    /// Its serial number, big-endian, without the octet that only keeps it positive.
+    pub serial: Vec<u8>,
+    /// Both as the client wrote them.
+    pub text: String,
+}
 
-/// How many objects are stored at a time.
-const PAGE: usize = 256;
+/// What a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RenewalInfo {
+    /// `suggestedWindow`
+    pub window: Window,
+    /// After how long it asks again.
+    pub look_again: Seconds,
+}
 
 impl Engine {
-    /// Stores everything with the terms of this build, unless that was done before; answers how many objects that were.
+    /// The certificate of this name.
     ///
     /// # Errors
-    /// [`StoreError`]; what was stored so far stays, and doing it again does no harm.
-    pub async fn renew_terms(&self) -> Result<usize, StoreError> {
-        let world = &*self.world;
-        let mark = world.ports.store.load(MARK).await?;
-        if mark.as_ref().is_some_and(|mark| mark.bytes == [VERSION]) {
-            return Ok(0);
+    /// [`LoadError::Absent`] if none was issued here, or it is past its retention.
+    pub async fn certificate_named(&self, name: &CertificateName) -> Result<Versioned<Certificate>, LoadError> {
+        // Longer ones do not exist, and would be no term.
+        if name.serial.len() > SERIAL {
+            return Err(LoadError::Absent);
         }
-        let renewed = renew::<Account>(world).await?
-            + renew::<Order>(world).await?
-            + renew::<Authorization>(world).await?
-            + renew::<Certificate>(world).await?;
-        let expected = mark.map_or(Revision::ABSENT, |mark| mark.revision);
-        store(world, Write { object: MARK, expected, body: Some(Body::plain(vec![VERSION])) }).await?;
-        Ok(renewed)
+        for authority in self.world.ports.issue.with_key_identifier(&name.key_identifier) {
+            let found = self.world.ports.store.find(&terms::serial(authority, &name.serial)).await?;
+            if let Some(found) = found.filter(|found| found.kind == Kind::Certificate) {
+                return load(&self.world, found.id).await;
+            }
+        }
+        Err(LoadError::Absent)
     }
-}
 
-async fn renew<M: Role>(world: &World) -> Result<usize, StoreError> {
-    let (mut renewed, mut after) = (0, None);
-    loop {
-        let page = world.ports.store.scan(M::KIND, after, PAGE).await?;
-        for stored in join_all(page.iter().map(|object| renew_one::<M>(world, object.id))).await {
-            renewed += usize::from(stored?);
+    /// When a certificate is to be renewed, by the rules of an endpoint.
+    #[must_use]
+    pub fn renewal_info(&self, rules: &RenewalRules, certificate: &Versioned<Certificate>) -> RenewalInfo {
+        let Versioned { id, state, .. } = certificate;
+        let issuer = self.world.ports.issue.standing(state.record.authority);
+        let profiles = self.profiles();
+        let issued_by = state.record.profiles.as_ref().and_then(|(_, ra_profile)| profiles.ra.get(&ra_profile.name));
+        let called = issued_by.and_then(|ra_profile| ra_profile.call);
+        RenewalInfo {
+            window: rules.window((CertificateId(*id), state), issuer.as_ref(), called),
+            look_again: rules.look_again(state, issuer.as_ref()),
         }
-        after = page.last().copied();
-        if page.len() < PAGE {
-            return Ok(renewed);
-        }
-    }
-}
-
-async fn renew_one<M: Role>(world: &World, id: Id) -> Result<bool, StoreError> {
-    match load::<M>(world, id).await {
-        Ok(found) => {
-            let body = found.state.body(world);
-            store(world, found.write(M::KIND, Some(body))).await?;
-            Ok(true)
-        }
-        Err(LoadError::Absent) => Ok(false),
-        // One object that cannot be read keeps nobody from the others.
-        Err(LoadError::Store(StoreError::Corrupt(why))) => {
-            warn!(why, "an object cannot be read, and stays as it is");
-            Ok(false)
-        }
-        Err(LoadError::Store(error)) => Err(error),
-    }
-}
-
-async fn store(world: &World, write: Write) -> Result<(), StoreError> {
-    let object = write.object;
-    match world.journal.commit(Commit { guards: Vec::new(), writes: vec![write] }).await {
-        // Whoever was faster has stored it with the terms of today.
-        Ok(()) | Err(CommitError::Conflict(_)) => Ok(()),
-        Err(CommitError::Taken { holder, .. }) => {
-            Err(StoreError::Corrupt(format!("{object} and {holder} have the same unique term")))
-        }
-        Err(CommitError::Store(error)) => Err(error),
     }
 }

@@ -1,5 +1,7 @@
 //! The directory and new-nonce (RFC 8555 sections 7.1.1 and 7.2).
 
+use std::collections::BTreeMap;
+
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
@@ -19,6 +21,8 @@ struct Directory {
     new_order: String,
     revoke_cert: String,
     key_change: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewal_info: Option<String>,
     meta: Meta,
 }
 
@@ -32,23 +36,28 @@ struct Meta {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     caa_identities: Vec<String>,
     external_account_required: bool,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    profiles: BTreeMap<String, String>,
 }
 
 /// GET: what there is at this endpoint.
 pub(super) async fn directory(site: Site) -> HttpResponse {
     let url = |resource| site.urls.resource(resource);
     let profile = &site.pair.acme;
+    let choices = site.acme.engine.choices(&site.endpoint, &site.pair);
     Reply::ok().json(&Directory {
         new_nonce: url(Resource::NewNonce),
         new_account: url(Resource::NewAccount),
         new_order: url(Resource::NewOrder),
         revoke_cert: url(Resource::RevokeCert),
         key_change: url(Resource::KeyChange),
+        renewal_info: profile.renewal.offered.then(|| url(Resource::RenewalInfo)),
         meta: Meta {
             terms_of_service: profile.terms.url.clone(),
             website: profile.website.clone(),
             caa_identities: profile.caa_identities.clone(),
             external_account_required: profile.binding_required,
+            profiles: choices.iter().map(|(name, choice)| (name.to_string(), choice.description.clone())).collect(),
         },
     })
 }

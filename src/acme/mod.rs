@@ -21,6 +21,7 @@ pub mod payload;
 pub mod problem;
 mod refusal;
 pub mod registrations;
+mod renewal;
 mod reply;
 mod request;
 mod routes;

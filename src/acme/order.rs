@@ -11,7 +11,7 @@ use chancery_machine::id::OrderId;
 use chancery_machine::identifier::Subject;
 use chancery_machine::order::{Order, OrderState, OrderStatus};
 use chancery_machine::problem::{ProblemType, Subproblem};
-use chancery_machine::profile::IdentifierType;
+use chancery_machine::profile::{IdentifierType, ProfileName};
 use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,7 @@ use super::base64url;
 use super::json::Excerpt;
 use super::problem::{ProblemDocument, embedded};
 use super::refusal::compound;
+use super::renewal;
 use super::reply::{Reply, WORKING};
 use super::request::AccountRequest;
 use super::wire::Site;
@@ -38,6 +39,8 @@ struct NewOrderPayload {
     identifiers: Vec<IdentifierObject>,
     not_before: Option<String>,
     not_after: Option<String>,
+    profile: Option<String>,
+    replaces: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +67,10 @@ struct OrderObject {
     #[serde(skip_serializing_if = "Option::is_none")]
     not_after: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<serde_json::Value>,
     authorizations: Vec<String>,
     finalize: String,
@@ -79,6 +86,12 @@ pub(super) async fn new_order(asked: AccountRequest) -> Result<HttpResponse, Pro
         subjects: subjects(&payload.identifiers)?,
         not_before: time("notBefore", payload.not_before.as_deref())?,
         not_after: time("notAfter", payload.not_after.as_deref())?,
+        profile: payload.profile,
+        // What an endpoint does not offer is as unknown to it as any other member.
+        replaces: match payload.replaces.filter(|_| site.pair.acme.renewal.offered) {
+            Some(text) => Some(renewal::name("\"replaces\"", &text)?),
+            None => None,
+        },
     };
     let order = site.acme.engine.place_order(&asked.account, &site.pair, new).await.map_err(|error| match error {
         PlaceError::TermsChanged => terms_changed(site),
@@ -86,6 +99,8 @@ pub(super) async fn new_order(asked: AccountRequest) -> Result<HttpResponse, Pro
         | PlaceError::TooMany { .. }
         | PlaceError::Rejected(_)
         | PlaceError::Validity(_)
+        | PlaceError::Profile(_)
+        | PlaceError::Replaces(_)
         | PlaceError::RateLimited { .. }
         | PlaceError::Endpoint(_)
         | PlaceError::Turn(_)) => other.into(),
@@ -172,11 +187,19 @@ fn object(site: &Site, order: &Versioned<Order>, now: Timestamp) -> OrderObject 
         identifiers: order.terms.subjects.iter().map(identifier).collect(),
         not_before: order.terms.not_before.map(rfc3339),
         not_after: order.terms.not_after.map(rfc3339),
+        profile: profile(site, order).map(ToString::to_string),
+        replaces: order.terms.replaces.as_ref().map(|predecessor| predecessor.named.clone()),
         error: order.error(now).and_then(|error| serde_json::to_value(embedded(&error)).ok()),
         authorizations: order.terms.authorizations.iter().map(|id| site.urls.authorization(*id)).collect(),
         finalize: site.urls.finalize(id),
         certificate: order.certificate().map(|id| site.urls.certificate(id)),
     }
+}
+
+/// The profile that was asked for; where orders could name one and this one does not, the one that the server chose.
+fn profile<'a>(site: &Site, order: &'a Order) -> Option<&'a ProfileName> {
+    let chosen = (!site.pair.acme.offers.is_empty()).then_some(&order.terms.ra_profile.name);
+    order.terms.profile.as_ref().or(chosen)
 }
 
 fn identifier(subject: &Subject) -> IdentifierObject {

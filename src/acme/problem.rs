@@ -183,6 +183,7 @@ pub const fn default_status(kind: ProblemType) -> StatusCode {
         | ProblemType::Connection
         | ProblemType::Dns
         | ProblemType::InvalidContact
+        | ProblemType::InvalidProfile
         | ProblemType::Malformed
         | ProblemType::Tls
         | ProblemType::UnsupportedContact
@@ -194,6 +195,7 @@ pub const fn default_status(kind: ProblemType) -> StatusCode {
         | ProblemType::RejectedIdentifier // 7.4.1
         | ProblemType::Unauthorized // 7.6
         | ProblemType::UserActionRequired /* 7.3.3 */ => StatusCode::FORBIDDEN,
+        ProblemType::AlreadyReplaced => StatusCode::CONFLICT, // RFC 9773 section 5
         ProblemType::RateLimited => StatusCode::TOO_MANY_REQUESTS, // RFC 6585 section 4
         ProblemType::ServerInternal => StatusCode::INTERNAL_SERVER_ERROR,
     }

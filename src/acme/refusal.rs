@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use chancery_actors::error::{LoadError, TurnError};
 use chancery_actors::finalize::FinalizeError;
-use chancery_actors::place::{NotIssued, PlaceError};
+use chancery_actors::place::{NotIssued, PlaceError, ReplaceError};
 use chancery_actors::ports::{SignError, StoreError};
 use chancery_actors::profiles::EndpointError;
 use chancery_machine::problem::{Problem, ProblemType, Subproblem};
@@ -64,6 +64,7 @@ impl From<Rejection> for ProblemDocument {
         match rejection {
             Rejection::OrderNotReady(_) => Self::new(ProblemType::OrderNotReady, detail),
             Rejection::AlreadyRevoked => Self::new(ProblemType::AlreadyRevoked, detail),
+            Rejection::AlreadyReplaced => Self::new(ProblemType::AlreadyReplaced, detail),
             Rejection::AccountClosed(_) => Self::account_closed(detail),
             Rejection::AccountDisabled => {
                 Self::new(ProblemType::Unauthorized, "the account is disabled by the operator of this server; ask them")
@@ -156,6 +157,7 @@ impl From<FinalizeError> for ProblemDocument {
             FinalizeError::BadCsr(reason) => Self::new(ProblemType::BadCsr, reason),
             FinalizeError::Turn(error) => error.into(),
             FinalizeError::Endpoint(error) => error.into(),
+            FinalizeError::ProfileWithdrawn(_) => Self::new(ProblemType::InvalidProfile, error.to_string()),
             FinalizeError::Refused => Self::new(ProblemType::ServerInternal, error.to_string()),
         }
     }
@@ -175,6 +177,11 @@ impl From<PlaceError> for ProblemDocument {
                     identifier: Some(subject.identifier),
                 });
                 compound(parts.collect()).into()
+            }
+            PlaceError::Profile(_) => Self::new(ProblemType::InvalidProfile, detail),
+            PlaceError::Replaces(ReplaceError::Foreign) => Self::new(ProblemType::Unauthorized, detail),
+            PlaceError::Replaces(ReplaceError::Unknown | ReplaceError::Unlike) => {
+                Self::new(ProblemType::Malformed, detail)
             }
             PlaceError::TermsChanged => Self::new(ProblemType::UserActionRequired, detail),
             PlaceError::RateLimited { retry_after, .. } => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{LINK, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{HeaderName, LINK, LOCATION, RETRY_AFTER};
 use serde::Serialize;
 
 /// When a client should look again at something that is being worked on right now.
@@ -13,7 +13,7 @@ pub(super) const WORKING: Duration = Duration::from_secs(1);
 /// A JSON resource.
 pub(super) struct Reply {
     status: StatusCode,
-    headers: Vec<(actix_web::http::header::HeaderName, String)>,
+    headers: Vec<(HeaderName, String)>,
 }
 
 impl Reply {
@@ -32,6 +32,11 @@ impl Reply {
 
     pub(super) fn link(mut self, url: &str, relation: &str) -> Self {
         self.headers.push((LINK, format!("<{url}>;rel=\"{relation}\"")));
+        self
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: String) -> Self {
+        self.headers.push((name, value));
         self
     }
 

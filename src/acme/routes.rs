@@ -6,7 +6,7 @@ use chancery_machine::problem::ProblemType;
 
 use super::problem::ProblemDocument;
 use super::urls::Resource;
-use super::{account, authorization, certificate, directory, order, wire};
+use super::{account, authorization, certificate, directory, order, renewal, wire};
 
 /// Adds the resources of every endpoint, and a problem document for every other path. The application data has to hold an
 /// [`wire::Acme`].
@@ -38,6 +38,11 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 .service(at(Resource::NewOrder, "POST").route(web::post().to(order::new_order)))
                 .service(at(Resource::RevokeCert, "POST").route(web::post().to(certificate::revoke)))
                 .service(at(Resource::KeyChange, "POST").route(web::post().to(account::key_change)))
+                .service(
+                    only(&format!("/{}/{{id}}", Resource::RenewalInfo.segment()), "GET, HEAD")
+                        .route(web::get().to(renewal::renewal_info))
+                        .route(web::head().to(renewal::renewal_info)),
+                )
                 .service(only("/acct/{id}", "POST").route(web::post().to(account::account)))
                 .service(only("/acct/{id}/orders", "POST").route(web::post().to(account::orders)))
                 .service(only("/order/{id}", "POST").route(web::post().to(order::order)))

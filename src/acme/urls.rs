@@ -14,6 +14,7 @@ pub(super) enum Resource {
     NewOrder,
     RevokeCert,
     KeyChange,
+    RenewalInfo,
 }
 
 impl Resource {
@@ -27,6 +28,7 @@ impl Resource {
             Self::NewOrder => "new-order",
             Self::RevokeCert => "revoke-cert",
             Self::KeyChange => "key-change",
+            Self::RenewalInfo => "renewal-info",
         }
     }
 }

@@ -49,6 +49,10 @@ pub struct OrderView {
     pub not_before: Option<String>,
     /// The end of the certificate's life that was asked for (RFC 3339).
     pub not_after: Option<String>,
+    /// The RA Profile that was asked for by name (draft-ietf-acme-profiles).
+    pub profile: Option<String>,
+    /// The id of the certificate that it replaces (RFC 9773).
+    pub replaces: Option<String>,
     /// Why there will be no certificate.
     pub error: Option<AcmeProblemView>,
     /// The id of its certificate.
@@ -129,6 +133,8 @@ impl OrderView {
             expires: rfc3339(terms.expires),
             not_before: terms.not_before.map(rfc3339),
             not_after: terms.not_after.map(rfc3339),
+            profile: terms.profile.as_ref().map(ToString::to_string),
+            replaces: terms.replaces.as_ref().map(|predecessor| predecessor.certificate.to_string()),
             error: state.error(now).as_ref().map(AcmeProblemView::from),
             certificate: state.certificate().map(|certificate| certificate.to_string()),
         }

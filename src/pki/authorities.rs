@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use chancery_actors::ports::{CrlRequest, Draft, DraftError, DraftRequest, Issue, SignError};
 use chancery_machine::id::AuthorityId;
 use chancery_machine::profile::{CertificateContents, KeyRules, Seconds, ValidityRules};
+use chancery_machine::renewal::IssuerStanding;
 use chancery_machine::time::Timestamp;
 use der::Encode;
 use secrecy::SecretString;
@@ -200,6 +201,16 @@ impl Issue for Authorities {
 
     fn authorities(&self) -> Vec<AuthorityId> {
         self.ids()
+    }
+
+    fn with_key_identifier(&self, key_identifier: &[u8]) -> Vec<AuthorityId> {
+        let all = self.opened.load();
+        let named = all.values().filter(|opened| opened.issuer().key_identifier == key_identifier);
+        named.map(|opened| opened.id()).collect()
+    }
+
+    fn standing(&self, authority: AuthorityId) -> Option<IssuerStanding> {
+        self.find(authority).map(|opened| opened.standing())
     }
 
     fn draft(&self, request: &DraftRequest) -> Result<Draft, DraftError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use chancery_machine::id::AuthorityId;
+use chancery_machine::renewal::{IssuerStanding, RenewalCall};
 use chancery_machine::time::Timestamp;
 use const_oid::AssociatedOid;
 use der::asn1::BitString;
@@ -64,6 +65,9 @@ pub struct Authority {
     /// Since when it issues nothing.
     #[n(7)]
     pub disabled: Option<Timestamp>,
+    /// An operator's call to renew what it has signed.
+    #[n(8)]
+    pub call: Option<RenewalCall>,
 }
 
 /// What an authority's certificate says.
@@ -189,6 +193,7 @@ pub struct Opened {
     kind: AuthorityKind,
     name: String,
     disabled: Option<Timestamp>,
+    call: Option<RenewalCall>,
     key: Arc<IssuerKey>,
     issuer: Issuer,
     certificate: Vec<u8>,
@@ -221,10 +226,16 @@ impl Opened {
         self.disabled.is_none()
     }
 
+    /// What those whose certificates it signed are told of it (RFC 9773).
+    #[must_use]
+    pub const fn standing(&self) -> IssuerStanding {
+        IssuerStanding { disabled: self.disabled, not_after: self.issuer.not_after, call: self.call }
+    }
+
     /// The same as the record has it now; `None` if only opening that would do, as it has another certificate.
     pub(super) fn updated(&self, record: &Authority) -> Option<Self> {
         let same = self.id == record.id && self.certificate == *record.certificate;
-        same.then(|| Self { name: record.name.clone(), disabled: record.disabled, ..self.clone() })
+        same.then(|| Self { name: record.name.clone(), disabled: record.disabled, call: record.call, ..self.clone() })
     }
 
     /// Its certificate, DER.
@@ -284,6 +295,7 @@ impl Opened {
             kind: record.kind,
             name: record.name.clone(),
             disabled: record.disabled,
+            call: record.call,
             key: Arc::new(key),
             issuer,
             certificate: record.certificate.to_vec(),

@@ -155,6 +155,7 @@ pub fn make_hierarchy(
         above: Vec::new(),
         made: now,
         disabled: None,
+        call: None,
     };
     let below = IntermediatePlan {
         algorithm: plan.algorithm,
@@ -254,6 +255,7 @@ impl IntermediatePlan {
             above: vec![root_certificate.into()],
             made: now,
             disabled: None,
+            call: None,
         })
     }
 }

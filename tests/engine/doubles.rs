@@ -12,12 +12,16 @@ use chancery_actors::ports::{
 use chancery_machine::challenge::Reliance;
 use chancery_machine::id::{AuthorityId, Id};
 use chancery_machine::problem::{Problem, ProblemType};
+use chancery_machine::renewal::IssuerStanding;
 use chancery_machine::time::Timestamp;
 use chancery_machine::transcript::Transcript;
 use tokio::sync::Semaphore;
 
 /// What signs in these tests.
 pub(crate) const AUTHORITY: AuthorityId = AuthorityId(Id::from_bytes([7; 16]));
+
+/// How its certificates name it.
+pub(crate) const KEY_IDENTIFIER: &[u8] = b"key";
 
 /// A panic in the middle of a test leaves nothing half done under these locks.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -219,6 +223,14 @@ impl Issue for ScriptedIssuer {
         }
         locked(&self.signed).push(draft.tbs.clone());
         Ok([b"signed ", draft.tbs.as_slice()].concat())
+    }
+
+    fn with_key_identifier(&self, key_identifier: &[u8]) -> Vec<AuthorityId> {
+        if key_identifier == KEY_IDENTIFIER { vec![AUTHORITY] } else { Vec::new() }
+    }
+
+    fn standing(&self, _: AuthorityId) -> Option<IssuerStanding> {
+        None
     }
 
     fn authorities(&self) -> Vec<AuthorityId> {

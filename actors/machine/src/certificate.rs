@@ -15,6 +15,7 @@ use crate::identifier::Subject;
 use crate::machine::{Machine, Step};
 use crate::order::ProfileRef;
 use crate::rejection::Rejection;
+use crate::renewal::RenewalCall;
 use crate::time::Timestamp;
 
 /// A certificate that was issued.
@@ -26,6 +27,12 @@ pub struct Certificate {
     /// Where it stands.
     #[n(1)]
     pub state: CertificateState,
+    /// The order that replaces it (RFC 9773 section 5).
+    #[n(2)]
+    pub replaced: Option<OrderId>,
+    /// An operator's call to renew it.
+    #[n(3)]
+    pub call: Option<RenewalCall>,
 }
 
 /// What was issued.
@@ -154,6 +161,15 @@ pub enum CertificateEvent {
     Revoked(Option<RevocationReason>),
     /// A CRL of this number lists it.
     RevocationPublished(u64),
+    /// An order was placed that replaces it.
+    Replaced {
+        /// Which.
+        by: OrderId,
+        /// The order that was to replace it before and never will.
+        instead_of: Option<OrderId>,
+    },
+    /// An operator calls to renew it, or takes that back.
+    RenewalCalled(Option<RenewalCall>),
 }
 
 /// What a certificate can owe.
@@ -188,7 +204,7 @@ impl Certificate {
     /// A certificate that was just issued.
     #[must_use]
     pub const fn issued(record: CertificateRecord) -> Self {
-        Self { record, state: CertificateState::Valid }
+        Self { record, state: CertificateState::Valid, replaced: None, call: None }
     }
 
     /// The status that follows from the state at that moment.
@@ -201,8 +217,19 @@ impl Certificate {
         }
     }
 
+    /// One order replaces it, unless the one before has failed (RFC 9773 section 5).
+    fn replaced(&self, by: OrderId, instead_of: Option<OrderId>) -> Result<Step<Self>, Rejection> {
+        if self.replaced == Some(by) {
+            Err(Rejection::Stale)
+        } else if self.replaced == instead_of {
+            Ok(Step::between(self, Self { replaced: Some(by), ..self.clone() }))
+        } else {
+            Err(Rejection::AlreadyReplaced)
+        }
+    }
+
     fn to(&self, state: CertificateState) -> Step<Self> {
-        Step::between(self, Self { record: self.record.clone(), state })
+        Step::between(self, Self { state, ..self.clone() })
     }
 }
 
@@ -212,6 +239,10 @@ impl Machine for Certificate {
 
     fn apply(&self, event: CertificateEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
         match (&self.state, event) {
+            // Whatever became of it: what was revoked or ran out is renewed too.
+            (_, CertificateEvent::Replaced { by, instead_of }) => self.replaced(by, instead_of),
+            (_, CertificateEvent::RenewalCalled(call)) if call == self.call => Err(Rejection::Stale),
+            (_, CertificateEvent::RenewalCalled(call)) => Ok(Step::between(self, Self { call, ..self.clone() })),
             (CertificateState::Valid, CertificateEvent::Revoked(_)) if now > self.record.not_after => {
                 Err(Rejection::CertificateExpired)
             }

@@ -19,6 +19,7 @@ pub mod order;
 pub mod problem;
 pub mod profile;
 pub mod rejection;
+pub mod renewal;
 pub mod snapshot;
 pub mod time;
 pub mod transcript;

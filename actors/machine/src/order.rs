@@ -77,6 +77,26 @@ pub struct OrderTerms {
     /// The `notAfter` that was asked for.
     #[n(9)]
     pub not_after: Option<Timestamp>,
+    /// The RA Profile that was asked for by name (draft-ietf-acme-profiles); the default one issues if none was.
+    #[n(10)]
+    pub profile: Option<ProfileName>,
+    /// What the certificate replaces (RFC 9773 section 5).
+    #[n(11)]
+    pub replaces: Option<Predecessor>,
+}
+
+/// A certificate that an order replaces.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Predecessor {
+    /// Which.
+    #[n(0)]
+    pub certificate: CertificateId,
+    /// As the client names it: shown as it came, even when the certificate has been forgotten.
+    #[n(1)]
+    pub named: String,
+    /// When its life ends: until then nobody else may replace it, so until then the order is remembered.
+    #[n(2)]
+    pub not_after: Timestamp,
 }
 
 /// A profile, and which of its revisions.

@@ -54,6 +54,8 @@ types! {
     21 UnsupportedContact "unsupportedContact" /** The scheme of a contact is not supported. */,
     22 UnsupportedIdentifier "unsupportedIdentifier" /** The type of an identifier is not supported. */,
     23 UserActionRequired "userActionRequired" /** A person has to visit the `instance` URL. */,
+    24 AlreadyReplaced "alreadyReplaced" /** The certificate to be replaced has been replaced before (RFC 9773). */,
+    25 InvalidProfile "invalidProfile" /** The profile that was asked for is not offered (draft-ietf-acme-profiles). */,
 }
 
 impl fmt::Display for ProblemType {

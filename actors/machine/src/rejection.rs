@@ -44,4 +44,7 @@ pub enum Rejection {
     /// Revoking what has run out would promise a CRL entry that never comes (RFC 5280 section 3.3).
     #[error("the certificate has expired, so there is nothing left to revoke")]
     CertificateExpired,
+    /// RFC 9773 section 5.
+    #[error("the certificate is replaced by another order already")]
+    AlreadyReplaced,
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chancery_machine::id::AccountId;
 use chancery_machine::order::OrderStatus;
-use chancery_machine::profile::{AcmeProfile, Limits};
+use chancery_machine::profile::Limits;
 use chancery_machine::time::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -50,8 +50,7 @@ impl Turns {
 
 impl Engine {
     /// The write that an order of this account has to be stored with, so that the limits hold; none where there are none.
-    pub(super) async fn quota(&self, account: AccountId, profile: &AcmeProfile) -> Result<Option<Write>, PlaceError> {
-        let limits = &profile.limits;
+    pub(super) async fn quota(&self, account: AccountId, limits: &Limits) -> Result<Option<Write>, PlaceError> {
         if !limited(limits) {
             return Ok(None);
         }

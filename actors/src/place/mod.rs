@@ -1,7 +1,9 @@
 //! Placing an order: the order and its authorizations come into being in one commit.
 
+mod choice;
 mod limits;
 mod policy;
+mod replacing;
 mod reuse;
 mod validity;
 
@@ -13,8 +15,8 @@ use chancery_machine::challenge::{Challenge, TOKEN_ENTROPY, Token};
 use chancery_machine::eab::{BindingRefused, EabCredential, EabEvent};
 use chancery_machine::id::{AccountId, AuthorizationId, EabId, OrderId};
 use chancery_machine::identifier::Subject;
-use chancery_machine::order::{Order, OrderTerms, ProfileRef};
-use chancery_machine::profile::AcmeProfile;
+use chancery_machine::order::{Order, OrderTerms, Predecessor, ProfileRef};
+use chancery_machine::profile::{AcmeProfile, Limits, ProfileName};
 use chancery_machine::time::Timestamp;
 use futures::future::{join_all, try_join_all};
 use thiserror::Error;
@@ -22,11 +24,13 @@ use tracing::debug;
 
 pub(crate) use self::limits::Turns;
 pub use self::policy::NotIssued;
+pub use self::replacing::ReplaceError;
 use crate::account::standing;
 use crate::engine::Engine;
 use crate::error::TurnError;
 use crate::ports::{Commit, Revision, Write};
 use crate::profiles::{EndpointError, Pair};
+use crate::renewal::CertificateName;
 use crate::resident::{Companions, Versioned, creation};
 
 /// How often an order is committed again because its account changed meanwhile, or another order of it was placed.
@@ -41,6 +45,10 @@ pub struct NewOrder {
     pub not_before: Option<Timestamp>,
     /// The certificate's notAfter, if the client wants a certain one.
     pub not_after: Option<Timestamp>,
+    /// The RA Profile, if the client wants a certain one.
+    pub profile: Option<String>,
+    /// The certificate that it replaces, if it does.
+    pub replaces: Option<CertificateName>,
 }
 
 /// Why an order was not placed. Nothing was stored.
@@ -63,6 +71,12 @@ pub enum PlaceError {
     /// The validity that was asked for cannot be had (RFC 8555 section 7.4).
     #[error("{0}")]
     Validity(String),
+    /// The RA Profile that was asked for is not offered, or not for that (draft-ietf-acme-profiles).
+    #[error("{0}")]
+    Profile(String),
+    /// It cannot replace that certificate (RFC 9773 section 5).
+    #[error(transparent)]
+    Replaces(#[from] ReplaceError),
     /// The account has to agree to the terms of service as they are now (RFC 8555 section 7.3.3).
     #[error("the terms of service have changed since the account agreed to them")]
     TermsChanged,
@@ -80,6 +94,15 @@ pub enum PlaceError {
     /// The account or the server is at fault.
     #[error(transparent)]
     Turn(#[from] TurnError),
+}
+
+/// What a client asks for and may have.
+struct Asked {
+    subjects: Vec<Subject>,
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+    profile: Option<ProfileName>,
+    replaces: Option<Predecessor>,
 }
 
 /// An order, and all that is stored with it.
@@ -104,6 +127,7 @@ impl Engine {
         let now = self.now();
         let id = AccountId(account.id);
         may_order(&account.state, pair)?;
+        let (pair, profile) = &self.chosen(&account.state.endpoint, pair, new.profile.as_deref(), &new.subjects)?;
         let subjects = policy::accept(pair, new.subjects)?;
         let counted_by = self.credential(&account.state, pair, &subjects).await?;
         if !self.world.ports.issue.issues(pair.ra.authority) {
@@ -112,13 +136,29 @@ impl Engine {
         let life = self.world.ports.issue.lifetime(pair.ra.authority);
         let life = life.map_err(|error| TurnError::Unavailable(error.to_string()))?;
         validity::accept(pair, life, new.not_before, new.not_after, now)?;
+        let order = OrderId(self.world.new_id());
+        let mut replaced = match &new.replaces {
+            Some(name) => Some(self.replaced((account, order), name, &subjects, &pair.acme).await?),
+            None => None,
+        };
+        // RFC 9773 section 5: whoever renews when the server asks for it is not limited.
+        let free = replaced.as_ref().is_some_and(|replaced| replaced.in_time);
+        let limits = if free { &Limits::default() } else { &pair.acme.limits };
         // Held until the order is stored; nothing waits for it where there is no limit.
-        let _turn = self.world.turns.take(id, &pair.acme.limits).await;
-        let mut quota = self.quota(id, &pair.acme).await?;
-        let drawn = self.draw_up(account, pair, NewOrder { subjects, ..new }, now).await?;
+        let _turn = self.world.turns.take(id, limits).await;
+        let mut quota = self.quota(id, limits).await?;
+        let asked = Asked {
+            subjects,
+            not_before: new.not_before,
+            not_after: new.not_after,
+            profile: profile.clone(),
+            replaces: replaced.as_ref().map(|replaced| replaced.predecessor.clone()),
+        };
+        let drawn = self.draw_up(order, account, pair, asked, now).await?;
         let mut guards = vec![account.guard()];
         for _ in 0..ATTEMPTS {
-            let writes = drawn.writes.iter().chain(&quota).cloned().collect();
+            let replacing = replaced.as_ref().map(|replaced| &replaced.write);
+            let writes = drawn.writes.iter().chain(&quota).chain(replacing).cloned().collect();
             match self.store(counted_by, Commit { guards: guards.clone(), writes }).await {
                 Ok(()) => {
                     let names = drawn.order.terms.subjects.len();
@@ -129,7 +169,15 @@ impl Engine {
                 Err(TurnError::GuardChanged(changed))
                     if quota.as_ref().is_some_and(|write| write.object == changed) =>
                 {
-                    quota = self.quota(id, &pair.acme).await?;
+                    quota = self.quota(id, limits).await?;
+                }
+                // The certificate was revoked, or another order replaces it: whether that one will is to be seen.
+                Err(TurnError::GuardChanged(changed))
+                    if replaced.as_ref().is_some_and(|replaced| replaced.write.object == changed)
+                        && let Some(name) = &new.replaces =>
+                {
+                    let subjects = &drawn.order.terms.subjects;
+                    replaced = Some(self.replaced((account, order), name, subjects, &pair.acme).await?);
                 }
                 // Agreeing to terms cannot be taken back, so only the account's standing is looked at again.
                 Err(TurnError::GuardChanged(changed)) => self.guard_anew(&mut guards, changed).await?,
@@ -184,13 +232,13 @@ impl Engine {
     /// whoever asks for it (see [`crate::news`]) and when it is finalized.
     async fn draw_up(
         &self,
+        id: OrderId,
         account: &Versioned<Account>,
         pair: &Pair,
-        new: NewOrder,
+        asked: Asked,
         now: Timestamp,
     ) -> Result<Drawn, PlaceError> {
-        let id = OrderId(self.world.new_id());
-        let NewOrder { subjects, not_before, not_after } = new;
+        let Asked { subjects, not_before, not_after, profile, replaces } = asked;
         let found = subjects.iter().map(|subject| self.proven(account, pair, subject, now));
         let found = try_join_all(found).await.map_err(TurnError::from)?;
         // An order never outlives what proves it: so nothing runs out between the order's being ready and its end.
@@ -241,6 +289,8 @@ impl Engine {
             expires,
             not_before,
             not_after,
+            profile,
+            replaces,
         };
         let order = Order::placed(terms, outstanding);
         writes.push(creation(&self.world, id.0, &order));

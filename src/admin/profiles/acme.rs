@@ -47,12 +47,18 @@ impl Managed for AcmeProfile {
         settings.profile(name, before, now)
     }
 
-    fn names(&self) -> (&'static str, Option<&ProfileName>) {
-        ("defaultRaProfile", self.default_ra_profile.as_ref())
+    fn names(&self) -> Vec<(String, &ProfileName)> {
+        let default = self.default_ra_profile.iter().map(|name| ("defaultRaProfile".to_owned(), name));
+        let offers = self.offers.iter().enumerate().map(|(place, name)| (format!("raProfiles[{place}]"), name));
+        default.chain(offers).collect()
     }
 
-    fn released(self) -> Self {
-        Self { default_ra_profile: None, ..self }
+    fn released(self, name: &ProfileName) -> Self {
+        Self {
+            default_ra_profile: self.default_ra_profile.filter(|default| default != name),
+            offers: self.offers.into_iter().filter(|offered| offered != name).collect(),
+            ..self
+        }
     }
 
     fn scopes(scope: &EabScope, name: &ProfileName) -> bool {

@@ -54,12 +54,12 @@ pub trait Managed: Profile {
         authorities: &dyn Authorities,
     ) -> Result<Self, Fault>;
 
-    /// The profile of the other kind that it names, and in which field.
-    fn names(&self) -> (&'static str, Option<&ProfileName>);
+    /// The profiles of the other kind that it names, each with the field in which it does.
+    fn names(&self) -> Vec<(String, &ProfileName)>;
 
-    /// The same without the profile of the other kind that it names.
+    /// The same without the profile of the other kind that has this name.
     #[must_use]
-    fn released(self) -> Self;
+    fn released(self, name: &ProfileName) -> Self;
 
     /// Whether a credential is for profiles of this name, among others.
     fn scopes(scope: &EabScope, name: &ProfileName) -> bool;
@@ -92,11 +92,11 @@ pub trait Managed: Profile {
     /// # Errors
     /// [`Fault`] of the field that names it.
     fn check_names(&self, there: impl Fn(&ProfileName) -> bool) -> Result<(), Fault> {
-        match self.names() {
-            (field, Some(name)) if !there(name) => {
+        match self.names().into_iter().find(|(_, name)| !there(name)) {
+            Some((field, name)) => {
                 Err(Fault::new(field, format!("there is no {} {:?}", Self::Other::TITLE, name.as_str())))
             }
-            (_, Some(_) | None) => Ok(()),
+            None => Ok(()),
         }
     }
 }

@@ -93,18 +93,20 @@ impl Managed for RaProfile {
     ) -> Result<Self, Fault> {
         // What signs stays as it is where nothing is said, or the same is said again.
         let kept = before.map(|before| before.authority);
-        settings.profile(name, |asked| match (asked, kept) {
+        let made = settings.profile(name, |asked| match (asked, kept) {
             (None, Some(kept)) => Ok(kept),
             (Some(asked), Some(kept)) if asked == kept.to_string() => Ok(kept),
             (asked, Some(_) | None) => authorities.resolve(asked),
-        })
+        })?;
+        // No setting: who changes the profile does not take the call back.
+        Ok(Self { call: before.and_then(|before| before.call), ..made })
     }
 
-    fn names(&self) -> (&'static str, Option<&ProfileName>) {
-        ("acmeProfile", self.acme_profile.as_ref())
+    fn names(&self) -> Vec<(String, &ProfileName)> {
+        self.acme_profile.iter().map(|name| ("acmeProfile".to_owned(), name)).collect()
     }
 
-    fn released(self) -> Self {
+    fn released(self, _: &ProfileName) -> Self {
         Self { acme_profile: None, ..self }
     }
 

@@ -90,8 +90,12 @@ async fn scoped<P: Managed>(engine: &Engine, name: &ProfileName) -> Result<Vec<S
 
 /// The profiles of the other kind that name it.
 fn users<P: Managed>(catalog: &Catalog, name: &ProfileName) -> Vec<String> {
-    let others = P::Other::in_catalog(catalog).iter().filter(|(_, other)| other.state.names().1 == Some(name));
+    let others = P::Other::in_catalog(catalog).iter().filter(|(_, other)| naming(&*other.state, name));
     others.take(NAMED).map(|(other, _)| object::<P::Other>(other.as_str())).collect()
+}
+
+fn naming<P: Managed>(profile: &P, other: &ProfileName) -> bool {
+    profile.names().into_iter().any(|(_, name)| name == other)
 }
 
 /// Takes it from the profiles that name it.
@@ -103,10 +107,10 @@ async fn release<P: Managed>(
 ) -> Result<Act<()>, StoreError> {
     let mut act = Act::nothing(());
     for (other, kept) in P::Other::in_catalog(catalog) {
-        if kept.state.names().1 != Some(name) {
+        if !naming(&*kept.state, name) {
             continue;
         }
-        let (writes, released) = engine.profile_writes(Some(kept), (*kept.state).clone().released()).await?;
+        let (writes, released) = engine.profile_writes(Some(kept), (*kept.state).clone().released(name)).await?;
         let (before, after) = (kept.state.shown(origin), released.shown(origin));
         act.deeds.push(deed::<P::Other>(P::Other::LOSS, other, Some(&before), Some(&after)));
         act.writes.extend(writes);

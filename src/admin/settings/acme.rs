@@ -8,6 +8,7 @@ use chancery_machine::network::NetworkRules;
 use chancery_machine::profile::{
     AcmeProfile, Limits, ProfileName, ProfileRevision, RetryRules, Seconds, TermsOfService,
 };
+use chancery_machine::renewal::RenewalRules;
 use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -26,6 +27,9 @@ pub struct AcmeProfileSettings {
     /// The RA Profile that issues for `/acme/{name}/…`; without one, only RA Profiles on which this profile is activated
     /// serve it.
     pub default_ra_profile: Option<String>,
+    /// The RA Profiles that orders at `/acme/{name}/…` may name instead of the default (draft-ietf-acme-profiles); where there
+    /// are none, orders name no profile.
+    pub ra_profiles: Vec<String>,
     /// Where the terms of service are (RFC 8555 section 7.1.1).
     pub terms_of_service: Option<String>,
     /// Whether new accounts have to agree to the terms of service, where there are any.
@@ -73,15 +77,26 @@ pub struct AcmeProfileSettings {
     pub orders_per_hour: Option<u32>,
     /// How many accounts one address (IPv4), or one /64 (IPv6), may make in an hour; any number if left out.
     pub accounts_per_hour: Option<u32>,
+    /// Whether clients are told when to renew (RFC 9773).
+    pub renewal_info: bool,
+    /// After how many hundredths of a certificate's life the time begins in which it is to be renewed.
+    pub renewal_begin: u8,
+    /// For how many hundredths of a certificate's life that time lasts: each certificate has its own part of it.
+    pub renewal_length: u8,
+    /// After how long clients ask again when to renew; sooner for certificates of less than that times 24.
+    pub renewal_interval: Span,
+    /// A page for people about why certificates are to be renewed then (RFC 9773 section 4.2).
+    pub renewal_explanation_url: Option<String>,
 }
 
 impl Default for AcmeProfileSettings {
     fn default() -> Self {
-        let network = NetworkRules::default();
+        let (network, renewal) = (NetworkRules::default(), RenewalRules::default());
         Self {
             description: String::new(),
             enabled: true,
             default_ra_profile: None,
+            ra_profiles: Vec::new(),
             terms_of_service: None,
             terms_of_service_required: true,
             terms_change_url: None,
@@ -105,6 +120,11 @@ impl Default for AcmeProfileSettings {
             open_orders_per_account: None,
             orders_per_hour: None,
             accounts_per_hour: None,
+            renewal_info: renewal.offered,
+            renewal_begin: renewal.begin,
+            renewal_length: renewal.length,
+            renewal_interval: Span(renewal.interval),
+            renewal_explanation_url: renewal.explanation_url,
         }
     }
 }
@@ -113,13 +133,14 @@ impl AcmeProfileSettings {
     /// The settings of a profile.
     #[must_use]
     pub fn of(profile: &AcmeProfile) -> Self {
-        let AcmeProfile { terms, network, limits, retry, .. } = profile;
+        let AcmeProfile { terms, network, limits, retry, renewal, .. } = profile;
         let texts =
             |networks: &[chancery_machine::network::Network]| networks.iter().map(ToString::to_string).collect();
         Self {
             description: profile.description.clone(),
             enabled: profile.enabled,
             default_ra_profile: profile.default_ra_profile.as_ref().map(ToString::to_string),
+            ra_profiles: profile.offers.iter().map(ToString::to_string).collect(),
             terms_of_service: terms.url.clone(),
             terms_of_service_required: terms.agreement_required,
             terms_change_url: terms.change_url.clone(),
@@ -143,6 +164,11 @@ impl AcmeProfileSettings {
             open_orders_per_account: limits.open_orders_per_account,
             orders_per_hour: limits.orders_per_hour,
             accounts_per_hour: limits.accounts_per_hour,
+            renewal_info: renewal.offered,
+            renewal_begin: renewal.begin,
+            renewal_length: renewal.length,
+            renewal_interval: Span(renewal.interval),
+            renewal_explanation_url: renewal.explanation_url.clone(),
         }
     }
 
@@ -183,7 +209,21 @@ impl AcmeProfileSettings {
             retry: self.retry()?,
             network: self.network()?,
             limits: self.limits()?,
+            offers: self.offers()?,
+            renewal: self.renewal()?,
         })
+    }
+
+    fn offers(&self) -> Result<Vec<ProfileName>, Fault> {
+        bounded("raProfiles", self.ra_profiles.len(), 100)?;
+        let mut offers = Vec::with_capacity(self.ra_profiles.len());
+        for (place, text) in self.ra_profiles.iter().enumerate() {
+            let name = profile_name(&format!("raProfiles[{place}]"), text)?;
+            if !offers.contains(&name) {
+                offers.push(name);
+            }
+        }
+        Ok(offers)
     }
 
     fn terms(&self, before: Option<&TermsOfService>, now: Timestamp) -> Result<TermsOfService, Fault> {
@@ -272,7 +312,7 @@ impl AcmeProfileSettings {
     }
 }
 
-fn within(field: &str, span: Span, least: u64, most: u64) -> Result<Seconds, Fault> {
+pub(super) fn within(field: &str, span: Span, least: u64, most: u64) -> Result<Seconds, Fault> {
     if (least..=most).contains(&span.0.0) {
         return Ok(span.0);
     }
@@ -293,6 +333,7 @@ mod tests {
             description: "for web servers".into(),
             enabled: false,
             default_ra_profile: Some("web".into()),
+            ra_profiles: vec!["web".into(), "mail".into()],
             terms_of_service: Some("https://ca.example/terms".into()),
             terms_change_url: Some("https://ca.example/agree".into()),
             no_new_orders_until_agreed: true,
@@ -303,6 +344,11 @@ mod tests {
             only_networks: vec!["10.0.0.0/8".into()],
             authorization_reuse: Some(Span::days(1)),
             orders_per_hour: Some(300),
+            renewal_info: false,
+            renewal_begin: 50,
+            renewal_length: 25,
+            renewal_interval: Span(Seconds(3600)),
+            renewal_explanation_url: Some("https://ca.example/renewal".into()),
             ..AcmeProfileSettings::default()
         };
         let profile = settings.profile(name(), None, Timestamp::from_seconds(1)).expect("it is sound");
@@ -342,6 +388,8 @@ mod tests {
         assert_eq!(with(|settings| settings.website = Some("https://ca.example/>".into())), "website");
         assert_eq!(with(|settings| settings.caa_identities = vec!["a b".into()]), "caaIdentities[0]");
         assert_eq!(with(|settings| settings.default_ra_profile = Some("a/b".into())), "defaultRaProfile");
+        assert_eq!(with(|settings| settings.ra_profiles = vec!["a".into(), "a/b".into()]), "raProfiles[1]");
+        assert_eq!(with(|settings| settings.renewal_begin = 96), "renewalBegin");
         assert_eq!(with(|settings| settings.order_validity = Span(Seconds(1))), "orderValidity");
         assert_eq!(with(|settings| settings.authorization_reuse = Some(Span::days(31))), "authorizationReuse");
         assert_eq!(with(|settings| settings.allowed_networks = vec!["x".into()]), "allowedNetworks[0]");

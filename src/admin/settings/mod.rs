@@ -4,6 +4,7 @@
 mod acme;
 mod eab;
 mod ra;
+mod renewal;
 
 use chancery_machine::network::Network;
 use chancery_machine::profile::{IdentifierPattern, ProfileName};

@@ -196,6 +196,7 @@ impl RaProfileSettings {
             keys: self.keys()?,
             validity: self.validity()?,
             contents: self.contents()?,
+            call: None,
         })
     }
 

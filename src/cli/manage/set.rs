@@ -18,6 +18,7 @@ pub(super) const SPANS: &[&str] = &[
     "validity",
     "longestValidity",
     "backdate",
+    "renewalInterval",
 ];
 
 /// Attributes without flags of their own.

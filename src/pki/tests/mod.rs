@@ -94,6 +94,7 @@ impl Lab {
             keys: KeyRules::default(),
             validity: ValidityRules { default: Seconds(90 * DAY), longest: Seconds(90 * DAY), backdate: Seconds(3600) },
             contents: CertificateContents::default(),
+            call: None,
         }
     }
 

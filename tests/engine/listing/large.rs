@@ -161,6 +161,8 @@ fn order(account: AccountId, number: u32, nth: u32, created: Timestamp, now: Tim
         expires: if number.is_multiple_of(2) { now.plus(hour) } else { now.minus(hour) },
         not_before: None,
         not_after: None,
+        profile: None,
+        replaces: None,
     };
     let state = match nth {
         0 => OrderState::Pending { outstanding: vec![authorization] },

@@ -275,6 +275,8 @@ pub(crate) fn order(dice: &mut Dice, account: AccountId, created: Timestamp, now
         expires: end(dice, now),
         not_before: None,
         not_after: None,
+        profile: None,
+        replaces: None,
     };
     let certificate = CertificateId(dice.id(created));
     let state = match dice.roll(7) {
@@ -316,7 +318,7 @@ fn certificate(
         der: vec![b'd', number],
         profiles: asked.map(|asked| (asked.acme_profile.clone(), asked.ra_profile.clone())),
     };
-    Certificate { record, state }
+    Certificate { state, ..Certificate::issued(record) }
 }
 
 /// Everything of a kind, straight out of the store.

@@ -13,6 +13,7 @@ use crate::identifier::Subject;
 use crate::order::{Draft, Intent, Order, OrderEvent, OrderState, OrderTerms, ProfileRef};
 use crate::problem::{Problem, ProblemType};
 use crate::profile::{Endpoint, ProfileName, ProfileRevision, RetryRules, Seconds};
+use crate::renewal::RenewalCall;
 use crate::time::Timestamp;
 use crate::transcript::Transcript;
 
@@ -185,13 +186,17 @@ pub(super) fn certificates() -> Vec<Certificate> {
             CertificateState::Revoked { at: NOW, reason, published: None },
             CertificateState::Revoked { at: NOW, reason, published: Some(1) };
     );
-    states.into_iter().map(|(_, state)| Certificate { record: record(), state }).collect()
+    states.into_iter().map(|(_, state)| Certificate { state, ..Certificate::issued(record()) }).collect()
 }
 
 pub(super) fn certificate_events() -> Vec<(&'static str, CertificateEvent)> {
     samples!(CertificateEvent:
         CertificateEvent::Revoked(_) => "revoked": CertificateEvent::Revoked(None);
         CertificateEvent::RevocationPublished(_) => "CRL published": CertificateEvent::RevocationPublished(2);
+        CertificateEvent::Replaced { .. } => "order replaces it":
+            CertificateEvent::Replaced { by: OrderId(ONE), instead_of: None };
+        CertificateEvent::RenewalCalled(_) => "operator calls to renew":
+            CertificateEvent::RenewalCalled(Some(RenewalCall { at: NOW, until: EXPIRES }));
     )
 }
 
@@ -249,6 +254,8 @@ fn order_terms() -> OrderTerms {
         expires: EXPIRES,
         not_before: None,
         not_after: None,
+        profile: None,
+        replaces: None,
     }
 }
 

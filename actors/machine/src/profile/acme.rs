@@ -5,6 +5,7 @@ use minicbor::{Decode, Encode};
 use super::{ProfileName, ProfileRevision, Seconds};
 use crate::challenge::ChallengeType;
 use crate::network::NetworkRules;
+use crate::renewal::RenewalRules;
 use crate::time::Timestamp;
 
 /// How one ACME endpoint behaves.
@@ -61,6 +62,13 @@ pub struct AcmeProfile {
     /// What one account, or one address, may ask for.
     #[n(16)]
     pub limits: Limits,
+    /// The RA Profiles that orders may name instead of the default, at `/acme/{acmeProfile}/…` (draft-ietf-acme-profiles).
+    /// Where there are none, orders name no profile at all.
+    #[cbor(n(17), default)]
+    pub offers: Vec<ProfileName>,
+    /// Whether and how it says when certificates are to be renewed (RFC 9773).
+    #[cbor(n(18), default)]
+    pub renewal: RenewalRules,
 }
 
 /// The terms of service of an endpoint (RFC 8555 sections 7.3 and 7.3.3).

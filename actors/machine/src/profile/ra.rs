@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 
 use super::{CertificateContents, Exemptions, IdentifierRules, ProfileName, ProfileRevision, Seconds};
 use crate::id::AuthorityId;
+use crate::renewal::RenewalCall;
 
 /// How certificates are issued.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -41,6 +42,9 @@ pub struct RaProfile {
     /// What certificates say beyond names and key.
     #[n(10)]
     pub contents: CertificateContents,
+    /// An operator's call to renew what it has issued.
+    #[n(11)]
+    pub call: Option<RenewalCall>,
 }
 
 /// How long certificates are valid.

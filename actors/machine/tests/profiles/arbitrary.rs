@@ -12,6 +12,7 @@ use chancery_machine::profile::{
     IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName, ProfileRevision, RaProfile,
     RetryRules, Seconds, SubjectAttribute, SubjectTemplate, TermsOfService, ValidityRules,
 };
+use chancery_machine::renewal::{RenewalCall, RenewalRules};
 use chancery_machine::time::Timestamp;
 use proptest::collection::vec;
 use proptest::option;
@@ -23,8 +24,9 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
     let accounts = (option::of(text()), vec(text(), 0..3), any::<bool>(), any::<bool>());
     let challenges = subsequence(ChallengeType::ALL, 0..=ChallengeType::ALL.len());
     let spans = (seconds(), seconds(), option::of(seconds()), vec(seconds(), 0..4), option::of(seconds()));
-    (own, accounts, challenges, spans, network_rules(), limits()).prop_map(
-        |(own, accounts, challenges, spans, network, limits)| {
+    let renewal = (vec(profile_name(), 0..3), renewal_rules());
+    (own, accounts, challenges, spans, network_rules(), limits(), renewal).prop_map(
+        |(own, accounts, challenges, spans, network, limits, (offers, renewal))| {
             let (name, revision, description, enabled, default_ra_profile, terms) = own;
             let (website, caa_identities, contact_required, binding_required) = accounts;
             let (order_validity, authorization_validity, authorization_reuse, pauses, interval) = spans;
@@ -46,7 +48,21 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
                 retry: RetryRules { pauses, interval },
                 network,
                 limits,
+                offers,
+                renewal,
             }
+        },
+    )
+}
+
+fn renewal_rules() -> impl Strategy<Value = RenewalRules> {
+    (any::<bool>(), any::<u8>(), any::<u8>(), seconds(), option::of(text())).prop_map(
+        |(offered, begin, length, interval, explanation_url)| RenewalRules {
+            offered,
+            begin,
+            length,
+            interval,
+            explanation_url,
         },
     )
 }
@@ -55,8 +71,9 @@ pub(crate) fn ra_profile() -> impl Strategy<Value = RaProfile> {
     let own = (profile_name(), any::<u64>(), text(), any::<bool>(), any::<[u8; 16]>(), option::of(profile_name()));
     let keys = (any::<[bool; 4]>(), option::of(any::<(u32, u32)>()));
     let validity = (seconds(), seconds(), seconds());
-    (own, identifiers(), exemptions(), keys, validity, contents()).prop_map(
-        |(own, identifiers, exemptions, (kinds, rsa), (default, longest, backdate), contents)| {
+    let call = option::of((moment(), moment()).prop_map(|(at, until)| RenewalCall { at, until }));
+    (own, identifiers(), exemptions(), keys, validity, contents(), call).prop_map(
+        |(own, identifiers, exemptions, (kinds, rsa), (default, longest, backdate), contents, call)| {
             let (name, revision, description, enabled, authority, acme_profile) = own;
             let [p256, p384, p521, ed25519] = kinds;
             RaProfile {
@@ -71,6 +88,7 @@ pub(crate) fn ra_profile() -> impl Strategy<Value = RaProfile> {
                 keys: KeyRules { p256, p384, p521, ed25519, rsa },
                 validity: ValidityRules { default, longest, backdate },
                 contents,
+                call,
             }
         },
     )

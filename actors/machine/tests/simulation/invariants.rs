@@ -188,6 +188,7 @@ pub(super) fn check(world: &World) -> Result<(), Violation> {
         challenge_attempts_never_exceed_the_retry_rules,
         no_validation_without_a_response,
         order_identifiers_and_authorizations_never_change,
+        a_certificate_is_replaced_by_one_order_that_has_not_failed,
     )
 }
 
@@ -426,6 +427,18 @@ fn no_certificate_outlives_an_account_revoked_with_them(world: &World) -> Option
     let AccountState::Revoked { certificates: Some(_), .. } = world.account.state else { return None };
     let (id, _) = world.certificates.iter().find(|(_, left)| left.status(world.now) == CertificateStatus::Valid)?;
     Some(format!("certificate {id} is still valid"))
+}
+
+/// RFC 9773 section 5.
+fn a_certificate_is_replaced_by_one_order_that_has_not_failed(world: &World) -> Option<String> {
+    let mut replaced = BTreeMap::new();
+    for (id, order) in world.orders.iter().filter(|(_, order)| order.status(world.now) != OrderStatus::Invalid) {
+        let Some(predecessor) = &order.terms.replaces else { continue };
+        if let Some(other) = replaced.insert(predecessor.certificate, id) {
+            return Some(format!("orders {other} and {id} both replace {}", predecessor.certificate));
+        }
+    }
+    None
 }
 
 fn every_revocation_is_published(world: &World) -> Option<String> {

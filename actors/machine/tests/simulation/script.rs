@@ -4,8 +4,8 @@
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Operation {
     /// A client orders some of four names; it shares the authorizations there are, unless `fresh`. `exempt`: nothing has
-    /// to be proven for those that it does not share.
-    PlaceOrder { names: u8, fresh: bool, exempt: bool },
+    /// to be proven for those that it does not share. `renews`: it replaces the latest certificate.
+    PlaceOrder { names: u8, fresh: bool, exempt: bool, renews: bool },
     /// A client says that a challenge is ready.
     Respond { authorization: u8, challenge: u8 },
     /// An effect in flight is performed.
@@ -69,7 +69,8 @@ fn operation(bytes: &mut impl Iterator<Item = u8>) -> Option<Operation> {
         0..=23 => {
             let names = bytes.next()?;
             let exempt = names & 0b0110_0000 == 0b0110_0000;
-            Operation::PlaceOrder { names: names & 0b1111, fresh: names & 0b1000_0000 != 0, exempt }
+            let renews = names & 0b0001_0000 != 0;
+            Operation::PlaceOrder { names: names & 0b1111, fresh: names & 0b1000_0000 != 0, exempt, renews }
         }
         24..=63 => Operation::Respond { authorization: bytes.next()?, challenge: bytes.next()? },
         64..=135 => Operation::Deliver { errand: bytes.next()?, how: delivery(bytes.next()?) },

@@ -12,7 +12,9 @@ use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeType, Reli
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::machine::{Machine, Step};
-use chancery_machine::order::{Draft, Intent, Order, OrderEvent, OrderState, OrderTerms, ProfileRef};
+use chancery_machine::order::{
+    Draft, Intent, Order, OrderEvent, OrderState, OrderStatus, OrderTerms, Predecessor, ProfileRef,
+};
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::profile::{Endpoint, ProfileName, ProfileRevision, RetryRules, Seconds};
 use chancery_machine::snapshot::{self, Snapshot};
@@ -74,7 +76,7 @@ impl World {
 
     pub(crate) fn perform(&mut self, operation: Operation) -> Result<(), Violation> {
         match operation {
-            Operation::PlaceOrder { names, fresh, exempt } => self.place_order(names, fresh, exempt)?,
+            Operation::PlaceOrder { names, fresh, exempt, renews } => self.place_order(names, fresh, exempt, renews)?,
             Operation::Respond { authorization, challenge } => {
                 if let Some(id) = pick(&self.authorizations, authorization).filter(|_| self.serves()) {
                     self.respond(id, u32::from(challenge % 3))?;
@@ -194,12 +196,27 @@ impl World {
         self.account.disabled.is_none()
     }
 
-    fn place_order(&mut self, names: u8, fresh: bool, exempt: bool) -> Result<(), Violation> {
+    /// The certificate that an order replaces, once it knows of the order; `None` if another order replaces it already,
+    /// and then this one is refused (RFC 9773 section 5).
+    fn predecessor(&mut self, order: OrderId) -> Result<Option<Predecessor>, Violation> {
+        let Some((&id, latest)) = self.certificates.last_key_value() else { return Ok(None) };
+        let failed = |before: &OrderId| self.orders[before].status(self.now) == OrderStatus::Invalid;
+        let instead_of = latest.replaced.filter(failed);
+        let predecessor = Predecessor { certificate: id, named: id.to_string(), not_after: latest.record.not_after };
+        let replaced = self.turn_certificate(id, &CertificateEvent::Replaced { by: order, instead_of })?;
+        Ok(replaced.then_some(predecessor))
+    }
+
+    fn place_order(&mut self, names: u8, fresh: bool, exempt: bool, renews: bool) -> Result<(), Violation> {
         // The account's actor places orders, and stops doing so before it ends the account's work.
         if self.account.status() != AccountStatus::Valid || !self.serves() || self.orders.len() >= ORDERS {
             return Ok(());
         }
         let id = OrderId(self.new_id());
+        let replaces = if renews { self.predecessor(id)? } else { None };
+        if renews && replaces.is_none() {
+            return self.observe();
+        }
         let expires = self.now.plus(ORDER_LIFE);
         let wanted = NAMES.iter().enumerate().filter(|(bit, _)| names == 0 || names & (1 << bit) != 0);
         let mut subjects: Vec<_> = wanted.map(|(_, name)| Subject::dns(name).expect("a name")).collect();
@@ -230,6 +247,8 @@ impl World {
             expires,
             not_before: None,
             not_after: None,
+            profile: None,
+            replaces,
         };
         self.orders.insert(id, Order::placed(terms, outstanding));
         self.observe()

@@ -4,10 +4,14 @@ use chancery_machine::certificate::{
     Certificate, CertificateEffect, CertificateEvent, CertificateState, CertificateStatus, RevocationReason,
 };
 use chancery_machine::machine::Machine;
+use chancery_machine::rejection::Rejection;
+use chancery_machine::renewal::RenewalCall;
 use chancery_machine::time::Timestamp;
 
-use crate::sample::{AFTER, BEFORE, EXPIRES, NOW, certificate, certificates};
+use crate::sample::{AFTER, BEFORE, EXPIRES, NOW, P, Q, certificate, certificates};
 use crate::table::check;
+
+const CALL: RenewalCall = RenewalCall { at: NOW, until: EXPIRES };
 
 /// Section 7.6: revoked once, and alreadyRevoked from then on.
 const IN_FORCE: &str = "
@@ -16,6 +20,10 @@ revoked         | revoked -            | already revoked | already revoked
 key compromised | revoked keyCompromise | already revoked | already revoked
 in CRL 7        | stale                | published 7     | stale
 in CRL 8        | stale                | published 8     | stale
+renewed         | replaced             | replaced        | replaced
+renewed instead | already replaced     | already replaced | already replaced
+called          | called               | called          | called
+not called      | stale                | stale           | stale
 ";
 
 /// What has run out cannot be revoked any more, but what was revoked before is still published.
@@ -25,6 +33,10 @@ revoked         | certificate expired | already revoked | already revoked
 key compromised | certificate expired | already revoked | already revoked
 in CRL 7        | stale               | published 7     | stale
 in CRL 8        | stale               | published 8     | stale
+renewed         | replaced            | replaced        | replaced
+renewed instead | already replaced    | already replaced | already replaced
+called          | called              | called          | called
+not called      | stale               | stale           | stale
 ";
 
 #[test]
@@ -34,6 +46,10 @@ fn every_state_with_every_event() {
         ("key compromised", CertificateEvent::Revoked(Some(RevocationReason::KeyCompromise))),
         ("in CRL 7", CertificateEvent::RevocationPublished(7)),
         ("in CRL 8", CertificateEvent::RevocationPublished(8)),
+        ("renewed", CertificateEvent::Replaced { by: P, instead_of: None }),
+        ("renewed instead", CertificateEvent::Replaced { by: P, instead_of: Some(Q) }),
+        ("called", CertificateEvent::RenewalCalled(Some(CALL))),
+        ("not called", CertificateEvent::RenewalCalled(None)),
     ];
     for now in [NOW, BEFORE, EXPIRES] {
         check(IN_FORCE, &states(), &events, now, |next| describe(next, now));
@@ -41,6 +57,26 @@ fn every_state_with_every_event() {
     for now in [AFTER, Timestamp::from_millis(u64::MAX)] {
         check(EXPIRED, &states(), &events, now, |next| describe(next, now));
     }
+}
+
+/// RFC 9773 section 5: one order that is not invalid replaces it.
+#[test]
+fn another_order_replaces_it_only_instead_of_the_one_before() {
+    let one = Certificate { replaced: Some(P), ..certificate(CertificateState::Valid) };
+    let with = |by, instead_of| one.apply(CertificateEvent::Replaced { by, instead_of }, NOW).map(|step| step.next);
+    assert_eq!(with(P, None), Err(Rejection::Stale));
+    assert_eq!(with(P, Some(P)), Err(Rejection::Stale));
+    assert_eq!(with(Q, None), Err(Rejection::AlreadyReplaced));
+    assert_eq!(with(Q, Some(Q)), Err(Rejection::AlreadyReplaced));
+    assert_eq!(with(Q, Some(P)), Ok(Certificate { replaced: Some(Q), ..one.clone() }));
+}
+
+#[test]
+fn an_operators_call_can_be_taken_back() {
+    let one = Certificate { call: Some(CALL), ..certificate(CertificateState::Valid) };
+    let with = |call| one.apply(CertificateEvent::RenewalCalled(call), NOW).map(|step| step.next);
+    assert_eq!(with(Some(CALL)), Err(Rejection::Stale));
+    assert_eq!(with(None), Ok(certificate(CertificateState::Valid)));
 }
 
 #[test]
@@ -87,6 +123,14 @@ fn states() -> Vec<(&'static str, Certificate)> {
 
 fn describe(next: &Certificate, now: Timestamp) -> String {
     assert_eq!(next.record, certificate(CertificateState::Valid).record, "what was issued never changes");
+    if next.replaced.is_some() {
+        assert_eq!((next.replaced, next.call), (Some(P), None));
+        return "replaced".to_owned();
+    }
+    if next.call.is_some() {
+        assert_eq!((next.replaced, next.call), (None, Some(CALL)));
+        return "called".to_owned();
+    }
     match &next.state {
         CertificateState::Valid => "valid".to_owned(),
         CertificateState::Revoked { at, reason, published: None } => {

@@ -6,6 +6,7 @@ mod authorization;
 mod certificate;
 mod eab;
 mod order;
+mod renewal;
 mod sample;
 mod snapshot;
 mod table;

@@ -10,13 +10,14 @@ use chancery_machine::eab::{EabCredential, EabScope};
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, EabId, Id, OrderId};
 use chancery_machine::identifier::{DnsName, Subject};
 use chancery_machine::network::{Network, NetworkRules};
-use chancery_machine::order::{Draft, Intent, Order, OrderState, OrderTerms, ProfileRef};
+use chancery_machine::order::{Draft, Intent, Order, OrderState, OrderTerms, Predecessor, ProfileRef};
 use chancery_machine::problem::{Problem, ProblemType, Subproblem};
 use chancery_machine::profile::{
     AcmeProfile, CertificateContents, Endpoint, Exemption, ExemptionMode, ExemptionScope, Exemptions,
     IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName, ProfileRevision,
     RaProfile, RetryRules, Seconds, SubjectTemplate, TermsOfService, ValidityRules,
 };
+use chancery_machine::renewal::{RenewalCall, RenewalRules};
 use chancery_machine::time::Timestamp;
 use chancery_machine::transcript::{Happening, Transcript};
 
@@ -68,6 +69,8 @@ pub(crate) fn order(state: OrderState) -> Order {
         expires: EXPIRES,
         not_before: Some(NOW),
         not_after: Some(EXPIRES),
+        profile: None,
+        replaces: None,
     };
     Order { terms, state }
 }
@@ -139,7 +142,7 @@ pub(crate) fn certificate(state: CertificateState) -> Certificate {
         der: vec![0x30, 0],
         profiles: None,
     };
-    Certificate { record, state }
+    Certificate { state, ..Certificate::issued(record) }
 }
 
 pub(crate) fn problem() -> Problem {
@@ -245,6 +248,44 @@ pub(crate) fn certificates_2() -> Vec<(&'static str, Certificate)> {
     vec![("profiles", Certificate { record: CertificateRecord { profiles: Some(profiles), ..valid.record }, ..valid })]
 }
 
+/// With what renewal brought (RFC 9773).
+pub(crate) fn certificates_3() -> Vec<(&'static str, Certificate)> {
+    let valid = certificate(CertificateState::Valid);
+    vec![("replaced", Certificate { replaced: Some(Q), call: Some(call()), ..valid })]
+}
+
+pub(crate) fn orders_2() -> Vec<(&'static str, Order)> {
+    let ready = order(OrderState::Ready);
+    let replaces = Predecessor {
+        certificate: CertificateId(Id::from_bytes([9; 16])),
+        named: "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE".to_owned(),
+        not_after: EXPIRES,
+    };
+    let terms = OrderTerms { profile: Some(name("servers")), replaces: Some(replaces), ..ready.terms.clone() };
+    vec![("renewal", Order { terms, ..ready })]
+}
+
+pub(crate) fn acme_profiles_2() -> Vec<(&'static str, AcmeProfile)> {
+    let (_, plain) = acme_profiles().swap_remove(0);
+    let renewal = RenewalRules {
+        offered: false,
+        begin: 50,
+        length: 25,
+        interval: Seconds(3_600),
+        explanation_url: Some("https://ca.example/renewal".to_owned()),
+    };
+    vec![("renewal", AcmeProfile { offers: vec![name("servers"), name("clients")], renewal, ..plain })]
+}
+
+pub(crate) fn ra_profiles_2() -> Vec<(&'static str, RaProfile)> {
+    let (_, plain) = ra_profiles().swap_remove(0);
+    vec![("called", RaProfile { call: Some(call()), ..plain })]
+}
+
+const fn call() -> RenewalCall {
+    RenewalCall { at: NOW, until: EXPIRES }
+}
+
 pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
     let plain = AcmeProfile {
         name: name("default"),
@@ -264,6 +305,8 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
         retry: RetryRules { pauses: Vec::new(), interval: None },
         network: NetworkRules::default(),
         limits: Limits::default(),
+        offers: Vec::new(),
+        renewal: RenewalRules::default(),
     };
     let full = AcmeProfile {
         revision: ProfileRevision(9),
@@ -318,6 +361,7 @@ pub(crate) fn ra_profiles() -> Vec<(&'static str, RaProfile)> {
         keys: KeyRules::default(),
         validity: ValidityRules { default: Seconds(90), longest: Seconds(100), backdate: Seconds(0) },
         contents: CertificateContents::default(),
+        call: None,
     };
     let exemption = |name, scope, wildcard| Exemption { name: DnsName::parse(name).expect("a name"), scope, wildcard };
     let full = RaProfile {

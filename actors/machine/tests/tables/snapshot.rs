@@ -16,8 +16,8 @@ use chancery_machine::snapshot::{Snapshot, Unreadable, decode, encode};
 use proptest::prelude::*;
 
 use crate::sample::{
-    accounts, accounts_2, acme_profiles, audit_entries, audit_heads, authorizations, authorizations_2, certificates,
-    certificates_2, credentials, crls, orders, ra_profiles,
+    accounts, accounts_2, acme_profiles, acme_profiles_2, audit_entries, audit_heads, authorizations, authorizations_2,
+    certificates, certificates_2, certificates_3, credentials, crls, orders, orders_2, ra_profiles, ra_profiles_2,
 };
 use crate::table::reads_back;
 
@@ -33,8 +33,12 @@ macro_rules! for_every_kind {
         $check("account-2", &accounts_2());
         $check("authorization-2", &authorizations_2());
         $check("certificate-2", &certificates_2());
+        $check("certificate-3", &certificates_3());
+        $check("order-2", &orders_2());
         $check("acme-profile", &acme_profiles());
         $check("ra-profile", &ra_profiles());
+        $check("acme-profile-2", &acme_profiles_2());
+        $check("ra-profile-2", &ra_profiles_2());
         $check("eab-credential", &credentials());
         $check("audit-entry", &audit_entries());
         $check("audit-head", &audit_heads());

@@ -77,6 +77,7 @@ fn word(rejection: Rejection) -> String {
         Rejection::TooManyOrders => "too many".to_owned(),
         Rejection::AccountClosed(status) => format!("closed: {}", status.token()),
         Rejection::AccountDisabled => "account disabled".to_owned(),
+        Rejection::AlreadyReplaced => "already replaced".to_owned(),
         Rejection::OrderPastCancelling(status) => format!("too late: {}", status.token()),
         Rejection::Binding(refused) => match refused {
             BindingRefused::Deleted => "refused: deleted",
