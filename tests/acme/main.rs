@@ -12,9 +12,12 @@ mod jws;
 mod profiles;
 mod profiles_acme;
 mod profiles_binding;
+mod profiles_choice;
 mod profiles_limits;
 mod profiles_ra;
+mod profiles_renewal;
 mod profiles_urls;
+mod renewal;
 mod s6_5_restart;
 #[path = "../support/scripted_web.rs"]
 mod scripted_web;

@@ -49,7 +49,7 @@ impl Credential {
     }
 }
 
-fn new_account(endpoint: &Endpoint, signer: &Signer, binding: Option<&Value>) -> Response {
+pub(crate) fn new_account(endpoint: &Endpoint, signer: &Signer, binding: Option<&Value>) -> Response {
     let mut payload = json!({"termsOfServiceAgreed": true});
     if let Some(binding) = binding {
         payload["externalAccountBinding"] = binding.clone();

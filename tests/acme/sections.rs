@@ -3,6 +3,7 @@
 
 use super::endpoint;
 
+mod rfc9773_renewal;
 mod s6_2_signatures;
 mod s6_5_nonces;
 mod s6_transport;

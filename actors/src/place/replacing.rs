@@ -59,7 +59,7 @@ impl Engine {
             Err(LoadError::Store(error)) => return Err(TurnError::from(error).into()),
         };
         let record = &certificate.state.record;
-        if !record.order.is_some_and(|(owner, _)| owner == AccountId(account.id)) {
+        if record.order.is_none_or(|(owner, _)| owner != AccountId(account.id)) {
             return Err(ReplaceError::Foreign.into());
         }
         if !subjects.iter().any(|subject| record.subjects.contains(subject)) {

@@ -32,6 +32,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   chancery profile list
   chancery profile create web --ra-profile default --challenge http-01 --challenge dns-01
+  chancery profile update web --offer servers --offer clients
   chancery profile update web --terms-of-service https://ca.example/terms --set no-new-orders-until-agreed=true
   chancery profile update web --set retry-pauses=2s,10s,1m --unset website
   chancery profile disable web lab
@@ -90,6 +91,9 @@ pub(in crate::cli) struct Settings {
     /// The RA Profile that issues for /acme/NAME/…
     #[arg(long, value_name = "NAME")]
     ra_profile: Option<String>,
+    /// An RA Profile that orders there may name instead; once for each.
+    #[arg(long, value_name = "NAME")]
+    offer: Vec<String>,
     /// Where the terms of service are.
     #[arg(long, value_name = "URL")]
     terms_of_service: Option<String>,
@@ -149,6 +153,7 @@ impl Settings {
         Members::default()
             .put("description", self.description)
             .put("defaultRaProfile", self.ra_profile)
+            .list("raProfiles", &self.offer)
             .put("termsOfService", self.terms_of_service)
             .put("website", self.website)
             .put("contactRequired", self.contact_required)
