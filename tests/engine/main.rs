@@ -9,6 +9,8 @@ mod crl;
 mod doubles;
 mod external;
 mod faults;
+#[path = "../support/jws.rs"]
+mod jws;
 mod lab;
 mod limits;
 mod listing;
@@ -26,3 +28,4 @@ mod revoking;
 mod sightings;
 mod store;
 mod twins;
+mod wire;
