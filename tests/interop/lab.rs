@@ -89,10 +89,15 @@ impl Lab {
         &self.dns
     }
 
+    /// Where programs change the DNS, as an URL.
+    pub(crate) fn dns_control(&self) -> String {
+        format!("http://{}", self.control.address())
+    }
+
     /// Writes a shell script that a client can call. `set_txt NAME VALUE` and `clear_txt NAME` change the DNS;
     /// `$CHALLENGES` is the folder of the http-01 challenges.
     pub(crate) fn script(&self, name: &str, body: &str) -> PathBuf {
-        let control = self.control.address();
+        let control = self.dns_control();
         let challenges = self.web.challenges();
         let text = format!(
             r#"#!/bin/sh
@@ -100,7 +105,7 @@ set -eu
 CHALLENGES='{challenges}'
 set_txt() {{ post set-txt "{{\"host\":\"${{1%.}}.\",\"value\":\"$2\"}}"; }}
 clear_txt() {{ post clear-txt "{{\"host\":\"${{1%.}}.\"}}"; }}
-post() {{ curl --silent --show-error --fail --max-time 20 --data "$2" "http://{control}/$1" >&2; }}
+post() {{ curl --silent --show-error --fail --max-time 20 --data "$2" "{control}/$1" >&2; }}
 {body}
 "#,
             challenges = challenges.display(),

@@ -11,7 +11,9 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
-use crate::support::process::{command, find, finish, run};
+use serde_json::Value;
+
+use crate::support::process::{command, find, finish, leave_out, run};
 
 /// Declares an enum whose variants have names on the page, in the page's order.
 macro_rules! named {
@@ -43,6 +45,7 @@ named! {
         Uacme = "uacme",
         AcmeTiny = "acme-tiny",
         InstantAcme = "instant-acme",
+        NodeAcmeClient = "acme-client",
     }
 }
 
@@ -105,6 +108,7 @@ impl Client {
             Self::Uacme => Source::Program { version: "uacme: version " },
             Self::Lego | Self::AcmeTiny => Source::DebianProgram,
             Self::InstantAcme => Source::Crate,
+            Self::NodeAcmeClient => Source::NodePackage,
         }
     }
 }
@@ -118,6 +122,8 @@ enum Source {
     DebianProgram,
     /// A crate that these tests are built with.
     Crate,
+    /// A package of `node/package.json`, which ./test installs.
+    NodePackage,
 }
 
 impl Source {
@@ -144,8 +150,18 @@ impl Source {
                 });
                 package.unwrap_or_else(|| panic!("Cargo.lock has no {name}")).to_owned()
             }
+            Self::NodePackage => {
+                let package = fs::read(modules().join(name).join("package.json")).expect("it was found there");
+                let package: Value = serde_json::from_slice(&package).expect("a package's description is JSON");
+                package["version"].as_str().expect("a package has a version").to_owned()
+            }
         }
     }
+}
+
+/// Where ./test installs the packages of npm.
+pub(crate) fn modules() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/node/node_modules")
 }
 
 /// What the trials of this run have shown.
@@ -174,13 +190,21 @@ impl Trial {
         match client.source() {
             Source::Program { .. } | Source::DebianProgram => trial.program = trial.find(client.name())?,
             Source::Crate => {}
+            Source::NodePackage => {
+                trial.program = trial.find("node")?;
+                if !modules().join(client.name()).is_dir() {
+                    trial.outcome.set(Outcome::NotRun);
+                    leave_out(&format!("{} of npm is not installed (./test installs it)", client.name()));
+                    return None;
+                }
+            }
         }
         let version = client.source().version(client.name(), &trial.program);
         FOUND.lock().unwrap_or_else(PoisonError::into_inner).versions.insert(client, version);
         Some(trial)
     }
 
-    /// The client's program.
+    /// The client's program, or what runs it.
     pub(crate) fn program(&self) -> PathBuf {
         self.program.clone()
     }

@@ -1,0 +1,86 @@
+//! acme-client of npm: JavaScript on Node.js. `node/acme-client.js` is what these tests have it do.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::lab::Lab;
+use crate::matrix::{Client, Feature, Trial, modules};
+use crate::support::certificate::Chain;
+use crate::support::process::{command, run, run_refused};
+
+/// The scenario's command, with its surroundings. Certificates come into the lab's folder.
+fn scenario(trial: &Trial, lab: &Lab, name: &str) -> Command {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/node");
+    let mut command = command(trial.program());
+    command
+        .arg(tests.join("acme-client.js"))
+        .arg(name)
+        .env("NODE_PATH", modules())
+        .env("NODE_EXTRA_CA_CERTS", lab.root())
+        .env("DIRECTORY", lab.directory())
+        .env("CHALLENGES", lab.web().challenges())
+        .env("DNS", lab.dns_control())
+        .env("FOLDER", lab.path(""));
+    command
+}
+
+#[test]
+fn acme_client_account_http_01_renewal_key_change_revocation_update_deactivation() {
+    let Some(trial) = Trial::of(
+        Client::NodeAcmeClient,
+        &[
+            Feature::AccountEs256,
+            Feature::AccountEs384,
+            Feature::Http01,
+            Feature::CertificateP256,
+            Feature::Renewal,
+            Feature::KeyChange,
+            Feature::ContactUpdate,
+            Feature::RevocationByAccount,
+            Feature::AuthorizationDeactivation,
+            Feature::Deactivation,
+        ],
+    ) else {
+        return;
+    };
+    let lab = Lab::new();
+    run(&mut scenario(&trial, &lab, "account"));
+    let names = ["node.test", "www.node.test"];
+    let first = Chain::read(lab.path("first.pem"));
+    first.assert_sound(&lab.root(), &names);
+    first.assert_revoked(&lab.root());
+    let second = lab.issued(lab.path("second.pem"), &names);
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
+}
+
+#[test]
+fn acme_client_dns_01_wildcard_with_rsa() {
+    let Some(trial) = Trial::of(
+        Client::NodeAcmeClient,
+        &[Feature::AccountRs256, Feature::Dns01, Feature::Wildcard, Feature::CertificateRsa],
+    ) else {
+        return;
+    };
+    let lab = Lab::new();
+    run(&mut scenario(&trial, &lab, "wildcard"));
+    lab.issued(lab.path("wildcard.pem"), &["*.node.test", "node.test"]);
+}
+
+#[test]
+fn acme_client_binds_its_account() {
+    let Some(trial) = Trial::of(Client::NodeAcmeClient, &[Feature::ExternalAccountBinding, Feature::CertificateP384])
+    else {
+        return;
+    };
+    let lab = Lab::new();
+    let admin = lab.admin();
+    admin.patch("/acmeProfiles/default", "*", &json!({"externalAccountRequired": true})).expect(200);
+    run_refused(&mut scenario(&trial, &lab, "bound"));
+    let made = admin.post("/eabCredentials", &json!({"description": "team 7"})).expect(201).json();
+    let text = |member: &str| made[member].as_str().unwrap_or_else(|| panic!("{member}: {made}")).to_owned();
+    run(scenario(&trial, &lab, "bound").env("KEY_ID", text("keyId")).env("HMAC_KEY", text("hmacKey")));
+    let chain = lab.issued(lab.path("bound.pem"), &["bound.node.test"]);
+    assert!(chain.key().contains("secp384r1"), "{}", chain.key());
+}
