@@ -29,7 +29,7 @@ fn scenario(trial: &Trial, lab: &Lab, name: &str) -> Command {
 #[test]
 fn acme_client_account_http_01_renewal_key_change_revocation_update_deactivation() {
     let Some(trial) = Trial::of(
-        Client::NodeAcmeClient,
+        Client::NpmAcme,
         &[
             Feature::AccountEs256,
             Feature::AccountEs384,
@@ -58,7 +58,7 @@ fn acme_client_account_http_01_renewal_key_change_revocation_update_deactivation
 #[test]
 fn acme_client_dns_01_wildcard_with_rsa() {
     let Some(trial) = Trial::of(
-        Client::NodeAcmeClient,
+        Client::NpmAcme,
         &[Feature::AccountRs256, Feature::Dns01, Feature::Wildcard, Feature::CertificateRsa],
     ) else {
         return;
@@ -70,8 +70,7 @@ fn acme_client_dns_01_wildcard_with_rsa() {
 
 #[test]
 fn acme_client_binds_its_account() {
-    let Some(trial) = Trial::of(Client::NodeAcmeClient, &[Feature::ExternalAccountBinding, Feature::CertificateP384])
-    else {
+    let Some(trial) = Trial::of(Client::NpmAcme, &[Feature::ExternalAccountBinding, Feature::CertificateP384]) else {
         return;
     };
     let lab = Lab::new();

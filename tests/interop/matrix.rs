@@ -45,7 +45,7 @@ named! {
         Uacme = "uacme",
         AcmeTiny = "acme-tiny",
         InstantAcme = "instant-acme",
-        NodeAcmeClient = "acme-client",
+        NpmAcme = "acme-client",
     }
 }
 
@@ -108,7 +108,7 @@ impl Client {
             Self::Uacme => Source::Program { version: "uacme: version " },
             Self::Lego | Self::AcmeTiny => Source::DebianProgram,
             Self::InstantAcme => Source::Crate,
-            Self::NodeAcmeClient => Source::NodePackage,
+            Self::NpmAcme => Source::NodePackage,
         }
     }
 }
