@@ -51,6 +51,8 @@ pub struct Config {
     pub authority: AuthorityPlan,
     /// How long things are kept.
     pub store: Store,
+    /// The perspectives that ACME Profiles may name, by name.
+    pub perspectives: BTreeMap<String, PerspectiveAccess>,
     /// ACME Profiles that are made so at each start, by name; the others are left alone.
     pub acme_profiles: BTreeMap<String, Map<String, Value>>,
     /// RA Profiles that are made so at each start, by name; the others are left alone.
@@ -139,6 +141,20 @@ pub struct Store {
     pub cache_mib: usize,
 }
 
+/// Where a perspective is, and how this server and it know each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PerspectiveAccess {
+    /// Scheme, host and port; its certificate has to be for this host.
+    pub url: String,
+    /// Who issues its certificate, PEM.
+    pub ca: PathBuf,
+    /// The certificate with which this server comes, PEM.
+    pub certificate: PathBuf,
+    /// The key of that, PEM.
+    pub key: PathBuf,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -148,6 +164,7 @@ impl Default for Config {
             admin: AdminAccess::default(),
             authority: AuthorityPlan::default(),
             store: Store::default(),
+            perspectives: BTreeMap::new(),
             acme_profiles: BTreeMap::new(),
             ra_profiles: BTreeMap::new(),
         }
@@ -308,6 +325,7 @@ mod tests {
             .extract()
             .expect("every setting is known");
         assert!(config.server.external_url.is_some() && config.keys.passphrase_file.is_some());
+        assert_eq!(config.perspectives.len(), 1);
         assert!(config.admin.listen.is_some() && config.admin.clients.len() == 1);
         assert!(!config.declared().is_empty());
     }

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod moment;
 pub mod passphrase;
+pub mod perspective;
 pub mod pki;
 pub mod span;
 pub mod store;

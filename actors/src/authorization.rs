@@ -112,6 +112,7 @@ async fn validate(
         key_authorization: challenge.token.key_authorization(&account.key.thumbprint),
         account_uri: AccountUri::Url,
         network: Arc::new(network),
+        perspectives: Arc::new(profile.perspectives.clone()),
     };
     let full = || Performed::Again("too many validations are waiting".into());
     if validator.try_send(Try { account: terms.account, attempt: request, reply }).is_err() {

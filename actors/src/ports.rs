@@ -11,6 +11,7 @@ use chancery_machine::id::{AccountId, AuthorityId, Id};
 use chancery_machine::identifier::{DnsName, Identifier, Subject};
 use chancery_machine::network::NetworkRules;
 pub use chancery_machine::order::Draft;
+use chancery_machine::perspective::Perspectives;
 use chancery_machine::problem::Problem;
 use chancery_machine::profile::{Endpoint, RaProfile};
 use chancery_machine::renewal::IssuerStanding;
@@ -381,6 +382,8 @@ pub struct Attempt {
     pub account_uri: AccountUri,
     /// What may be contacted, and how.
     pub network: Arc<NetworkRules>,
+    /// From where else it is to be looked at, and how many must agree.
+    pub perspectives: Arc<Perspectives>,
 }
 
 impl Attempt {

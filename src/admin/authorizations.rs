@@ -6,7 +6,7 @@ use chancery_machine::authorization::{Authorization, AuthorizationEvent, Authori
 use chancery_machine::challenge::{Challenge, ChallengeState};
 use chancery_machine::id::AuthorizationId;
 use chancery_machine::time::Timestamp;
-use chancery_machine::transcript::{Happening, Transcript, TranscriptStep};
+use chancery_machine::transcript::{Happening, PerspectiveTranscript, Standing, Transcript, TranscriptStep};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -98,6 +98,44 @@ pub struct TranscriptView {
     pub ended: String,
     /// What happened, in order.
     pub steps: Vec<StepView>,
+    /// What each perspective met that the profile has asked too.
+    pub perspectives: Vec<PerspectiveTranscriptView>,
+}
+
+/// What a perspective met on its own way.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PerspectiveTranscript)]
+pub struct PerspectiveTranscriptView {
+    /// Its name.
+    pub name: String,
+    /// Whether it agrees, and why there is no answer if there is none.
+    pub standing: StandingView,
+    /// What it saw instead, as the client would read it, if it disagrees.
+    pub error: Option<AcmeProblemView>,
+    /// Why it could not be asked, if it could not.
+    pub reason: Option<String>,
+    /// When it was asked (RFC 3339, with milliseconds).
+    pub began: String,
+    /// When it had answered, or was waited for no more (RFC 3339, with milliseconds).
+    pub ended: String,
+    /// What happened there, in order; the times are those of its own clock.
+    pub steps: Vec<StepView>,
+}
+
+/// What a perspective said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PerspectiveStanding)]
+pub enum StandingView {
+    /// It saw what the server saw.
+    Agreed,
+    /// It saw something else.
+    Disagreed,
+    /// It could not be asked, or gave no answer that counts: that counts as if it disagreed.
+    Unreachable,
+    /// The outcome was sure before it answered.
+    NotAwaited,
 }
 
 /// One step of a validation attempt. Texts from the network are cut, and have no control characters.
@@ -305,7 +343,28 @@ impl From<&Challenge> for ChallengeView {
 impl From<&Transcript> for TranscriptView {
     fn from(transcript: &Transcript) -> Self {
         let steps = transcript.steps.iter().map(StepView::from).collect();
-        Self { began: precise(transcript.began), ended: precise(transcript.ended), steps }
+        let perspectives = transcript.perspectives.iter().map(PerspectiveTranscriptView::from).collect();
+        Self { began: precise(transcript.began), ended: precise(transcript.ended), steps, perspectives }
+    }
+}
+
+impl From<&PerspectiveTranscript> for PerspectiveTranscriptView {
+    fn from(transcript: &PerspectiveTranscript) -> Self {
+        let (standing, error, reason) = match &transcript.standing {
+            Standing::Agreed => (StandingView::Agreed, None, None),
+            Standing::Disagreed(problem) => (StandingView::Disagreed, Some(problem.into()), None),
+            Standing::Unreachable(reason) => (StandingView::Unreachable, None, Some(reason.clone())),
+            Standing::NotAwaited => (StandingView::NotAwaited, None, None),
+        };
+        Self {
+            name: transcript.name.to_string(),
+            standing,
+            error,
+            reason,
+            began: precise(transcript.began),
+            ended: precise(transcript.ended),
+            steps: transcript.steps.iter().map(StepView::from).collect(),
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl Clients {
             }
         }
         match &settings.client_ca {
-            Some(file) => Ok(Self { roles, issuers: Some(Arc::new(issuers(file)?)) }),
+            Some(file) => Ok(Self { roles, issuers: Some(Arc::new(issuers("admin.client_ca", file)?)) }),
             None if roles.is_empty() => Ok(Self::default()),
             None => bail!("admin.clients: admin.client_ca has to say who issues their certificates"),
         }
@@ -58,22 +58,29 @@ impl Clients {
 
     /// Notes who has come over this connection, for the guard of the API.
     pub(super) fn greet(&self, connection: &dyn Any, data: &mut Extensions) {
-        let stream = connection.downcast_ref::<TlsStream<TcpStream>>();
-        // What is there was verified in the handshake.
-        let certificate = stream.and_then(|stream| stream.get_ref().1.peer_certificates()).and_then(<[_]>::first);
-        if let Some(operator) = certificate.and_then(|der| self.operator(der)) {
+        if let Some(operator) = presented(connection).and_then(|der| self.operator(der)) {
             data.insert(CertificateOperator(operator));
         }
     }
 
     /// Whoever this certificate names: the first of its names that is one of theirs.
     fn operator(&self, der: &[u8]) -> Option<Operator> {
-        let certificate = Certificate::from_der(der).ok()?;
-        names(&certificate).into_iter().find_map(|name| {
+        names_of(der).into_iter().find_map(|name| {
             let role = *self.roles.get(&name)?;
             Some(Operator { who: format!("certificate:{name}"), role })
         })
     }
+}
+
+/// The certificate that a connection came with, which was verified in the handshake.
+pub(super) fn presented(connection: &dyn Any) -> Option<&CertificateDer<'static>> {
+    let stream = connection.downcast_ref::<TlsStream<TcpStream>>()?;
+    stream.get_ref().1.peer_certificates().and_then(<[_]>::first)
+}
+
+/// The names of a certificate; none if it cannot be read.
+pub(super) fn names_of(der: &[u8]) -> Vec<String> {
+    Certificate::from_der(der).map(|certificate| names(&certificate)).unwrap_or_default()
 }
 
 /// The DNS names, mail addresses and URIs of subjectAltName; the common name where there is no such extension at all
@@ -105,8 +112,9 @@ fn name(name: &GeneralName) -> Option<String> {
     }
 }
 
-fn issuers(file: &Path) -> anyhow::Result<RootCertStore> {
-    let reading = || format!("admin.client_ca: {}", file.display());
+/// The issuers in this file, which that setting names.
+pub(super) fn issuers(setting: &str, file: &Path) -> anyhow::Result<RootCertStore> {
+    let reading = || format!("{setting}: {}", file.display());
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).with_context(reading)? {
         store.add(certificate.with_context(reading)?).with_context(reading)?;

@@ -3,11 +3,15 @@
 mod authority;
 mod bootstrap;
 mod clients;
+mod credential;
 mod dev;
 mod first_token;
 mod greeting;
 mod manage;
 mod origin;
+mod perspective;
+mod perspectives;
+mod process;
 mod repository;
 mod serve;
 #[cfg(test)]
@@ -52,6 +56,14 @@ enum Command {
     /// line to paste. Logs go to standard error; CHANCERY_LOG sets how much, as in CHANCERY_LOG=debug.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
+    /// Run a perspective: look at what clients prove from here, for a server that runs elsewhere.
+    ///
+    /// It answers one server, or several, over mutual TLS, and prints where it listens and whom it answers. It has no store
+    /// and no secret but its own key, keeps nothing, and does nothing unasked. SIGTERM or SIGINT ends it. Logs go to
+    /// standard error; CHANCERY_LOG sets how much. The ACME Profiles of the server say which perspectives are asked and how
+    /// many of them must agree.
+    #[command(after_help = perspective::EXAMPLES, args_conflicts_with_subcommands = true)]
+    Perspective(Box<perspective::PerspectiveArgs>),
     /// Make an administrator's token while the server is stopped: for when the last one is lost.
     ///
     /// Prints the token. The server must not run: its store is open to one process at a time. The audit log names it
@@ -141,6 +153,7 @@ pub fn main() -> ExitCode {
     let parsed = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     let outcome = match parsed.command {
         Command::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Perspective(args) => perspective::run(*args).map(|()| ExitCode::SUCCESS),
         Command::AdminToken(args) => first_token::recover(&args).map(|()| ExitCode::SUCCESS),
         Command::Config => print(config::EXAMPLE).map(|()| ExitCode::SUCCESS),
         Command::Machines { form } => print(&machines(form)).map(|()| ExitCode::SUCCESS),

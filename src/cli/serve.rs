@@ -1,9 +1,9 @@
 //! `chancery serve`: the wiring.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context;
 use chancery_actors::audit::ActError;
@@ -11,9 +11,7 @@ use chancery_actors::engine::Running;
 use chancery_actors::ports::{Issue, Store};
 use chancery_actors::{Engine, Ports, Settings};
 use chancery_machine::network::Network;
-use futures::future::join_all;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use chancery_machine::perspective::PerspectiveName;
 use tracing::{info, warn};
 
 use super::authority::{self, Opened, StoredAuthorities};
@@ -21,9 +19,10 @@ use super::bootstrap::Prepared;
 use super::clients::Clients;
 use super::greeting::{self, Greeting};
 use super::origin::Origin;
+use super::process::{Stop, connections_per_worker};
 use super::repository::{self, Repository};
 use super::tls::{OwnCertificate, Owner};
-use super::{ServeArgs, bootstrap, first_token, print};
+use super::{ServeArgs, bootstrap, first_token, perspectives, print};
 use crate::acme::nonce::{NonceSettings, Nonces};
 use crate::acme::registrations::Registrations;
 use crate::acme::{self, AccountUrls, Acme};
@@ -31,6 +30,8 @@ use crate::admin::apply::{Declared, Options};
 use crate::admin::authorities::KeptAuthorities as _;
 use crate::admin::{self, Admin};
 use crate::config::Config;
+use crate::perspective::Corroborator;
+use crate::perspective::client::Remote;
 use crate::pki::authorities::Authorities;
 use crate::store::redb::RedbStore;
 use crate::system::{SystemClock, SystemEntropy};
@@ -58,6 +59,8 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     // First of all, so that a signal during the start leads to a clean end too.
     let mut stop = Stop::listen()?;
     let clients = Clients::read(&config.admin)?;
+    let remotes = perspectives::open(&config.perspectives)?;
+    let known: Vec<_> = remotes.keys().cloned().collect();
     let origin = Origin::bind(config)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
     let Opened { authorities, kept, intermediate, root, passphrase, secret } =
@@ -71,6 +74,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
         &origin,
         Arc::clone(&store),
         Arc::clone(&authorities),
+        remotes,
         bootstrap::also_allowed(config, dev),
     )?;
     match engine.renew_terms().await? {
@@ -87,6 +91,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
         origin: external.clone(),
     });
     declare(&admin, declared).await?;
+    perspectives::compare(&engine.profiles(), &known);
     let endpoint = greeting::shown(&engine.profiles());
     let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
@@ -215,13 +220,15 @@ fn start_engine(
     origin: &Origin,
     store: Arc<dyn Store>,
     authorities: Arc<Authorities>,
+    remotes: BTreeMap<PerspectiveName, Remote>,
     also_allowed: Vec<Network>,
 ) -> anyhow::Result<(Engine, Running)> {
     let clock = Arc::new(SystemClock);
     let issue: Arc<dyn Issue> = authorities;
+    let here = Arc::new(Validators::new(clock.clone(), Limits::default()));
     let ports = Ports {
         store,
-        validate: Arc::new(Validators::new(clock.clone(), Limits::default())),
+        validate: Arc::new(Corroborator::new(here, remotes, clock.clone())),
         clock,
         entropy: Arc::new(SystemEntropy),
         issue,
@@ -235,39 +242,6 @@ fn start_engine(
         ..Settings::default()
     };
     Ok(Engine::start(ports, settings)?)
-}
-
-/// As many connections as there are file descriptors for, with enough left over for the store, for validation and for the
-/// logs: a client that opens connections without end must not keep the server from its own files.
-fn connections_per_worker() -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    // The soft limit is for programs that use select(); we may have what the hard one allows.
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    let granted = if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
-    let descriptors = usize::try_from(granted.unwrap_or(1 << 20)).unwrap_or(1 << 20).min(1 << 20);
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    // One worker more for plain HTTP, and half of everything for ourselves.
-    (descriptors / 2 / (workers + 1)).clamp(1, 25_000)
-}
-
-/// The signals that end the server.
-struct Stop {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Stop {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn wait(&mut self, servers: &[ServerHandle]) {
-        tokio::select! {
-            _ = self.terminate.recv() => info!("SIGTERM: stopping"),
-            _ = self.interrupt.recv() => info!("SIGINT: stopping"),
-        }
-        join_all(servers.iter().map(|server| server.stop(true))).await;
-    }
 }
 
 async fn nothing() -> HttpResponse {

@@ -267,26 +267,8 @@ impl Opened {
     }
 
     fn new(record: &Authority, key: IssuerKey, publication: Option<&Publication>) -> Result<Self, OpenError> {
-        let read = |error: der::Error| OpenError::Certificate(error.to_string());
-        let tbs = Certificate::from_der(&record.certificate).map_err(read)?.tbs;
-        let spki = key.public_key()?;
-        if tbs.public_key.to_der().map_err(read)? != spki {
-            return Err(OpenError::Mismatch);
-        }
-        let constraints: Option<BasicConstraints> = find(&tbs).map_err(read)?;
-        let identifier: Option<SubjectKeyIdentifier> = find(&tbs).map_err(read)?;
-        let identifier = identifier.ok_or_else(|| OpenError::Certificate("no subjectKeyIdentifier".to_owned()))?;
-        let issuer = Issuer {
-            name: tbs.subject,
-            key_identifier: identifier.0.as_bytes().to_vec(),
-            algorithm: key.signature_algorithm(),
-            public_key: PublicKey::parse(&spki).map_err(|fault| OpenError::Certificate(fault.to_string()))?,
-            not_before: timestamp(tbs.validity.not_before),
-            not_after: timestamp(tbs.validity.not_after),
-            path_length: constraints.and_then(|constraints| constraints.path_len_constraint),
-            crl_url: publication.map(|publication| publication.crl(record.id)),
-            certificate_url: publication.map(|publication| publication.certificate(record.id)),
-        };
+        let urls = publication.map(|publication| (publication.crl(record.id), publication.certificate(record.id)));
+        let issuer = issuer(&record.certificate, &key, urls)?;
         let certificates = std::iter::once(&record.certificate).chain(&record.above);
         // The last one is the root, which clients have or do not trust.
         let chain = certificates.take(record.above.len()).map(|der| der.to_vec()).collect();
@@ -303,6 +285,31 @@ impl Opened {
             root: record.root_certificate().to_vec(),
         })
     }
+}
+
+/// What is public of whoever has this certificate and this key; its CRL and its certificate lie at these URLs.
+pub(super) fn issuer(certificate: &[u8], key: &IssuerKey, urls: Option<(String, String)>) -> Result<Issuer, OpenError> {
+    let read = |error: der::Error| OpenError::Certificate(error.to_string());
+    let tbs = Certificate::from_der(certificate).map_err(read)?.tbs;
+    let spki = key.public_key()?;
+    if tbs.public_key.to_der().map_err(read)? != spki {
+        return Err(OpenError::Mismatch);
+    }
+    let constraints: Option<BasicConstraints> = find(&tbs).map_err(read)?;
+    let identifier: Option<SubjectKeyIdentifier> = find(&tbs).map_err(read)?;
+    let identifier = identifier.ok_or_else(|| OpenError::Certificate("no subjectKeyIdentifier".to_owned()))?;
+    let (crl_url, certificate_url) = urls.unzip();
+    Ok(Issuer {
+        name: tbs.subject,
+        key_identifier: identifier.0.as_bytes().to_vec(),
+        algorithm: key.signature_algorithm(),
+        public_key: PublicKey::parse(&spki).map_err(|fault| OpenError::Certificate(fault.to_string()))?,
+        not_before: timestamp(tbs.validity.not_before),
+        not_after: timestamp(tbs.validity.not_after),
+        path_length: constraints.and_then(|constraints| constraints.path_len_constraint),
+        crl_url,
+        certificate_url,
+    })
 }
 
 /// `-----BEGIN CERTIFICATE-----`

@@ -116,36 +116,15 @@ pub fn make_hierarchy(
     cost: SealCost,
 ) -> Result<Hierarchy, HierarchyError> {
     let id = AuthorityId::new(now, random()?);
-    let key = IssuerKey::generate(plan.algorithm)?;
-    let spki = key.public_key()?;
-    let public_key = PublicKey::parse(&spki)?;
-    let not_before = begin(now, plan.backdate);
-    let issuer = Issuer {
-        name: plan.root.distinguished()?,
-        key_identifier: key_identifier(&public_key),
-        algorithm: key.signature_algorithm(),
-        public_key,
-        not_before,
-        not_after: end(not_before, plan.root_validity),
-        path_length: None,
+    let RootKey { issuer, key, certificate } = RootPlan {
+        algorithm: plan.algorithm,
+        name: &plan.root,
+        validity: plan.root_validity,
+        backdate: plan.backdate,
         crl_url: plan.publication.as_ref().map(|publication| publication.crl(id)),
         certificate_url: plan.publication.as_ref().map(|publication| publication.certificate(id)),
-    };
-    let contents = Contents::authority(issuer.name.clone(), Role::Root, &issuer);
-    let certificate = certify(
-        &Plan {
-            role: Role::Root,
-            issuer: &issuer,
-            serial: serial(random()?),
-            not_before,
-            not_after: issuer.not_after,
-            key: &issuer.public_key,
-            spki: &spki,
-            names: Vec::new(),
-            contents: &contents,
-        },
-        &key,
-    )?;
+    }
+    .make(now)?;
     let root = Authority {
         id,
         kind: AuthorityKind::Root,
@@ -217,6 +196,57 @@ impl Authority {
     }
 }
 
+/// A trust anchor, to be made.
+pub(super) struct RootPlan<'a> {
+    pub(super) algorithm: KeyAlgorithm,
+    pub(super) name: &'a AuthorityName,
+    pub(super) validity: Seconds,
+    pub(super) backdate: Seconds,
+    pub(super) crl_url: Option<String>,
+    pub(super) certificate_url: Option<String>,
+}
+
+/// A trust anchor with its open key.
+pub(super) struct RootKey {
+    pub(super) issuer: Issuer,
+    pub(super) key: IssuerKey,
+    pub(super) certificate: Vec<u8>,
+}
+
+impl RootPlan<'_> {
+    pub(super) fn make(self, now: Timestamp) -> Result<RootKey, HierarchyError> {
+        let key = IssuerKey::generate(self.algorithm)?;
+        let spki = key.public_key()?;
+        let public_key = PublicKey::parse(&spki)?;
+        let not_before = begin(now, self.backdate);
+        let issuer = Issuer {
+            name: self.name.distinguished()?,
+            key_identifier: key_identifier(&public_key),
+            algorithm: key.signature_algorithm(),
+            public_key,
+            not_before,
+            not_after: end(not_before, self.validity),
+            path_length: None,
+            crl_url: self.crl_url,
+            certificate_url: self.certificate_url,
+        };
+        let contents = Contents::authority(issuer.name.clone(), Role::Root, &issuer);
+        let plan = Plan {
+            role: Role::Root,
+            issuer: &issuer,
+            serial: serial(random()?),
+            not_before,
+            not_after: issuer.not_after,
+            key: &issuer.public_key,
+            spki: &spki,
+            names: Vec::new(),
+            contents: &contents,
+        };
+        let certificate = certify(&plan, &key)?;
+        Ok(RootKey { issuer, key, certificate })
+    }
+}
+
 impl IntermediatePlan {
     fn make(
         &self,
@@ -261,12 +291,12 @@ impl IntermediatePlan {
 }
 
 /// In whole seconds, as certificates have it.
-fn begin(now: Timestamp, backdate: Seconds) -> Timestamp {
+pub(super) fn begin(now: Timestamp, backdate: Seconds) -> Timestamp {
     Timestamp::from_seconds(now.minus(backdate.into()).seconds())
 }
 
 /// Both ends count (RFC 5280 section 4.1.2.5).
-fn end(not_before: Timestamp, validity: Seconds) -> Timestamp {
+pub(super) fn end(not_before: Timestamp, validity: Seconds) -> Timestamp {
     not_before.plus(Seconds(validity.0.saturating_sub(1)).into()).min(last_moment())
 }
 
@@ -289,7 +319,7 @@ fn certify(plan: &Plan<'_>, key: &IssuerKey) -> Result<Vec<u8>, HierarchyError> 
     Ok(linted.sign(key)?.into_der())
 }
 
-fn random<const N: usize>() -> Result<[u8; N], HierarchyError> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], HierarchyError> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| HierarchyError::Randomness)?;
     Ok(bytes)

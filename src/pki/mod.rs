@@ -14,6 +14,7 @@
 //!   signature.
 //! - [`authority`], [`hierarchy`], [`authorities`]: who signs; the record for the store, how it is made, and the opened ones
 //!   for work.
+//! - [`private`]: an authority beside them all, for machines of one's own that know each other by certificates.
 //!
 //! Signing is deterministic for every algorithm, so that a draft that is signed again after a crash gives the same
 //! certificate. Whatever we sign is verified by another implementation before it leaves this room.
@@ -28,6 +29,7 @@ pub mod hierarchy;
 pub mod key;
 pub mod lint;
 pub mod name;
+pub mod private;
 pub mod public_key;
 pub mod sealed;
 

@@ -58,6 +58,7 @@ fn attempt(kind: ChallengeType, name: &str, network: NetworkRules) -> Attempt {
         token,
         account_uri: AccountUri::Url,
         network: Arc::new(network),
+        perspectives: Arc::default(),
     }
 }
 

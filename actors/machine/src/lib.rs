@@ -16,6 +16,7 @@ pub mod identifier;
 pub mod machine;
 pub mod network;
 pub mod order;
+pub mod perspective;
 pub mod problem;
 pub mod profile;
 pub mod rejection;

@@ -78,11 +78,37 @@ pub struct NetworkRules {
     /// If there are any, the only blocks that may be contacted.
     #[cbor(n(4), default)]
     pub only: Vec<Network>,
+    /// What the host that validates lets be contacted, whatever the profile says. It is that host's own, so it is neither
+    /// stored nor sent.
+    #[cbor(skip)]
+    pub site: SiteRules,
+}
+
+/// What the host that validates lets be contacted; it can only take away from what a profile allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SiteRules {
+    /// Blocks that are never contacted.
+    pub refused: Vec<Network>,
+    /// If there is a list: the only special blocks that a profile can allow.
+    pub allowed: Option<Vec<Network>>,
+}
+
+impl SiteRules {
+    fn lifts(&self, address: IpAddr) -> bool {
+        self.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|network| network.contains(address)))
+    }
 }
 
 impl Default for NetworkRules {
     fn default() -> Self {
-        Self { resolvers: Vec::new(), allowed: Vec::new(), http_port: 80, tls_port: 443, only: Vec::new() }
+        Self {
+            resolvers: Vec::new(),
+            allowed: Vec::new(),
+            http_port: 80,
+            tls_port: 443,
+            only: Vec::new(),
+            site: SiteRules::default(),
+        }
     }
 }
 
@@ -95,8 +121,12 @@ impl NetworkRules {
         if !self.only.is_empty() && !self.only.iter().any(|network| network.contains(address)) {
             return Err("outside of the networks that the profile names");
         }
+        if self.site.refused.iter().any(|network| network.contains(address)) {
+            return Err("in a network that the host which validates refuses");
+        }
+        let lifted = || self.allowed.iter().any(|network| network.contains(address)) && self.site.lifts(address);
         match refused(address) {
-            Some(rule) if !self.allowed.iter().any(|network| network.contains(address)) => Err(rule),
+            Some(rule) if !lifted() => Err(rule),
             Some(_) | None => Ok(()),
         }
     }
@@ -214,6 +244,24 @@ mod tests {
         for (address, allowed) in [("10.1.2.3", true), ("192.168.1.1", false), ("::1", false), ("127.0.0.1", false)] {
             assert_eq!(rules.check(address.parse().expect("an address")).is_ok(), allowed, "{address}");
         }
+    }
+
+    #[test]
+    fn the_host_that_validates_can_only_take_away() {
+        let network = |text: &str| text.parse::<Network>().expect("a network");
+        let profile = NetworkRules { allowed: vec![network("127.0.0.0/8")], ..NetworkRules::default() };
+        let addresses = ["127.0.0.1", "127.0.0.2", "169.254.0.1", "10.0.0.1", "192.0.2.1"];
+        let found = |refused: &[&str], allowed: Option<&[&str]>| {
+            let list = |texts: &[&str]| texts.iter().map(|text| network(text)).collect::<Vec<_>>();
+            let site = SiteRules { refused: list(refused), allowed: allowed.map(list) };
+            let rules = NetworkRules { site, ..profile.clone() };
+            addresses.map(|text| rules.check(text.parse().expect("an address")).is_ok())
+        };
+        assert_eq!(found(&[], None), [true, true, false, true, true]);
+        assert_eq!(found(&["10.0.0.0/8", "127.0.0.2/32"], None), [true, false, false, false, true]);
+        assert_eq!(found(&[], Some(&[])), [false, false, false, true, true]);
+        // What the profile does not allow stays refused.
+        assert_eq!(found(&[], Some(&["127.0.0.2/32", "169.254.0.0/16"])), [false, true, false, true, true]);
     }
 
     #[test]

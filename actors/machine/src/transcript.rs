@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use minicbor::{Decode, Encode};
 
+use crate::perspective::PerspectiveName;
+use crate::problem::Problem;
 use crate::time::Timestamp;
 
 /// The longest text that a transcript keeps of anything that came from the network, in characters.
@@ -11,6 +13,9 @@ pub const EXCERPT: usize = 256;
 
 /// How many steps a transcript keeps.
 pub const STEPS: usize = 64;
+
+/// How many of the steps of each perspective are kept.
+pub const PERSPECTIVE_STEPS: usize = 32;
 
 /// One attempt, step by step; for operators, never for clients.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -24,6 +29,46 @@ pub struct Transcript {
     /// What happened, at most [`STEPS`].
     #[n(2)]
     pub steps: Vec<TranscriptStep>,
+    /// What the perspectives met that were asked too, in the profile's order.
+    #[cbor(n(3), default)]
+    pub perspectives: Vec<PerspectiveTranscript>,
+}
+
+/// The attempt of one perspective. Not a transcript within a transcript: nothing here goes deeper than this.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PerspectiveTranscript {
+    /// Which.
+    #[n(0)]
+    pub name: PerspectiveName,
+    /// What it said.
+    #[n(1)]
+    pub standing: Standing,
+    /// When its attempt began, by the server's clock.
+    #[n(2)]
+    pub began: Timestamp,
+    /// When its attempt was over, by the server's clock.
+    #[n(3)]
+    pub ended: Timestamp,
+    /// What happened there, at most [`PERSPECTIVE_STEPS`], by the perspective's clock.
+    #[n(4)]
+    pub steps: Vec<TranscriptStep>,
+}
+
+/// What a perspective said.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Standing {
+    /// It saw what the server saw.
+    #[n(0)]
+    Agreed,
+    /// It saw something else; the problem as the client would read it.
+    #[n(1)]
+    Disagreed(#[n(0)] Problem),
+    /// It could not be asked, or gave no answer that counts; why, for operators.
+    #[n(2)]
+    Unreachable(#[n(0)] String),
+    /// It was asked, and the outcome was sure before it answered.
+    #[n(3)]
+    NotAwaited,
 }
 
 /// A step, and when it was over.
@@ -112,7 +157,7 @@ impl Transcript {
     /// A transcript in which nothing has happened yet.
     #[must_use]
     pub const fn begin(now: Timestamp) -> Self {
-        Self { began: now, ended: now, steps: Vec::new() }
+        Self { began: now, ended: now, steps: Vec::new(), perspectives: Vec::new() }
     }
 
     /// Adds a step; past [`STEPS`] only the time moves on.

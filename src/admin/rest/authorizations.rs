@@ -9,7 +9,10 @@ use super::filter::{self, ByBirth, list_query};
 use super::problem::Problems;
 use super::reply::ok;
 use super::request::{Caller, MaybeMatch, Page, Params};
-use crate::admin::authorizations::{AuthorizationDetail, AuthorizationView, ChallengeView, StepView, TranscriptView};
+use crate::admin::authorizations::{
+    AuthorizationDetail, AuthorizationView, ChallengeView, PerspectiveTranscriptView, StandingView, StepView,
+    TranscriptView,
+};
 use crate::admin::error::AdminError;
 use crate::admin::settings::Fault;
 use crate::admin::words::{AuthorizationStatus, ChallengeStatus};
@@ -25,6 +28,8 @@ use crate::admin::words::{AuthorizationStatus, ChallengeStatus};
         ChallengeView,
         ChallengeStatus,
         TranscriptView,
+        PerspectiveTranscriptView,
+        StandingView,
         StepView
     ))
 )]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::identifier::DnsName;
-use chancery_machine::network::NetworkRules;
+use chancery_machine::network::{NetworkRules, SiteRules};
 use chancery_machine::profile::{
     AcmeProfile, Limits, ProfileName, ProfileRevision, RetryRules, Seconds, TermsOfService,
 };
@@ -13,6 +13,7 @@ use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::perspectives::perspectives;
 use super::{Fault, bounded, description, networks, profile_name, url, words};
 use crate::span::Span;
 
@@ -55,6 +56,11 @@ pub struct AcmeProfileSettings {
     pub allowed_networks: Vec<String>,
     /// If there are any, the only networks that validation may contact.
     pub only_networks: Vec<String>,
+    /// The perspectives that look at control and CAA records too, by their names in the server's configuration.
+    pub perspectives: Vec<String>,
+    /// How many perspectives must agree with the server: as many as section 3.2.2.9 of the Baseline Requirements asks for if
+    /// left out; 0 asks them and passes whatever they say.
+    pub perspectives_required: Option<u32>,
     /// The port of http-01; RFC 8555 section 8.3 fixes 80.
     pub http_port: u16,
     /// The port of tls-alpn-01, and of HTTPS after a redirect; RFC 8737 section 3 fixes 443.
@@ -109,6 +115,8 @@ impl Default for AcmeProfileSettings {
             resolvers: network.resolvers,
             allowed_networks: Vec::new(),
             only_networks: Vec::new(),
+            perspectives: Vec::new(),
+            perspectives_required: None,
             http_port: network.http_port,
             tls_port: network.tls_port,
             retry_pauses: vec![Span(Seconds(2)), Span(Seconds(5))],
@@ -153,6 +161,8 @@ impl AcmeProfileSettings {
             resolvers: network.resolvers.clone(),
             allowed_networks: texts(&network.allowed),
             only_networks: texts(&network.only),
+            perspectives: profile.perspectives.names.iter().map(ToString::to_string).collect(),
+            perspectives_required: profile.perspectives.required,
             http_port: network.http_port,
             tls_port: network.tls_port,
             retry_pauses: retry.pauses.iter().copied().map(Span).collect(),
@@ -211,6 +221,7 @@ impl AcmeProfileSettings {
             limits: self.limits()?,
             offers: self.offers()?,
             renewal: self.renewal()?,
+            perspectives: perspectives(&self.perspectives, self.perspectives_required)?,
         })
     }
 
@@ -287,6 +298,7 @@ impl AcmeProfileSettings {
             http_port: self.http_port,
             tls_port: self.tls_port,
             only: networks("onlyNetworks", &self.only_networks)?,
+            site: SiteRules::default(),
         })
     }
 
@@ -342,6 +354,8 @@ mod tests {
             challenges: vec!["dns-01".into()],
             resolvers: vec!["192.0.2.53:53".parse().expect("an address")],
             only_networks: vec!["10.0.0.0/8".into()],
+            perspectives: vec!["north".into(), "south".into()],
+            perspectives_required: Some(2),
             authorization_reuse: Some(Span::days(1)),
             orders_per_hour: Some(300),
             renewal_info: false,

@@ -3,6 +3,7 @@
 
 mod acme;
 mod eab;
+mod perspectives;
 mod ra;
 mod renewal;
 

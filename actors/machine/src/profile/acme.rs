@@ -5,6 +5,7 @@ use minicbor::{Decode, Encode};
 use super::{ProfileName, ProfileRevision, Seconds};
 use crate::challenge::ChallengeType;
 use crate::network::NetworkRules;
+use crate::perspective::Perspectives;
 use crate::renewal::RenewalRules;
 use crate::time::Timestamp;
 
@@ -69,6 +70,9 @@ pub struct AcmeProfile {
     /// Whether and how it says when certificates are to be renewed (RFC 9773).
     #[cbor(n(18), default)]
     pub renewal: RenewalRules,
+    /// From where else it is looked whether control is proven, and how many must agree.
+    #[cbor(n(22), default)]
+    pub perspectives: Perspectives,
 }
 
 /// The terms of service of an endpoint (RFC 8555 sections 7.3 and 7.3.3).

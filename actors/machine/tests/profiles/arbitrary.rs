@@ -6,7 +6,8 @@ use chancery_machine::challenge::ChallengeType;
 use chancery_machine::eab::{EabCredential, EabScope};
 use chancery_machine::id::{AuthorityId, Id};
 use chancery_machine::identifier::DnsName;
-use chancery_machine::network::{Network, NetworkRules};
+use chancery_machine::network::{Network, NetworkRules, SiteRules};
+use chancery_machine::perspective::{PerspectiveName, Perspectives};
 use chancery_machine::profile::{
     AcmeProfile, CertificateContents, Exemption, ExemptionMode, ExemptionScope, Exemptions, IdentifierPattern,
     IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName, ProfileRevision, RaProfile,
@@ -25,8 +26,9 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
     let challenges = subsequence(ChallengeType::ALL, 0..=ChallengeType::ALL.len());
     let spans = (seconds(), seconds(), option::of(seconds()), vec(seconds(), 0..4), option::of(seconds()));
     let renewal = (vec(profile_name(), 0..3), renewal_rules());
-    (own, accounts, challenges, spans, network_rules(), limits(), renewal).prop_map(
-        |(own, accounts, challenges, spans, network, limits, (offers, renewal))| {
+    let elsewhere = perspectives();
+    (own, accounts, challenges, spans, network_rules(), limits(), renewal, elsewhere).prop_map(
+        |(own, accounts, challenges, spans, network, limits, (offers, renewal), perspectives)| {
             let (name, revision, description, enabled, default_ra_profile, terms) = own;
             let (website, caa_identities, contact_required, binding_required) = accounts;
             let (order_validity, authorization_validity, authorization_reuse, pauses, interval) = spans;
@@ -50,6 +52,7 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
                 limits,
                 offers,
                 renewal,
+                perspectives,
             }
         },
     )
@@ -148,8 +151,14 @@ fn network_rules() -> impl Strategy<Value = NetworkRules> {
             http_port,
             tls_port,
             only,
+            site: SiteRules::default(),
         },
     )
+}
+
+fn perspectives() -> impl Strategy<Value = Perspectives> {
+    let name = "[a-z~._-]{1,64}".prop_map(|name| PerspectiveName::parse(&name).expect("a name"));
+    (vec(name, 0..4), option::of(any::<u32>())).prop_map(|(names, required)| Perspectives { names, required })
 }
 
 fn network() -> impl Strategy<Value = Network> {

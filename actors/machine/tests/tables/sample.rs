@@ -9,8 +9,9 @@ use chancery_machine::crl::Crl;
 use chancery_machine::eab::{EabCredential, EabScope};
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, EabId, Id, OrderId};
 use chancery_machine::identifier::{DnsName, Subject};
-use chancery_machine::network::{Network, NetworkRules};
+use chancery_machine::network::{Network, NetworkRules, SiteRules};
 use chancery_machine::order::{Draft, Intent, Order, OrderState, OrderTerms, Predecessor, ProfileRef};
+use chancery_machine::perspective::{PerspectiveName, Perspectives};
 use chancery_machine::problem::{Problem, ProblemType, Subproblem};
 use chancery_machine::profile::{
     AcmeProfile, CertificateContents, Endpoint, Exemption, ExemptionMode, ExemptionScope, Exemptions,
@@ -19,7 +20,7 @@ use chancery_machine::profile::{
 };
 use chancery_machine::renewal::{RenewalCall, RenewalRules};
 use chancery_machine::time::Timestamp;
-use chancery_machine::transcript::{Happening, Transcript};
+use chancery_machine::transcript::{Happening, PerspectiveTranscript, Standing, Transcript};
 
 /// While everything is in force.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_000_500);
@@ -236,7 +237,36 @@ pub(crate) fn authorizations_2() -> Vec<(&'static str, Authorization)> {
     let pending = authorization(AuthorizationState::Pending, ChallengeState::Pending, None);
     let terms = AuthorizationTerms { retry, ..pending.terms.clone() };
     let exempt = AuthorizationTerms { exemption: Some("a.example (exact, wildcards too)".to_owned()), ..terms.clone() };
-    vec![("interval", Authorization { terms, ..pending }), ("exempt", Authorization::exempt(exempt, (P, EXPIRES)))]
+    vec![
+        ("interval", Authorization { terms, ..pending }),
+        ("exempt", Authorization::exempt(exempt, (P, EXPIRES))),
+        ("perspectives", seen_from_elsewhere()),
+    ]
+}
+
+/// An authorization whose attempt perspectives had a part in, each in another way.
+fn seen_from_elsewhere() -> Authorization {
+    let steps = transcript().steps;
+    let disagreed = Problem::new(ProblemType::Unauthorized, "another value");
+    let standings = [
+        Standing::Agreed,
+        Standing::Disagreed(disagreed),
+        Standing::Unreachable("connection refused".to_owned()),
+        Standing::NotAwaited,
+    ];
+    let perspectives = standings.into_iter().zip(["a", "b", "c", "d"]).map(|(standing, name)| PerspectiveTranscript {
+        name: perspective(name),
+        standing,
+        began: NOW,
+        ended: EXPIRES,
+        steps: steps.clone(),
+    });
+    let seen = Transcript { perspectives: perspectives.collect(), ..transcript() };
+    let mut pending = authorization(AuthorizationState::Pending, ChallengeState::Pending, None);
+    for challenge in &mut pending.challenges {
+        challenge.transcript = Some(seen.clone());
+    }
+    pending
 }
 
 pub(crate) fn certificates_2() -> Vec<(&'static str, Certificate)> {
@@ -274,7 +304,11 @@ pub(crate) fn acme_profiles_2() -> Vec<(&'static str, AcmeProfile)> {
         interval: Seconds(3_600),
         explanation_url: Some("https://ca.example/renewal".to_owned()),
     };
-    vec![("renewal", AcmeProfile { offers: vec![name("servers"), name("clients")], renewal, ..plain })]
+    let perspectives = Perspectives { names: vec![perspective("north"), perspective("south")], required: Some(2) };
+    vec![
+        ("renewal", AcmeProfile { offers: vec![name("servers"), name("clients")], renewal, ..plain.clone() }),
+        ("perspectives", AcmeProfile { perspectives, ..plain }),
+    ]
 }
 
 pub(crate) fn ra_profiles_2() -> Vec<(&'static str, RaProfile)> {
@@ -307,6 +341,7 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
         limits: Limits::default(),
         offers: Vec::new(),
         renewal: RenewalRules::default(),
+        perspectives: Perspectives::default(),
     };
     let full = AcmeProfile {
         revision: ProfileRevision(9),
@@ -336,6 +371,7 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
             http_port: 5002,
             tls_port: 5001,
             only: vec![network("10.0.0.0/8"), network("fd00::/8")],
+            site: SiteRules::default(),
         },
         limits: Limits {
             identifiers_per_order: 5,
@@ -346,6 +382,10 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
         ..plain.clone()
     };
     vec![("plain", plain), ("full", full)]
+}
+
+fn perspective(name: &str) -> PerspectiveName {
+    PerspectiveName::parse(name).expect("a name")
 }
 
 pub(crate) fn ra_profiles() -> Vec<(&'static str, RaProfile)> {
