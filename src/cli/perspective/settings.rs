@@ -108,11 +108,14 @@ impl Settings {
                 )
             })
         };
-        if self.clients.is_empty() {
-            bail!("clients is empty: nobody could ask; name the server's certificate, as in --client chancery-server");
-        }
         if !(1..=1 << 16).contains(&self.concurrency) {
             bail!("concurrency: it has to be between 1 and 65536");
+        }
+        let certificate = needed(self.certificate, "certificate", "--certificate")?;
+        let key = needed(self.key, "key", "--key")?;
+        let client_ca = needed(self.client_ca, "client_ca", "--client-ca")?;
+        if self.clients.is_empty() {
+            bail!("clients is empty: nobody could ask; name the server's certificate, as in --client chancery-server");
         }
         let rules = SiteRules {
             refused: networks("refused_networks", &self.refused_networks)?,
@@ -120,9 +123,9 @@ impl Settings {
         };
         Ok(Plan {
             listen: self.listen,
-            certificate: needed(self.certificate, "certificate", "--certificate")?,
-            key: needed(self.key, "key", "--key")?,
-            client_ca: needed(self.client_ca, "client_ca", "--client-ca")?,
+            certificate,
+            key,
+            client_ca,
             clients: self.clients,
             site: Site { resolvers: resolvers(&self.resolvers)?, rules },
             concurrency: self.concurrency,
@@ -181,10 +184,10 @@ mod tests {
             let error = format!("{:#}", set(wrong).expect_err("must be refused"));
             assert!(error.contains(word), "{error}");
         }
-        for (wrong, word) in [("", "clients"), ("clients = [\"a\"]", "--certificate")] {
-            let error =
-                toml::from_str::<Settings>(wrong).expect("known").plan().expect_err("must be refused").to_string();
-            assert!(error.contains(word), "{error}");
+        let files = "certificate = \"a\"\nkey = \"b\"\nclient_ca = \"c\"";
+        for (wrong, word) in [("", "--certificate"), (files, "clients")] {
+            let error = toml::from_str::<Settings>(wrong).expect("known").plan().expect_err("must be refused");
+            assert!(error.to_string().contains(word), "{error}");
         }
     }
 
