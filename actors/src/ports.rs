@@ -398,6 +398,7 @@ impl Attempt {
             issuers: self.issuers.clone(),
             method: Some(self.kind),
             network: Arc::clone(&self.network),
+            perspectives: Arc::clone(&self.perspectives),
         })
     }
 }
@@ -432,6 +433,8 @@ pub struct CaaQuestion {
     pub method: Option<ChallengeType>,
     /// Who is asked, and how.
     pub network: Arc<NetworkRules>,
+    /// From where else it is to be asked, and how many must agree.
+    pub perspectives: Arc<Perspectives>,
 }
 
 /// How an attempt, or a question about CAA records, ended.

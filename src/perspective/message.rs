@@ -4,9 +4,11 @@
 //! The first byte is the version. A rule that an older perspective must not pass over takes the next one, and then
 //! perspectives are brought up to date before their servers.
 
-use chancery_actors::ports::{Attempt, Verdict};
-use chancery_machine::challenge::{ChallengeType, Token};
-use chancery_machine::identifier::Identifier;
+use std::sync::Arc;
+
+use chancery_actors::ports::{AccountUri, Attempt, CaaQuestion, Verdict};
+use chancery_machine::challenge::{ChallengeType, Reliance, Token};
+use chancery_machine::identifier::{DnsName, Identifier};
 use chancery_machine::network::NetworkRules;
 use chancery_machine::problem::Problem;
 use chancery_machine::snapshot::{self, Snapshot, Unreadable};
@@ -40,12 +42,15 @@ const DETAIL: usize = 1024;
 pub enum Question {
     /// Whether it sees the proof of control.
     #[n(0)]
-    Attempt(#[n(0)] AttemptQuestion),
+    Attempt(#[n(0)] Attempting),
+    /// Whether the CAA records that it sees let the authority issue.
+    #[n(1)]
+    Caa(#[n(0)] Permitting),
 }
 
 /// An attempt as it travels: all of it but from where else it is looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct AttemptQuestion {
+pub struct Attempting {
     #[n(0)]
     kind: ChallengeType,
     #[n(1)]
@@ -62,14 +67,47 @@ pub struct AttemptQuestion {
     key_authorization: String,
     #[n(7)]
     network: NetworkRules,
+    #[n(8)]
+    account_uri: Uri,
+}
+
+/// A question about CAA records as it travels, likewise.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Permitting {
+    #[n(0)]
+    name: DnsName,
+    #[n(1)]
+    wildcard: bool,
+    #[n(2)]
+    account_url: String,
+    #[n(3)]
+    issuers: Vec<String>,
+    #[n(4)]
+    method: Option<ChallengeType>,
+    #[n(5)]
+    network: NetworkRules,
+}
+
+/// How a record that stays names the account, as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+enum Uri {
+    #[n(0)]
+    Url,
+    #[n(1)]
+    Hashed {
+        #[n(0)]
+        prefix: String,
+        #[n(1)]
+        thumbprints: Vec<String>,
+    },
 }
 
 /// What a perspective has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Answer {
-    /// Whether it saw what was asked for, or what the client may read of why not.
+    /// It saw what was asked for, and how long that may be relied on; or what the client may read of why not.
     #[n(0)]
-    pub outcome: Result<(), Problem>,
+    pub outcome: Result<Reliance, Problem>,
     /// What happened, at most [`PERSPECTIVE_STEPS`].
     #[n(1)]
     pub steps: Vec<TranscriptStep>,
@@ -117,16 +155,20 @@ impl Question {
     /// [`BadMessage`].
     pub fn decode(bytes: &[u8]) -> Result<Self, BadMessage> {
         let question: Self = snapshot::decode(bytes)?;
-        match &question {
-            Self::Attempt(asked) if asked.is_sound() => Ok(question),
-            Self::Attempt(_) => Err(BadMessage::Damaged("a text in it is not what a server sends".to_owned())),
+        let sound = match &question {
+            Self::Attempt(asked) => asked.is_sound(),
+            Self::Caa(asked) => are_sound(&asked.account_url, &asked.issuers),
+        };
+        if !sound {
+            return Err(BadMessage::Damaged("a text in it is not what a server sends".to_owned()));
         }
+        Ok(question)
     }
 }
 
 impl From<&Attempt> for Question {
     fn from(attempt: &Attempt) -> Self {
-        Self::Attempt(AttemptQuestion {
+        Self::Attempt(Attempting {
             kind: attempt.kind,
             identifier: attempt.identifier.clone(),
             wildcard: attempt.wildcard,
@@ -134,12 +176,29 @@ impl From<&Attempt> for Question {
             issuers: attempt.issuers.clone(),
             token: attempt.token.clone(),
             key_authorization: attempt.key_authorization.clone(),
+            account_uri: match attempt.account_uri.clone() {
+                AccountUri::Url => Uri::Url,
+                AccountUri::Hashed { prefix, thumbprints } => Uri::Hashed { prefix, thumbprints },
+            },
             network: (*attempt.network).clone(),
         })
     }
 }
 
-impl AttemptQuestion {
+impl From<&CaaQuestion> for Question {
+    fn from(question: &CaaQuestion) -> Self {
+        Self::Caa(Permitting {
+            name: question.name.clone(),
+            wildcard: question.wildcard,
+            account_url: question.account_url.clone(),
+            issuers: question.issuers.clone(),
+            method: question.method,
+            network: (*question.network).clone(),
+        })
+    }
+}
+
+impl Attempting {
     /// The attempt, to be made under these rules instead of its own.
     pub(super) fn attempt(self, rules: impl FnOnce(NetworkRules) -> NetworkRules) -> Attempt {
         Attempt {
@@ -150,20 +209,52 @@ impl AttemptQuestion {
             issuers: self.issuers,
             token: self.token,
             key_authorization: self.key_authorization,
-            network: rules(self.network).into(),
-            perspectives: std::sync::Arc::default(),
+            account_uri: match self.account_uri {
+                Uri::Url => AccountUri::Url,
+                Uri::Hashed { prefix, thumbprints } => AccountUri::Hashed { prefix, thumbprints },
+            },
+            network: Arc::new(rules(self.network)),
+            perspectives: Arc::default(),
         }
     }
 
     fn is_sound(&self) -> bool {
         let word = |text: &str| !text.is_empty() && text.len() <= TEXT && text.bytes().all(in_words);
+        let uri = match &self.account_uri {
+            Uri::Url => true,
+            Uri::Hashed { prefix, thumbprints } => {
+                prefix.len() <= URL
+                    && prefix.bytes().all(|byte| byte.is_ascii_graphic())
+                    && thumbprints.iter().all(|text| word(text))
+            }
+        };
         word(self.token.as_str())
             && self.key_authorization.split('.').all(word)
             && self.key_authorization.len() <= TEXT
-            && self.account_url.len() <= URL
-            && self.account_url.bytes().all(|byte| byte.is_ascii_graphic())
-            && self.issuers.iter().all(|name| name.len() <= TEXT)
+            && uri
+            && are_sound(&self.account_url, &self.issuers)
     }
+}
+
+impl Permitting {
+    /// The question, to be asked under these rules instead of its own.
+    pub(super) fn question(self, rules: impl FnOnce(NetworkRules) -> NetworkRules) -> CaaQuestion {
+        CaaQuestion {
+            name: self.name,
+            wildcard: self.wildcard,
+            account_url: self.account_url,
+            issuers: self.issuers,
+            method: self.method,
+            network: Arc::new(rules(self.network)),
+            perspectives: Arc::default(),
+        }
+    }
+}
+
+fn are_sound(account_url: &str, issuers: &[String]) -> bool {
+    account_url.len() <= URL
+        && account_url.bytes().all(|byte| byte.is_ascii_graphic())
+        && issuers.iter().all(|name| name.len() <= TEXT)
 }
 
 /// The letters of base64url (RFC 4648 section 5).
@@ -202,10 +293,10 @@ impl Answer {
 }
 
 impl From<Verdict> for Answer {
-    fn from(Verdict { outcome, transcript }: Verdict) -> Self {
+    fn from(Verdict { outcome, reliance, transcript }: Verdict) -> Self {
         let mut steps = transcript.steps;
         steps.truncate(PERSPECTIVE_STEPS);
-        Self { outcome, steps }
+        Self { outcome: outcome.map(|()| reliance), steps }
     }
 }
 
@@ -242,9 +333,9 @@ mod tests {
 
     use super::*;
 
-    fn asked() -> AttemptQuestion {
+    fn asked() -> Attempting {
         let token = Token::new(&[7; TOKEN_ENTROPY]);
-        AttemptQuestion {
+        Attempting {
             kind: ChallengeType::Dns01,
             identifier: Identifier::Dns(DnsName::parse("www.example.org").expect("a name")),
             wildcard: true,
@@ -252,6 +343,7 @@ mod tests {
             issuers: vec!["ca.example".into()],
             key_authorization: token.key_authorization(&[9; 32]),
             token,
+            account_uri: Uri::Hashed { prefix: "https://ca.example/".into(), thumbprints: vec!["a-b_c".into()] },
             network: NetworkRules { resolvers: vec![([192, 0, 2, 53], 53).into()], ..NetworkRules::default() },
         }
     }
@@ -272,11 +364,19 @@ mod tests {
     fn what_no_server_sends_is_refused() {
         let long = "x".repeat(TEXT + 1);
         for wrong in [
-            AttemptQuestion { key_authorization: "a b".into(), ..asked() },
-            AttemptQuestion { key_authorization: long.clone(), ..asked() },
-            AttemptQuestion { key_authorization: String::new(), ..asked() },
-            AttemptQuestion { account_url: "https://ca.example/\r\n".into(), ..asked() },
-            AttemptQuestion { issuers: vec![long], ..asked() },
+            Attempting { key_authorization: "a b".into(), ..asked() },
+            Attempting { key_authorization: long.clone(), ..asked() },
+            Attempting { key_authorization: String::new(), ..asked() },
+            Attempting { account_url: "https://ca.example/\r\n".into(), ..asked() },
+            Attempting { issuers: vec![long], ..asked() },
+            Attempting {
+                account_uri: Uri::Hashed { prefix: "https://ca.example/ ".into(), thumbprints: Vec::new() },
+                ..asked()
+            },
+            Attempting {
+                account_uri: Uri::Hashed { prefix: String::new(), thumbprints: vec!["a b".into()] },
+                ..asked()
+            },
         ] {
             let found = Question::decode(&Question::Attempt(wrong.clone()).encode());
             assert!(matches!(found, Err(BadMessage::Damaged(_))), "{wrong:?}");
@@ -324,7 +424,7 @@ mod tests {
         let name = || "a.example".to_owned();
         let what = Happening::Resolved { resolver: name(), name: name(), record: "TXT".into(), answer: Ok(lines) };
         let steps = vec![TranscriptStep { at: Timestamp::from_seconds(1), what }; PERSPECTIVE_STEPS];
-        let bytes = Answer { outcome: Ok(()), steps }.encode();
+        let bytes = Answer { outcome: Ok(Reliance::default()), steps }.encode();
         assert!(bytes.len() <= ANSWER, "{}", bytes.len());
         assert!(!Answer::decode(&bytes).expect("it is read").steps.is_empty());
     }

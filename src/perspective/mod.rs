@@ -28,7 +28,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_actors::ports::{Attempt, Clock, Validate, Verdict};
+use chancery_actors::ports::{Attempt, CaaQuestion, Clock, Validate, Verdict};
+use chancery_machine::challenge::Reliance;
 use chancery_machine::perspective::{Corroboration, PerspectiveName, Perspectives, Tally};
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::transcript::{PerspectiveTranscript, Standing};
@@ -68,16 +69,19 @@ impl Corroborator {
         let mut transcripts = BTreeMap::new();
         let asked = perspectives.names.iter().map(|name| async {
             let said = self.ask(name, question.clone()).await;
-            let (standing, steps) = match said {
-                Ok(Answer { outcome: Ok(()), steps }) => (Standing::Agreed, steps),
-                Ok(Answer { outcome: Err(problem), steps }) => (Standing::Disagreed(problem), steps),
-                Err(Unreachable(reason)) => (Standing::Unreachable(reason), Vec::new()),
+            let (reliance, standing, steps) = match said {
+                Ok(Answer { outcome: Ok(reliance), steps }) => (reliance, Standing::Agreed, steps),
+                Ok(Answer { outcome: Err(problem), steps }) => {
+                    (Reliance::default(), Standing::Disagreed(problem), steps)
+                }
+                Err(Unreachable(reason)) => (Reliance::default(), Standing::Unreachable(reason), Vec::new()),
             };
-            PerspectiveTranscript { name: name.clone(), standing, began, ended: self.clock.now(), steps }
+            let ended = self.clock.now();
+            (reliance, PerspectiveTranscript { name: name.clone(), standing, began, ended, steps })
         });
         let mut asked = asked.collect::<FuturesUnordered<_>>();
         let mut primary = pin!(primary);
-        let (mut own, mut until) = (None, None);
+        let (mut own, mut until, mut reliance) = (None, None, Reliance::default());
         while own.is_none() || !asked.is_empty() {
             tokio::select! {
                 biased;
@@ -86,8 +90,9 @@ impl Corroborator {
                     tally.primary(verdict.outcome.is_ok());
                     own = Some(verdict);
                 }
-                Some(transcript) = asked.next(), if !asked.is_empty() => {
+                Some((relied, transcript)) = asked.next(), if !asked.is_empty() => {
                     let transcript: PerspectiveTranscript = transcript;
+                    reliance = reliance.and(relied);
                     tally.remote(&transcript.name, transcript.standing == Standing::Agreed);
                     transcripts.insert(transcript.name.clone(), transcript);
                 }
@@ -113,7 +118,9 @@ impl Corroborator {
             unreachable!("the outcome is sure once everybody has spoken")
         };
         match outcome {
-            Corroboration::Corroborated | Corroboration::Refused => {}
+            // What all of them saw is relied on for as long as each of them allows.
+            Corroboration::Corroborated => verdict.reliance = verdict.reliance.and(reliance),
+            Corroboration::Refused => {}
             Corroboration::Missed => verdict.outcome = Err(missed(&tally, &seen)),
         }
         verdict.transcript.perspectives = seen;
@@ -141,6 +148,15 @@ impl Validate for Corroborator {
         }
         let question = Question::from(&attempt);
         self.corroborate(&perspectives, &question, self.primary.attempt(attempt)).await
+    }
+
+    async fn permits(&self, question: CaaQuestion) -> Verdict {
+        let perspectives = Arc::clone(&question.perspectives);
+        if perspectives.names.is_empty() {
+            return self.primary.permits(question).await;
+        }
+        let asked = Question::from(&question);
+        self.corroborate(&perspectives, &asked, self.primary.permits(question)).await
     }
 }
 

@@ -72,11 +72,12 @@ impl Desk {
     }
 
     async fn answer(&self, question: Question) -> Answer {
-        match question {
-            Question::Attempt(asked) => {
-                self.validators.attempt(asked.attempt(|profile| self.site.rules(profile))).await.into()
-            }
-        }
+        let rules = |profile| self.site.rules(profile);
+        let verdict = match question {
+            Question::Attempt(asked) => self.validators.attempt(asked.attempt(rules)).await,
+            Question::Caa(asked) => self.validators.permits(asked.question(rules)).await,
+        };
+        verdict.into()
     }
 }
 

@@ -153,6 +153,7 @@ mod tests {
             issuers: vec!["ca1.example.net".into(), "example.net".into()],
             method: Some(ChallengeType::Dns01),
             network: Arc::new(NetworkRules::default()),
+            perspectives: Arc::default(),
         }
     }
 

@@ -26,6 +26,7 @@ fn question(dns: &DnsServer, name: &str) -> CaaQuestion {
         issuers: vec!["ca.test".into()],
         method: Some(ChallengeType::Dns01),
         network: Arc::new(rules(dns, 80)),
+        perspectives: Arc::default(),
     }
 }
 
