@@ -1,30 +1,14 @@
-//! acme-client of npm: JavaScript on Node.js. `node/acme-client.js` is what these tests have it do.
-
-use std::path::Path;
-use std::process::Command;
+//! acme-client of npm: JavaScript on Node.js. `node/acme-client.js` says what these tests have it do.
 
 use serde_json::json;
 
 use crate::lab::Lab;
-use crate::matrix::{Client, Feature, Trial, modules};
+use crate::matrix::{Client, Feature, Trial};
+use crate::script::scenario;
 use crate::support::certificate::Chain;
-use crate::support::process::{command, run, run_refused};
+use crate::support::process::{run, run_refused};
 
-/// The scenario's command, with its surroundings. Certificates come into the lab's folder.
-fn scenario(trial: &Trial, lab: &Lab, name: &str) -> Command {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/node");
-    let mut command = command(trial.program());
-    command
-        .arg(tests.join("acme-client.js"))
-        .arg(name)
-        .env("NODE_PATH", modules())
-        .env("NODE_EXTRA_CA_CERTS", lab.root())
-        .env("DIRECTORY", lab.directory())
-        .env("CHALLENGES", lab.web().challenges())
-        .env("DNS", lab.dns_control())
-        .env("FOLDER", lab.path(""));
-    command
-}
+const SCRIPT: &str = "node/acme-client.js";
 
 #[test]
 fn acme_client_account_http_01_renewal_key_change_revocation_update_deactivation() {
@@ -46,7 +30,7 @@ fn acme_client_account_http_01_renewal_key_change_revocation_update_deactivation
         return;
     };
     let lab = Lab::new();
-    run(&mut scenario(&trial, &lab, "account"));
+    run(&mut scenario(&trial, &lab, SCRIPT, "account"));
     let names = ["node.test", "www.node.test"];
     let first = Chain::read(lab.path("first.pem"));
     first.assert_sound(&lab.root(), &names);
@@ -64,7 +48,7 @@ fn acme_client_dns_01_wildcard_with_rsa() {
         return;
     };
     let lab = Lab::new();
-    run(&mut scenario(&trial, &lab, "wildcard"));
+    run(&mut scenario(&trial, &lab, SCRIPT, "wildcard"));
     lab.issued(lab.path("wildcard.pem"), &["*.node.test", "node.test"]);
 }
 
@@ -76,10 +60,10 @@ fn acme_client_binds_its_account() {
     let lab = Lab::new();
     let admin = lab.admin();
     admin.patch("/acmeProfiles/default", "*", &json!({"externalAccountRequired": true})).expect(200);
-    run_refused(&mut scenario(&trial, &lab, "bound"));
+    run_refused(&mut scenario(&trial, &lab, SCRIPT, "bound"));
     let made = admin.post("/eabCredentials", &json!({"description": "team 7"})).expect(201).json();
     let text = |member: &str| made[member].as_str().unwrap_or_else(|| panic!("{member}: {made}")).to_owned();
-    run(scenario(&trial, &lab, "bound").env("KEY_ID", text("keyId")).env("HMAC_KEY", text("hmacKey")));
+    run(scenario(&trial, &lab, SCRIPT, "bound").env("KEY_ID", text("keyId")).env("HMAC_KEY", text("hmacKey")));
     let chain = lab.issued(lab.path("bound.pem"), &["bound.node.test"]);
     assert!(chain.key().contains("secp384r1"), "{}", chain.key());
 }

@@ -3,6 +3,7 @@
 
 mod acme_client;
 mod acme_tiny;
+mod acmeow;
 mod certbot;
 mod dehydrated;
 #[path = "../support/dns.rs"]
@@ -11,10 +12,12 @@ mod dns;
 mod dns_control;
 mod instant;
 mod lab;
+mod lacme;
 mod lego;
 mod matrix;
 mod nginx;
 mod pkilint;
+mod script;
 #[path = "../support/mod.rs"]
 mod support;
 mod uacme;

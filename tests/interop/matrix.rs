@@ -46,6 +46,8 @@ named! {
         AcmeTiny = "acme-tiny",
         InstantAcme = "instant-acme",
         NpmAcme = "acme-client",
+        Acmeow = "acmeow",
+        Lacme = "lacme",
     }
 }
 
@@ -109,6 +111,7 @@ impl Client {
             Self::Lego | Self::AcmeTiny => Source::DebianProgram,
             Self::InstantAcme => Source::Crate,
             Self::NpmAcme => Source::NodePackage,
+            Self::Acmeow | Self::Lacme => Source::PythonPackage,
         }
     }
 }
@@ -124,36 +127,57 @@ enum Source {
     Crate,
     /// A package of `node/package.json`, which ./test installs.
     NodePackage,
+    /// A package of `tests/requirements.txt`, which ./test installs.
+    PythonPackage,
 }
 
 impl Source {
-    /// The version of the client, asked of whoever knows.
-    fn version(self, name: &str, program: &Path) -> String {
+    /// The program that runs the client, and the client's version, asked of whoever knows. `None` if it is not there,
+    /// which is said.
+    fn find(self, name: &str) -> Option<(PathBuf, String)> {
         match self {
             Self::Program { version } => {
-                let said = finish(command(program).arg("--version"));
+                let program = find(name)?;
+                let said = finish(command(&program).arg("--version"));
                 // uacme says it to standard error.
                 let said = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
                 let line = said.lines().find_map(|line| line.strip_prefix(version));
-                line.unwrap_or_else(|| panic!("{name} --version has no line {version:?}: {said}")).trim().to_owned()
+                let version = line.unwrap_or_else(|| panic!("{name} --version has no line {version:?}: {said}"));
+                Some((program, version.trim().to_owned()))
             }
             Self::DebianProgram => {
+                let program = find(name)?;
                 let said = run(command("dpkg-query").args(["--show", "--showformat", "${Version}", name]));
                 let version = String::from_utf8_lossy(&said).into_owned();
                 let version = version.split_once(':').map_or(version.as_str(), |(_epoch, rest)| rest);
-                version.rsplit_once('-').map_or(version, |(upstream, _revision)| upstream).to_owned()
+                let upstream = version.rsplit_once('-').map_or(version, |(upstream, _revision)| upstream);
+                Some((program, upstream.to_owned()))
             }
             Self::Crate => {
                 let lock = include_str!("../../Cargo.lock");
                 let package = lock.split("[[package]]\n").find_map(|package| {
                     package.strip_prefix(&format!("name = {name:?}\nversion = \""))?.split('"').next()
                 });
-                package.unwrap_or_else(|| panic!("Cargo.lock has no {name}")).to_owned()
+                Some((PathBuf::new(), package.unwrap_or_else(|| panic!("Cargo.lock has no {name}")).to_owned()))
             }
             Self::NodePackage => {
-                let package = fs::read(modules().join(name).join("package.json")).expect("it was found there");
+                let node = find("node")?;
+                let Ok(package) = fs::read(modules().join(name).join("package.json")) else {
+                    leave_out(&format!("{name} of npm is not installed (./test installs it)"));
+                    return None;
+                };
                 let package: Value = serde_json::from_slice(&package).expect("a package's description is JSON");
-                package["version"].as_str().expect("a package has a version").to_owned()
+                Some((node, package["version"].as_str().expect("a package has a version").to_owned()))
+            }
+            Self::PythonPackage => {
+                let python = find("python")?;
+                let ask = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))";
+                let said = finish(command(&python).args(["-c", ask, name]));
+                if !said.status.success() {
+                    leave_out(&format!("{name} of PyPI is not installed (./test installs it)"));
+                    return None;
+                }
+                Some((python, String::from_utf8_lossy(&said.stdout).trim().to_owned()))
             }
         }
     }
@@ -187,19 +211,11 @@ impl Trial {
     /// as `not run`. To be held to the end of the test.
     pub(crate) fn of(client: Client, features: &'static [Feature]) -> Option<Self> {
         let mut trial = Self { client, features, program: PathBuf::new(), outcome: Cell::new(Outcome::Passed) };
-        match client.source() {
-            Source::Program { .. } | Source::DebianProgram => trial.program = trial.find(client.name())?,
-            Source::Crate => {}
-            Source::NodePackage => {
-                trial.program = trial.find("node")?;
-                if !modules().join(client.name()).is_dir() {
-                    trial.outcome.set(Outcome::NotRun);
-                    leave_out(&format!("{} of npm is not installed (./test installs it)", client.name()));
-                    return None;
-                }
-            }
-        }
-        let version = client.source().version(client.name(), &trial.program);
+        let Some((program, version)) = client.source().find(client.name()) else {
+            trial.outcome.set(Outcome::NotRun);
+            return None;
+        };
+        trial.program = program;
         FOUND.lock().unwrap_or_else(PoisonError::into_inner).versions.insert(client, version);
         Some(trial)
     }

@@ -1,0 +1,36 @@
+//! lacme of PyPI: asynchronous Python, with ES256 accounts. `python/drive_lacme.py` says what these tests have it do.
+
+use crate::lab::Lab;
+use crate::matrix::{Client, Feature, Trial};
+use crate::script::scenario;
+use crate::support::certificate::Chain;
+use crate::support::process::run;
+
+const SCRIPT: &str = "python/drive_lacme.py";
+
+#[test]
+fn lacme_account_http_01_renewal_key_change_both_revocations_deactivation() {
+    let Some(trial) = Trial::of(
+        Client::Lacme,
+        &[
+            Feature::AccountEs256,
+            Feature::Http01,
+            Feature::CertificateP256,
+            Feature::Renewal,
+            Feature::KeyChange,
+            Feature::RevocationByAccount,
+            Feature::RevocationByCertificateKey,
+            Feature::Deactivation,
+        ],
+    ) else {
+        return;
+    };
+    let lab = Lab::new();
+    run(&mut scenario(&trial, &lab, SCRIPT, "account"));
+    let chains = ["first.pem", "second.pem"].map(|file| Chain::read(lab.path(file)));
+    for chain in &chains {
+        chain.assert_sound(&lab.root(), &["lacme.test", "www.lacme.test"]);
+        chain.assert_revoked(&lab.root());
+    }
+    assert_ne!(chains[0].serial(), chains[1].serial(), "a renewal is a new certificate");
+}

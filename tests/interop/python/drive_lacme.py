@@ -1,0 +1,71 @@
+"""What the tests have lacme do. The first argument is the scenario; the surroundings come in variables. Whatever is not
+as it should be ends the program with an error."""
+
+import asyncio
+import ipaddress
+import os
+import sys
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from lacme import Client
+
+FOLDER = Path(os.environ["FOLDER"])
+
+
+class Webroot:
+    """Answers http-01 by files."""
+
+    async def provision(self, _domain, token, key_authorization):
+        (Path(os.environ["CHALLENGES"]) / token).write_text(key_authorization)
+
+    async def deprovision(self, _domain, _token):
+        pass
+
+
+def connect():
+    return Client(
+        directory_url=os.environ["DIRECTORY"],
+        ca_bundle=os.environ["ROOT"],
+        challenge_handler=Webroot(),
+        contact=["mailto:operator@lacme.test"],
+        poll_interval=0.2,
+    )
+
+
+async def obtain(client, names, file):
+    bundle = await client.issue(names)
+    (FOLDER / file).write_bytes(bundle.fullchain_pem)
+    return bundle
+
+
+async def refused(what):
+    try:
+        await what
+    except Exception as error:
+        return str(error)
+    raise AssertionError("this should have been refused")
+
+
+async def account():
+    async with connect() as client:
+        await client.create_account()
+        names = ["lacme.test", "www.lacme.test"]
+        first = await obtain(client, names, "first.pem")
+        await client.rollover_key()
+        second = await obtain(client, names, "second.pem")
+        await client.revoke(first.cert_pem, reason=4)
+        assert "revoked" in await refused(client.revoke(first.cert_pem))
+        key = load_pem_private_key(second.key_pem, None)
+        await client.revoke_with_cert_key(second.cert_pem, key, reason=1)
+        await client.deactivate_account()
+        await refused(client.create_order(names))
+
+
+async def address():
+    async with connect() as client:
+        await client.create_account()
+        await obtain(client, [ipaddress.ip_address("127.0.0.1")], "address.pem")
+
+
+asyncio.run({"account": account, "address": address}[sys.argv[1]]())
