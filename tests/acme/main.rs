@@ -4,6 +4,7 @@
 
 #[path = "../support/acme.rs"]
 mod client;
+mod directory_truth;
 #[path = "../support/dns.rs"]
 mod dns;
 mod house;
