@@ -3,6 +3,7 @@
 //! a second. A client here polls each millisecond, so alone it waits for its timer as well as for the disk.
 #![allow(missing_docs, reason = "criterion's macros make public items without docs")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -115,7 +116,14 @@ impl Bench {
 
     async fn order(&self) {
         let subjects = vec![Subject::dns(NAME).expect("a name")];
-        let new = NewOrder { subjects, not_before: None, not_after: None, profile: None, replaces: None };
+        let new = NewOrder {
+            subjects,
+            ancestors: BTreeMap::new(),
+            not_before: None,
+            not_after: None,
+            profile: None,
+            replaces: None,
+        };
         let mut order = self.engine.place_order(&self.account, &self.pair, new).await.expect("places");
         let guards = [self.account.guard()];
         for authorization in &order.state.terms.authorizations {

@@ -1,6 +1,7 @@
 //! What one turn of a machine costs, and one snapshot: the floor under everything that the engine does.
 #![allow(missing_docs, reason = "criterion's macros make the entry points")]
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use chancery_machine::authorization::{Authorization, AuthorizationEvent, AuthorizationState, AuthorizationTerms};
@@ -80,6 +81,7 @@ fn order_states() -> [Order; 4] {
         not_after: None,
         profile: None,
         replaces: None,
+        ancestors: BTreeMap::new(),
     };
     let pending = Order::placed(terms, vec![AuthorizationId(ID)]);
     let ready = step(&pending, OrderEvent::AuthorizationValid(AuthorizationId(ID)));
@@ -102,6 +104,8 @@ fn authorization_states() -> [Authorization; 3] {
         valid_for: Seconds(3_600),
         retry: RetryRules { pauses: vec![Seconds(5); 3], interval: None },
         exemption: None,
+        subdomains: false,
+        pre_authorized: false,
     };
     let challenges = ChallengeType::ALL.iter().map(|kind| Challenge::new(*kind, Token::new(&[0; TOKEN_ENTROPY])));
     let pending = Authorization::new(terms, challenges.collect(), Some((OrderId(ID), EXPIRES)));

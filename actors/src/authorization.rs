@@ -25,14 +25,22 @@ impl Role for Authorization {
     const KIND: Kind = Kind::Authorization;
 
     fn body(&self, world: &World) -> Body {
+        let account = self.terms.account;
+        // Where nothing has to be proven there is nothing to wait for, and still there may not be any number of them.
+        let counted = terms::open_until(account, self.terms.expires);
+        let counted = self.terms.pre_authorized.then_some(counted);
         let (mut terms, over) = match self.state {
-            AuthorizationState::Pending => (vec![terms::open_of(self.terms.account)], self.terms.expires),
+            AuthorizationState::Pending => {
+                (std::iter::once(terms::open_of(account)).chain(counted).collect(), self.terms.expires)
+            }
             AuthorizationState::Valid { expires, .. } => {
-                let account = self.terms.account;
                 let mut terms = vec![terms::open_of(account)];
                 // Whoever may reach an endpoint is exempt there; that is no control which lets them revoke what others have.
-                if self.terms.exemption.is_none() {
+                if self.terms.exemption.is_some() {
+                    terms.extend(counted);
+                } else {
                     terms.push(terms::proven(account, &self.terms.subject()));
+                    terms.extend(self.terms.subdomains.then(|| terms::proven_below(account, &self.terms.subject())));
                 }
                 (terms, expires)
             }
@@ -41,6 +49,7 @@ impl Role for Authorization {
             | AuthorizationState::Expired { at }
             | AuthorizationState::Revoked { at } => (Vec::new(), at),
         };
+        terms.extend(self.terms.pre_authorized.then(|| terms::pre_authorized(account)));
         terms.extend(AuthorizationQuery::terms_of(self));
         Body {
             bytes: snapshot::encode(self),
@@ -105,7 +114,8 @@ async fn validate(
     let request = Attempt {
         kind: challenge.kind,
         identifier: terms.identifier.clone(),
-        wildcard: terms.wildcard,
+        // Whoever may prove all below a name proves as much as for its wildcard.
+        wildcard: terms.wildcard || terms.subdomains,
         account_url: world.ports.urls.account(&terms.endpoint, terms.account),
         issuers: profile.caa_identities.clone(),
         token: challenge.token.clone(),

@@ -83,12 +83,12 @@ impl Engine {
     /// the intent is stored only if none of them has changed.
     async fn proofs(&self, order: &Versioned<Order>) -> Result<Vec<(ObjectId, Revision)>, TurnError> {
         let now = self.now();
-        let mut proofs = Vec::with_capacity(order.state.terms.authorizations.len());
-        for id in &order.state.terms.authorizations {
+        let mut proofs = Vec::new();
+        for id in order.state.terms.distinct_authorizations() {
             let authorization = load::<Authorization>(&self.world, id.0).await?;
             if authorization.state.status(now) != AuthorizationStatus::Valid {
                 let error = authorization.state.loss(now);
-                let lost = OrderEvent::AuthorizationLost { authorization: *id, error };
+                let lost = OrderEvent::AuthorizationLost { authorization: id, error };
                 let order = self.world.send::<Order>(order.id, lost, &[]).await?;
                 return Err(TurnError::Rejected(Rejection::OrderNotReady(order.state.status(now))));
             }

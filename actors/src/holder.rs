@@ -14,8 +14,8 @@ use crate::terms;
 const PAGE: usize = 64;
 
 impl Engine {
-    /// Whether the account holds valid authorizations for all of these at this moment. Control of a name says nothing of
-    /// its wildcard, nor the other way round.
+    /// Whether the account holds valid authorizations for all of these at this moment, each for itself or for all below a
+    /// name above it (RFC 9444). Control of a name says nothing of its wildcard, nor the other way round.
     ///
     /// # Errors
     /// [`LoadError`].
@@ -30,21 +30,27 @@ impl Engine {
 
     /// Only what was proven stands under the term, however much else the account has open.
     async fn holds_authorization(&self, account: AccountId, subject: &Subject) -> Result<bool, LoadError> {
-        let term = terms::proven(account, subject);
-        let mut after: Option<ObjectId> = None;
-        loop {
-            let page = self.world.ports.store.list(&term, after, PAGE).await?;
-            for object in &page {
-                match load::<Authorization>(&self.world, object.id).await {
-                    Ok(found) if found.state.status(self.now()) == AuthorizationStatus::Valid => return Ok(true),
-                    Ok(_) | Err(LoadError::Absent) => {}
-                    Err(error) => return Err(error),
+        for term in terms::proofs(account, subject) {
+            let mut after: Option<ObjectId> = None;
+            loop {
+                let page = self.world.ports.store.list(&term, after, PAGE).await?;
+                for object in &page {
+                    match load::<Authorization>(&self.world, object.id).await {
+                        Ok(found) if self.proves(&found.state, subject) => return Ok(true),
+                        Ok(_) | Err(LoadError::Absent) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                after = page.last().copied();
+                if page.len() < PAGE {
+                    break;
                 }
             }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                return Ok(false);
-            }
         }
+        Ok(false)
+    }
+
+    fn proves(&self, authorization: &Authorization, subject: &Subject) -> bool {
+        authorization.status(self.now()) == AuthorizationStatus::Valid && authorization.terms.proves(subject)
     }
 }

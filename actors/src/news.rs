@@ -19,12 +19,12 @@ pub(crate) async fn informed(world: &World, order: Versioned<Order>) -> Versione
         (_, OrderStatus::Pending | OrderStatus::Ready) => Vec::new(),
     };
     let mut latest = None;
-    for id in &order.state.terms.authorizations {
+    for id in order.state.terms.distinct_authorizations() {
         let Ok(authorization) = load::<Authorization>(world, id.0).await else { continue };
         let event = match authorization.state.status(now).outcome() {
-            Some(Outcome::Valid) if outstanding.contains(id) => OrderEvent::AuthorizationValid(*id),
+            Some(Outcome::Valid) if outstanding.contains(&id) => OrderEvent::AuthorizationValid(id),
             Some(Outcome::Lost) => {
-                OrderEvent::AuthorizationLost { authorization: *id, error: authorization.state.loss(now) }
+                OrderEvent::AuthorizationLost { authorization: id, error: authorization.state.loss(now) }
             }
             Some(Outcome::Valid) | None => continue,
         };

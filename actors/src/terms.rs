@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 
 use crate::ports::{Range, Term};
 
+/// How many names above a subject are looked at for an authorization that is for all below it.
+const ANCESTORS: usize = 10;
+
 /// The digest by which keys and certificates are looked for.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
@@ -55,13 +58,13 @@ pub(crate) fn open_of(account: AccountId) -> Term {
     term(&[b"open-of/", &account.0.bytes()])
 }
 
-/// An account's order that can be worked on until this moment: all have the same length, so that [`open_past`] finds those
+/// An account's order that can be worked on until this moment, or what counts as one: all have the same length, so that [`open_past`] finds those
 /// that still can.
 pub(crate) fn open_until(account: AccountId, expires: Timestamp) -> Term {
     term(&[b"open-until/", &account.0.bytes(), &expires.millis().to_be_bytes()])
 }
 
-/// The account's orders that are pending or ready beyond this moment, by their end.
+/// What the account can work on beyond this moment, by its end.
 pub(crate) fn open_past(account: AccountId, now: Timestamp) -> Range {
     let next = Timestamp::from_millis(now.millis().saturating_add(1));
     Range::Terms { low: open_until(account, next), high: open_until(account, Timestamp::from_millis(u64::MAX)) }
@@ -75,6 +78,24 @@ pub(crate) fn until_of(term: &[u8]) -> Option<Timestamp> {
 /// An account's authorizations that were proven for this subject. A digest, since names are longer than terms may be.
 pub(crate) fn proven(account: AccountId, subject: &Subject) -> Term {
     term(&[b"proven/", &account.0.bytes(), &name(subject)])
+}
+
+/// An account's authorizations that were proven for this subject and everything below it.
+pub(crate) fn proven_below(account: AccountId, subject: &Subject) -> Term {
+    term(&[b"proven-below/", &account.0.bytes(), &name(subject)])
+}
+
+/// Where authorizations stand that prove this subject for the account: its own, then those of the names above, the nearest
+/// first, that are for all below them. Only so many are looked at, as a name may have more labels than any in use.
+pub(crate) fn proofs(account: AccountId, subject: &Subject) -> Vec<Term> {
+    let above = subject.identifier.ancestors().take(ANCESTORS);
+    let above = above.map(|identifier| proven_below(account, &Subject { identifier, ..subject.clone() }));
+    std::iter::once(proven(account, subject)).chain(above).collect()
+}
+
+/// What an account wanted to prove before it ordered, whatever became of it.
+pub(crate) fn pre_authorized(account: AccountId) -> Term {
+    term(&[b"pre-authorized/", &account.0.bytes()])
 }
 
 fn name(subject: &Subject) -> [u8; 32] {

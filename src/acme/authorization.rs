@@ -1,24 +1,45 @@
-//! Authorizations and challenges (RFC 8555 section 7.5).
+//! Authorizations and challenges (RFC 8555 section 7.5), also before any order (section 7.4.1).
 
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use chancery_actors::Versioned;
+use chancery_actors::place::NewAuthorization;
 use chancery_machine::authorization::{Authorization, AuthorizationStatus};
 use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeStatus};
 use chancery_machine::id::AuthorizationId;
+use chancery_machine::identifier::Subject;
 use chancery_machine::problem::ProblemType;
 use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::account::Named;
-use super::order::IdentifierObject;
+use super::identifier::{self, IdentifierObject};
+use super::order::refused;
 use super::payload::Payload;
 use super::problem::{ProblemDocument, embedded};
 use super::reply::{Reply, WORKING};
 use super::request::AccountRequest;
 use super::wire::Site;
 use crate::moment::rfc3339;
+
+/// What a client wants to prove (RFC 8555 section 7.4.1).
+#[derive(Deserialize)]
+struct NewAuthorizationPayload {
+    identifier: NewIdentifierPayload,
+}
+
+/// The same with its names, if the client says so (RFC 9444 section 4.2).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewIdentifierPayload {
+    #[serde(rename = "type")]
+    kind: String,
+    value: String,
+    #[serde(default)]
+    subdomain_auth_allowed: bool,
+}
 
 /// What a client may say of an authorization (RFC 8555 section 7.5.2).
 #[derive(Deserialize)]
@@ -42,6 +63,9 @@ struct AuthorizationObject {
     challenges: Vec<ChallengeObject>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     wildcard: bool,
+    /// Either way where the endpoint knows of it (RFC 9444 sections 4.1 to 4.3).
+    #[serde(rename = "subdomainAuthAllowed", skip_serializing_if = "Option::is_none")]
+    subdomain_auth_allowed: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -57,6 +81,31 @@ struct ChallengeObject {
     error: Option<serde_json::Value>,
 }
 
+/// POST new-authz.
+pub(super) async fn new_authorization(asked: AccountRequest) -> Result<HttpResponse, ProblemDocument> {
+    let site = &asked.site;
+    let NewAuthorizationPayload { identifier } = asked.payload.json()?;
+    let below = identifier.subdomain_auth_allowed;
+    let identifier = IdentifierObject { kind: identifier.kind, value: identifier.value, ancestor_domain: None };
+    // Whatever the server is not willing to issue for is answered with 403 here.
+    let unwilling = |problem: ProblemDocument| {
+        let unsupported = problem.problem().kind == ProblemType::UnsupportedIdentifier;
+        if unsupported { problem.status(StatusCode::FORBIDDEN) } else { problem }
+    };
+    let (subjects, _) = identifier::read(std::slice::from_ref(&identifier), false).map_err(unwilling)?;
+    let [Subject { identifier, wildcard: false }] = subjects.as_slice() else {
+        let detail =
+            "an authorization is for a name; for a wildcard there is one only by an order (RFC 8555 section 7.4.1)";
+        return Err(ProblemDocument::new(ProblemType::Malformed, detail));
+    };
+    let new = NewAuthorization { identifier: identifier.clone(), subdomains: below };
+    let made = site.acme.engine.pre_authorize(&asked.account, &site.pair, new).await;
+    let authorization = made.map_err(|error| unwilling(refused(site, error)))?;
+    let id = AuthorizationId(authorization.id);
+    let reply = Reply::new(StatusCode::CREATED).location(&site.urls.authorization(id));
+    Ok(respond(reply, site, id, &authorization.state))
+}
+
 /// POST to an authorization: POST-as-GET reads it, `{"status": "deactivated"}` gives it up.
 pub(super) async fn authorization(
     asked: AccountRequest,
@@ -65,7 +114,7 @@ pub(super) async fn authorization(
     let site = &asked.site;
     let (id, authorization) = own(&asked, &path.id).await?;
     if asked.payload == Payload::Empty {
-        return Ok(respond(site, id, &authorization.state));
+        return Ok(respond(Reply::ok(), site, id, &authorization.state));
     }
     let update: UpdatePayload = asked.payload.json()?;
     if update.status.as_deref() != Some("deactivated") {
@@ -73,7 +122,7 @@ pub(super) async fn authorization(
         return Err(ProblemDocument::new(ProblemType::Malformed, detail));
     }
     let authorization = site.acme.engine.deactivate_authorization(id).await?;
-    Ok(respond(site, id, &authorization.state))
+    Ok(respond(Reply::ok(), site, id, &authorization.state))
 }
 
 /// POST to a challenge: POST-as-GET reads it, any object says that it is ready (RFC 8555 section 7.5.1).
@@ -107,7 +156,7 @@ async fn own(asked: &AccountRequest, id: &str) -> Result<(AuthorizationId, Versi
     Ok((id, authorization))
 }
 
-fn respond(site: &Site, id: AuthorizationId, authorization: &Authorization) -> HttpResponse {
+fn respond(reply: Reply, site: &Site, id: AuthorizationId, authorization: &Authorization) -> HttpResponse {
     let now = site.acme.engine.now();
     let status = authorization.status(now);
     let pause = (status == AuthorizationStatus::Pending).then(|| look_again(authorization, now));
@@ -117,12 +166,14 @@ fn respond(site: &Site, id: AuthorizationId, authorization: &Authorization) -> H
         .map(|(place, challenge)| challenge_object(site.urls.challenge(id, place), challenge))
         .collect();
     let terms = &authorization.terms;
-    Reply::ok().retry_after(pause).json(&AuthorizationObject {
-        identifier: IdentifierObject { kind: terms.identifier.kind().to_owned(), value: terms.identifier.value() },
+    let known = terms.subdomains || site.pair.acme.subdomains;
+    reply.retry_after(pause).json(&AuthorizationObject {
+        identifier: IdentifierObject::of(&terms.identifier),
         status: status.token(),
         expires: authorization.expires().map(rfc3339),
         challenges,
         wildcard: terms.wildcard,
+        subdomain_auth_allowed: known.then_some(terms.subdomains),
     })
 }
 

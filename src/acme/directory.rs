@@ -19,6 +19,8 @@ struct Directory {
     new_nonce: String,
     new_account: String,
     new_order: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_authz: Option<String>,
     revoke_cert: String,
     key_change: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,6 +40,9 @@ struct Meta {
     external_account_required: bool,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     profiles: BTreeMap<String, String>,
+    /// RFC 9444 section 4.4.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    subdomain_auth_allowed: bool,
 }
 
 /// GET: what there is at this endpoint.
@@ -49,6 +54,7 @@ pub(super) async fn directory(site: Site) -> HttpResponse {
         new_nonce: url(Resource::NewNonce),
         new_account: url(Resource::NewAccount),
         new_order: url(Resource::NewOrder),
+        new_authz: (!profile.no_pre_authorization).then(|| url(Resource::NewAuthz)),
         revoke_cert: url(Resource::RevokeCert),
         key_change: url(Resource::KeyChange),
         renewal_info: profile.renewal.offered.then(|| url(Resource::RenewalInfo)),
@@ -58,6 +64,7 @@ pub(super) async fn directory(site: Site) -> HttpResponse {
             caa_identities: profile.caa_identities.clone(),
             external_account_required: profile.binding_required,
             profiles: choices.iter().map(|(name, choice)| (name.to_string(), choice.description.clone())).collect(),
+            subdomain_auth_allowed: profile.subdomains,
         },
     })
 }

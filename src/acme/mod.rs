@@ -12,6 +12,7 @@ mod certificate;
 mod contact;
 mod directory;
 mod envelope;
+mod identifier;
 pub mod json;
 pub mod jwk;
 pub mod jws;

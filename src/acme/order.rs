@@ -8,27 +8,23 @@ use chancery_actors::Versioned;
 use chancery_actors::error::LoadError;
 use chancery_actors::place::{NewOrder, PlaceError};
 use chancery_machine::id::OrderId;
-use chancery_machine::identifier::Subject;
 use chancery_machine::order::{Order, OrderState, OrderStatus};
-use chancery_machine::problem::{ProblemType, Subproblem};
-use chancery_machine::profile::{IdentifierType, ProfileName};
+use chancery_machine::problem::ProblemType;
+use chancery_machine::profile::ProfileName;
 use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::account::Named;
 use super::authorization::look_again;
 use super::base64url;
+use super::identifier::{self, IdentifierObject};
 use super::json::Excerpt;
 use super::problem::{ProblemDocument, embedded};
-use super::refusal::compound;
 use super::renewal;
 use super::reply::{Reply, WORKING};
 use super::request::AccountRequest;
 use super::wire::Site;
 use crate::moment::{read_rfc3339, rfc3339};
-
-/// No profile allows more identifiers in an order; a longer list is not even looked at.
-const MOST_IDENTIFIERS: usize = 1000;
 
 /// At how many of the authorizations that an order waits for is looked, to tell when there may be news.
 const LOOKED_AT: usize = 16;
@@ -46,14 +42,6 @@ struct NewOrderPayload {
 #[derive(Deserialize)]
 struct FinalizePayload {
     csr: String,
-}
-
-/// An identifier on the wire (RFC 8555 section 9.7.7).
-#[derive(Serialize, Deserialize)]
-pub(super) struct IdentifierObject {
-    #[serde(rename = "type")]
-    pub(super) kind: String,
-    pub(super) value: String,
 }
 
 #[derive(Serialize)]
@@ -82,8 +70,10 @@ struct OrderObject {
 pub(super) async fn new_order(asked: AccountRequest) -> Result<HttpResponse, ProblemDocument> {
     let site = &asked.site;
     let payload: NewOrderPayload = asked.payload.json()?;
+    let (subjects, ancestors) = identifier::read(&payload.identifiers, site.pair.acme.subdomains)?;
     let new = NewOrder {
-        subjects: subjects(&payload.identifiers)?,
+        subjects,
+        ancestors,
         not_before: time("notBefore", payload.not_before.as_deref())?,
         not_after: time("notAfter", payload.not_after.as_deref())?,
         profile: payload.profile,
@@ -93,18 +83,8 @@ pub(super) async fn new_order(asked: AccountRequest) -> Result<HttpResponse, Pro
             None => None,
         },
     };
-    let order = site.acme.engine.place_order(&asked.account, &site.pair, new).await.map_err(|error| match error {
-        PlaceError::TermsChanged => terms_changed(site),
-        other @ (PlaceError::Empty
-        | PlaceError::TooMany { .. }
-        | PlaceError::Rejected(_)
-        | PlaceError::Validity(_)
-        | PlaceError::Profile(_)
-        | PlaceError::Replaces(_)
-        | PlaceError::RateLimited { .. }
-        | PlaceError::Endpoint(_)
-        | PlaceError::Turn(_)) => other.into(),
-    })?;
+    let placed = site.acme.engine.place_order(&asked.account, &site.pair, new).await;
+    let order = placed.map_err(|error| refused(site, error))?;
     // There is nothing to wait for before the client has done its part.
     Ok(respond(site, &order, StatusCode::CREATED, None))
 }
@@ -169,6 +149,23 @@ async fn pause(site: &Site, order: &Versioned<Order>) -> Result<Option<Duration>
     Ok(pauses.into_iter().min())
 }
 
+/// Why nothing was placed, as the client of this endpoint is told.
+pub(super) fn refused(site: &Site, error: PlaceError) -> ProblemDocument {
+    match error {
+        PlaceError::TermsChanged => terms_changed(site),
+        other @ (PlaceError::Empty
+        | PlaceError::TooMany { .. }
+        | PlaceError::Rejected(_)
+        | PlaceError::Validity(_)
+        | PlaceError::Profile(_)
+        | PlaceError::Replaces(_)
+        | PlaceError::NotOffered
+        | PlaceError::RateLimited { .. }
+        | PlaceError::Endpoint(_)
+        | PlaceError::Turn(_)) => other.into(),
+    }
+}
+
 /// RFC 8555 section 7.3.3: where a person agrees, or, if that is nowhere in particular, what there is to agree to.
 fn terms_changed(site: &Site) -> ProblemDocument {
     let terms = &site.pair.acme.terms;
@@ -184,13 +181,23 @@ fn object(site: &Site, order: &Versioned<Order>, now: Timestamp) -> OrderObject 
     OrderObject {
         status: order.status(now).token(),
         expires: rfc3339(order.terms.expires),
-        identifiers: order.terms.subjects.iter().map(identifier).collect(),
+        identifiers: order
+            .terms
+            .subjects
+            .iter()
+            .map(|subject| IdentifierObject::of_order(subject, order.terms.ancestors.get(subject)))
+            .collect(),
         not_before: order.terms.not_before.map(rfc3339),
         not_after: order.terms.not_after.map(rfc3339),
         profile: profile(site, order).map(ToString::to_string),
         replaces: order.terms.replaces.as_ref().map(|predecessor| predecessor.named.clone()),
         error: order.error(now).and_then(|error| serde_json::to_value(embedded(&error)).ok()),
-        authorizations: order.terms.authorizations.iter().map(|id| site.urls.authorization(*id)).collect(),
+        authorizations: order
+            .terms
+            .distinct_authorizations()
+            .into_iter()
+            .map(|id| site.urls.authorization(id))
+            .collect(),
         finalize: site.urls.finalize(id),
         certificate: order.certificate().map(|id| site.urls.certificate(id)),
     }
@@ -202,10 +209,6 @@ fn profile<'a>(site: &Site, order: &'a Order) -> Option<&'a ProfileName> {
     order.terms.profile.as_ref().or(chosen)
 }
 
-fn identifier(subject: &Subject) -> IdentifierObject {
-    IdentifierObject { kind: subject.identifier.kind().to_owned(), value: subject.to_string() }
-}
-
 fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ProblemDocument> {
     let Some(text) = text else { return Ok(None) };
     let at = read_rfc3339(text).ok_or_else(|| {
@@ -214,58 +217,4 @@ fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ProblemDocu
         ProblemDocument::new(ProblemType::Malformed, detail)
     })?;
     Ok(Some(at))
-}
-
-/// Reads every identifier, and names each that cannot be one (RFC 8555 section 6.7.1).
-fn subjects(identifiers: &[IdentifierObject]) -> Result<Vec<Subject>, ProblemDocument> {
-    if identifiers.len() > MOST_IDENTIFIERS {
-        let detail =
-            format!("the order has {} identifiers; {MOST_IDENTIFIERS} are read at the most", identifiers.len());
-        return Err(ProblemDocument::new(ProblemType::Malformed, detail));
-    }
-    let mut subjects = Vec::with_capacity(identifiers.len());
-    let mut faults = Vec::new();
-    let mut asked = Vec::new();
-    for identifier in identifiers {
-        match subject(identifier) {
-            Ok(subject) => subjects.push(subject),
-            Err(fault) => {
-                faults.push(fault);
-                asked.push((shortened(&identifier.kind), shortened(&identifier.value)));
-            }
-        }
-    }
-    if faults.is_empty() { Ok(subjects) } else { Err(ProblemDocument::from(compound(faults)).about(asked)) }
-}
-
-/// No identifier is longer than a domain name; more of it would only be an echo.
-fn shortened(text: &str) -> String {
-    text.chars().take(255).collect()
-}
-
-/// What is no identifier is malformed, as in the example of RFC 8555 section 6.7.1; what a profile does not issue for is
-/// refused later, as rejectedIdentifier.
-fn subject(identifier: &IdentifierObject) -> Result<Subject, Subproblem> {
-    let fault = |kind, detail| Subproblem { kind, detail, identifier: None };
-    let value = Excerpt::new(&identifier.value);
-    let subject = match IdentifierType::parse(&identifier.kind) {
-        Some(IdentifierType::Dns) => Subject::dns(&identifier.value)
-            .map_err(|bad| fault(ProblemType::Malformed, format!("{value:?} is no domain name: {bad}")))?,
-        Some(IdentifierType::Ip) => {
-            return Subject::ip(&identifier.value)
-                .map_err(|bad| fault(ProblemType::Malformed, format!("{value:?} cannot be certified: {bad}")));
-        }
-        None => {
-            let kind = Excerpt::new(&identifier.kind);
-            let detail = format!("identifiers of type {kind:?} are not supported; \"dns\" and \"ip\" are");
-            return Err(fault(ProblemType::UnsupportedIdentifier, detail));
-        }
-    };
-    // RFC 8555 section 7.1.4: names come as A-labels, and what claims to be one has to be one (RFC 5890).
-    let name = subject.identifier.value();
-    if name.split('.').any(|label| label.starts_with("xn--")) && idna::domain_to_unicode(&name).1.is_err() {
-        let detail = format!("{value:?} has a label that begins with xn-- and is no valid A-label");
-        return Err(Subproblem { kind: ProblemType::Malformed, detail, identifier: Some(subject.identifier) });
-    }
-    Ok(subject)
 }

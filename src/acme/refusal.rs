@@ -183,6 +183,7 @@ impl From<PlaceError> for ProblemDocument {
             PlaceError::Replaces(ReplaceError::Unknown | ReplaceError::Unlike) => {
                 Self::new(ProblemType::Malformed, detail)
             }
+            PlaceError::NotOffered => Self::new(ProblemType::Unauthorized, detail),
             PlaceError::TermsChanged => Self::new(ProblemType::UserActionRequired, detail),
             PlaceError::RateLimited { retry_after, .. } => {
                 Self::new(ProblemType::RateLimited, detail).retry_after(retry_after)

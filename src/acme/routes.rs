@@ -36,6 +36,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 )
                 .service(at(Resource::NewAccount, "POST").route(web::post().to(account::new_account)))
                 .service(at(Resource::NewOrder, "POST").route(web::post().to(order::new_order)))
+                .service(at(Resource::NewAuthz, "POST").route(web::post().to(authorization::new_authorization)))
                 .service(at(Resource::RevokeCert, "POST").route(web::post().to(certificate::revoke)))
                 .service(at(Resource::KeyChange, "POST").route(web::post().to(account::key_change)))
                 .service(

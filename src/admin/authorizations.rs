@@ -35,6 +35,10 @@ pub struct AuthorizationView {
     pub identifier: IdentifierView,
     /// Whether it is for the wildcard below the identifier.
     pub wildcard: bool,
+    /// Whether it is for everything below the identifier too (RFC 9444).
+    pub subdomains: bool,
+    /// Whether the client asked for it before any order (RFC 8555 section 7.4.1).
+    pub pre_authorized: bool,
     /// Whose it is.
     pub account: String,
     /// The path under which it was made, as in `/acme/default`.
@@ -295,6 +299,8 @@ impl AuthorizationView {
             status: state.status(now).into(),
             identifier: IdentifierView::of(&terms.identifier, false),
             wildcard: terms.wildcard,
+            subdomains: terms.subdomains,
+            pre_authorized: terms.pre_authorized,
             account: terms.account.to_string(),
             endpoint: format!("/acme/{}", terms.endpoint),
             acme_profile: (&terms.acme_profile).into(),

@@ -39,7 +39,7 @@ pub struct OrderView {
     pub ra_profile: ProfileRefView,
     /// What the certificate is for.
     pub identifiers: Vec<IdentifierView>,
-    /// The ids of the authorizations that it needs.
+    /// The ids of the authorizations that it needs, for each identifier in turn; one may be for several (RFC 9444).
     pub authorizations: Vec<String>,
     /// When it was placed (RFC 3339).
     pub created: String,

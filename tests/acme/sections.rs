@@ -3,6 +3,7 @@
 
 use super::endpoint;
 
+mod rfc9444_subdomains;
 mod rfc9773_renewal;
 mod s6_2_signatures;
 mod s6_5_nonces;
@@ -10,6 +11,7 @@ mod s6_transport;
 mod s7_1_resources;
 mod s7_3_5_key_change;
 mod s7_3_accounts;
+mod s7_4_1_pre_authorization;
 mod s7_4_finalization;
 mod s7_4_orders;
 mod s7_5_authorizations;

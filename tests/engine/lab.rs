@@ -1,5 +1,6 @@
 //! Where engines are tried.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -252,7 +253,7 @@ pub(crate) fn key(number: u32) -> AccountKey {
 
 pub(crate) fn new_order(names: &[&str]) -> NewOrder {
     let subjects = names.iter().map(|name| Subject::dns(name).expect("a name")).collect();
-    NewOrder { subjects, not_before: None, not_after: None, profile: None, replaces: None }
+    NewOrder { subjects, ancestors: BTreeMap::new(), not_before: None, not_after: None, profile: None, replaces: None }
 }
 
 pub(crate) fn endpoint() -> Endpoint {

@@ -231,6 +231,11 @@ impl Account<'_> {
         new.with_jwk(self.endpoint.url("keyChange")).payload(&payload)
     }
 
+    /// Asks for an authorization before any order (RFC 8555 section 7.4.1).
+    pub(crate) fn new_authz(&self, identifier: &Value) -> Response {
+        self.post(self.endpoint.url("newAuthz"), &json!({"identifier": identifier}))
+    }
+
     /// The key authorization of a challenge (RFC 8555 section 8.1).
     pub(crate) fn key_authorization(&self, challenge: &Value) -> String {
         format!("{}.{}", challenge["token"].as_str().expect("a challenge has a token"), self.signer.thumbprint())

@@ -93,13 +93,27 @@ pub struct AuthorizationTerms {
     /// The rule of the RA Profile by which nothing had to be proven, for operators.
     #[n(9)]
     pub exemption: Option<String>,
+    /// Whether it is for everything below the identifier too (RFC 9444): for its names, or if `wildcard` for its wildcards.
+    #[cbor(n(10), default)]
+    pub subdomains: bool,
+    /// Whether the client asked for it before any order (RFC 8555 section 7.4.1).
+    #[cbor(n(11), default)]
+    pub pre_authorized: bool,
 }
 
 impl AuthorizationTerms {
-    /// What an order asks for that needs this authorization.
+    /// What an order asks for that needs this authorization, or that with more below it.
     #[must_use]
     pub fn subject(&self) -> Subject {
         Subject { identifier: self.identifier.clone(), wildcard: self.wildcard }
+    }
+
+    /// Whether an order may have this subject once the authorization is valid. A name says nothing of wildcards, nor the other
+    /// way round, whether the authorization is for itself alone or for what is below it.
+    #[must_use]
+    pub fn proves(&self, subject: &Subject) -> bool {
+        let within = self.subdomains && subject.identifier.is_below(&self.identifier);
+        subject.wildcard == self.wildcard && (within || subject.identifier == self.identifier)
     }
 }
 
@@ -306,10 +320,11 @@ impl Authorization {
         Self { terms, challenges, dependents, state: AuthorizationState::Pending }
     }
 
-    /// A valid authorization for which nothing had to be proven, as its terms say; the order knows it.
+    /// A valid authorization for which nothing had to be proven, as its terms say; the order, if there is one, knows it.
     #[must_use]
-    pub fn exempt(terms: AuthorizationTerms, (order, until): (OrderId, Timestamp)) -> Self {
-        let dependents = vec![Dependent { order, until, told: Some(Outcome::Valid) }];
+    pub fn exempt(terms: AuthorizationTerms, order: Option<(OrderId, Timestamp)>) -> Self {
+        let known = |(order, until)| Dependent { order, until, told: Some(Outcome::Valid) };
+        let dependents = order.into_iter().map(known).collect();
         let state =
             AuthorizationState::Valid { since: terms.created, expires: terms.created.plus(terms.valid_for.into()) };
         Self { terms, challenges: Vec::new(), dependents, state }

@@ -66,6 +66,17 @@ impl ChallengeType {
             (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Ip(_)) => false,
         }
     }
+
+    /// Whether it can prove control of a subject and of everything below it (RFC 9444 section 7.2 leaves that to the server):
+    /// only by the DNS, since what answers at one host says nothing of the others.
+    #[must_use]
+    pub const fn proves_below(self, subject: &Subject) -> bool {
+        match (self, &subject.identifier) {
+            (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Dns(_)) => true,
+            (Self::Http01 | Self::TlsAlpn01, Identifier::Dns(_) | Identifier::Ip(_))
+            | (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Ip(_)) => false,
+        }
+    }
 }
 
 impl fmt::Display for ChallengeType {

@@ -82,6 +82,12 @@ impl DnsName {
         !self.0.contains('.')
     }
 
+    /// Whether the name is a subdomain of the other, compared label by label (RFC 9444 section 2); no name is its own.
+    #[must_use]
+    pub fn is_below(&self, ancestor: &Self) -> bool {
+        self.0.strip_suffix(&ancestor.0).is_some_and(|labels| labels.ends_with('.'))
+    }
+
     /// The name without its first label, if one remains.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
@@ -163,6 +169,24 @@ impl Identifier {
             Self::Ip(address) => address.to_string(),
         }
     }
+
+    /// Whether it is a name below that name.
+    #[must_use]
+    pub fn is_below(&self, ancestor: &Self) -> bool {
+        match (self, ancestor) {
+            (Self::Dns(name), Self::Dns(ancestor)) => name.is_below(ancestor),
+            (Self::Dns(_), Self::Ip(_)) | (Self::Ip(_), Self::Dns(_) | Self::Ip(_)) => false,
+        }
+    }
+
+    /// The names that it is below, the nearest first.
+    pub fn ancestors(&self) -> impl Iterator<Item = Self> + use<> {
+        let parent = match self {
+            Self::Dns(name) => name.parent(),
+            Self::Ip(_) => None,
+        };
+        std::iter::successors(parent, DnsName::parent).map(Self::Dns)
+    }
 }
 
 impl fmt::Display for Identifier {
@@ -240,6 +264,26 @@ mod tests {
     fn names_are_read_in_small_letters() {
         assert_eq!(DnsName::parse("WWW.Example.org").map(|name| name.to_string()), Ok("www.example.org".into()));
         assert_eq!(Subject::dns("*.Example.org").map(|name| name.to_string()), Ok("*.example.org".into()));
+    }
+
+    #[test]
+    fn below_is_told_by_whole_labels() {
+        let dns = |text: &str| Subject::dns(text).expect("a name").identifier;
+        for (name, ancestor, below) in [
+            ("a.example.org", "example.org", true),
+            ("a.b.example.org", "example.org", true),
+            ("example.org", "org", true),
+            ("example.org", "example.org", false),
+            ("example.org", "a.example.org", false),
+            ("aexample.org", "example.org", false),
+            ("a.example.com", "example.org", false),
+        ] {
+            assert_eq!(dns(name).is_below(&dns(ancestor)), below, "{name} below {ancestor}");
+        }
+        let ancestors: Vec<_> = dns("a.b.example.org").ancestors().map(|name| name.to_string()).collect();
+        assert_eq!(ancestors, ["b.example.org", "example.org", "org"]);
+        let address = Subject::address("192.0.2.1".parse().expect("an address")).identifier;
+        assert!(!address.is_below(&dns("org")) && address.ancestors().next().is_none());
     }
 
     #[test]

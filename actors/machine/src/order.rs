@@ -22,10 +22,12 @@
 //!
 //! (RFC 8555 section 7.1.6; [`crate::diagram`] prints it from the code.)
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use minicbor::{Decode, Encode};
 
 use crate::id::{AccountId, AuthorityId, AuthorizationId, CertificateId};
-use crate::identifier::Subject;
+use crate::identifier::{DnsName, Subject};
 use crate::machine::{Machine, Step};
 use crate::problem::{Problem, ProblemType};
 use crate::profile::{Endpoint, ProfileName, ProfileRevision};
@@ -62,7 +64,7 @@ pub struct OrderTerms {
     /// What the certificate is for: sorted, none twice.
     #[n(4)]
     pub subjects: Vec<Subject>,
-    /// What has to be valid for it: one for each subject, in the same order.
+    /// What has to be valid for it: one for each subject, in the same order. One may be that of several.
     #[n(5)]
     pub authorizations: Vec<AuthorizationId>,
     /// When it was placed.
@@ -83,6 +85,18 @@ pub struct OrderTerms {
     /// What the certificate replaces (RFC 9773 section 5).
     #[n(11)]
     pub replaces: Option<Predecessor>,
+    /// For some subjects the ancestor that the client named as its own too (`ancestorDomain` of RFC 9444 section 4.3).
+    #[cbor(n(12), default)]
+    pub ancestors: BTreeMap<Subject, DnsName>,
+}
+
+impl OrderTerms {
+    /// The authorizations, each once, in the order of the first subject that each is for.
+    #[must_use]
+    pub fn distinct_authorizations(&self) -> Vec<AuthorizationId> {
+        let mut met = BTreeSet::new();
+        self.authorizations.iter().copied().filter(|id| met.insert(*id)).collect()
+    }
 }
 
 /// A certificate that an order replaces.

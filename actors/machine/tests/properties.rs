@@ -59,7 +59,11 @@ fn scripts_reach_every_status() {
     let expected = [
         ("account", &["valid", "disabled", "deactivated", "revoked"][..]),
         ("order", &["pending", "ready", "processing", "valid", "invalid", "cancelled"]),
-        ("authorization", &["pending", "valid", "exempt", "invalid", "deactivated", "expired", "revoked"]),
+        (
+            "authorization",
+            &["pending", "valid", "valid below", "exempt", "invalid", "deactivated", "expired", "revoked"],
+        ),
+        ("pre-authorization", &["used"]),
         ("challenge", &["pending", "processing", "valid", "invalid"]),
         ("certificate", &["valid", "revoked", "expired"]),
     ];

@@ -1,6 +1,6 @@
-//! How many orders an account may have.
+//! How many orders an account may have. What it wants to prove before it orders counts as an order.
 //!
-//! Orders are counted in the store, so that every node comes to the same number, and nothing is kept in memory. So that
+//! They are counted in the store, so that every node comes to the same number, and nothing is kept in memory. So that
 //! two orders cannot both take the last place, each order of an account that is limited also writes one small object of
 //! the account, whose revision was read before the orders were counted: of two that counted the same, one is refused
 //! by the store and counts anew. Within one node they queue up before that, which spares them the trouble.
@@ -48,11 +48,17 @@ impl Turns {
     }
 }
 
+/// Limits that were kept at one moment, and the write by which they still are at the commit; none where there are none.
+pub(super) struct Quota<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) write: Option<Write>,
+}
+
 impl Engine {
-    /// The write that an order of this account has to be stored with, so that the limits hold; none where there are none.
-    pub(super) async fn quota(&self, account: AccountId, limits: &Limits) -> Result<Option<Write>, PlaceError> {
+    /// What an order of this account has to be stored with, so that the limits hold.
+    pub(super) async fn quota<'a>(&self, account: AccountId, limits: &'a Limits) -> Result<Quota<'a>, PlaceError> {
         if !limited(limits) {
-            return Ok(None);
+            return Ok(Quota { limits, write: None });
         }
         let object = ObjectId { kind: Kind::Quota, id: account.0 };
         // Before anything is counted.
@@ -66,7 +72,7 @@ impl Engine {
             self.count_open(account, most, now).await?;
         }
         let body = Body { forget_at: Some(now.plus(KEPT)), ..Body::plain(MARK.to_vec()) };
-        Ok(Some(Write { object, expected, body: Some(body) }))
+        Ok(Quota { limits, write: Some(Write { object, expected, body: Some(body) }) })
     }
 
     /// Counts what was placed within the last hour: ids begin with the time of birth, so those are the last ones.
@@ -75,10 +81,11 @@ impl Engine {
         let hour_ago = now.minus(HOUR);
         let mut placed = BTreeSet::new();
         // In the order in which orders go through them: one that moves on meanwhile is met twice, and not missed.
-        for state in OrderStatus::ALL {
-            let mut walk = Walk::through(Range::of(terms::account_orders(account, *state)), Direction::Descending);
-            let mut of_this_state = 0;
-            'walk: while of_this_state < enough
+        let orders = OrderStatus::ALL.iter().map(|state| terms::account_orders(account, *state));
+        for term in orders.chain([terms::pre_authorized(account)]) {
+            let mut walk = Walk::through(Range::of(term), Direction::Descending);
+            let mut of_this_term = 0;
+            'walk: while of_this_term < enough
                 && let Some(page) = walk.next(self).await.map_err(TurnError::from)?
             {
                 for id in page.into_iter().map(|found| found.object.id) {
@@ -86,7 +93,7 @@ impl Engine {
                         break 'walk;
                     }
                     placed.insert(id);
-                    of_this_state += 1;
+                    of_this_term += 1;
                 }
             }
         }
@@ -101,7 +108,7 @@ impl Engine {
         })
     }
 
-    /// Counts what can still be finalized. Nobody has to have told an order that it has run out.
+    /// Counts what can still be proven or finalized. Nobody has to have told it that it has run out.
     async fn count_open(&self, account: AccountId, most: u32, now: Timestamp) -> Result<(), PlaceError> {
         let enough = usize::try_from(most).unwrap_or(usize::MAX);
         let mut walk = Walk::through(terms::open_past(account, now), Direction::Ascending);
@@ -116,7 +123,9 @@ impl Engine {
             return Ok(());
         }
         Err(PlaceError::RateLimited {
-            detail: format!("an account may have {most} open orders here, and this one has; finalize some of them"),
+            detail: format!(
+                "an account may have {most} open orders and pre-authorizations here, and this one has; complete some of them"
+            ),
             // The next one that runs out makes room; one that is finalized does so earlier.
             retry_after: first_end.map_or(HOUR, |end| end.since(now).min(HOUR)),
         })

@@ -1,29 +1,34 @@
-//! Placing an order: the order and its authorizations come into being in one commit.
+//! Placing an order: the order and its authorizations come into being in one commit. Also what a client may ask for before
+//! it orders, under the same rules: an authorization by itself.
 
 mod choice;
 mod limits;
 mod policy;
+mod pre_authorize;
+mod proof;
 mod replacing;
 mod reuse;
 mod validity;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chancery_machine::account::Account;
-use chancery_machine::authorization::{Authorization, AuthorizationTerms};
-use chancery_machine::challenge::{Challenge, TOKEN_ENTROPY, Token};
 use chancery_machine::eab::{BindingRefused, EabCredential, EabEvent};
 use chancery_machine::id::{AccountId, AuthorizationId, EabId, OrderId};
-use chancery_machine::identifier::Subject;
+use chancery_machine::identifier::{DnsName, Subject};
 use chancery_machine::order::{Order, OrderTerms, Predecessor, ProfileRef};
-use chancery_machine::profile::{AcmeProfile, Limits, ProfileName};
+use chancery_machine::profile::{Limits, ProfileName};
 use chancery_machine::time::Timestamp;
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use thiserror::Error;
 use tracing::debug;
 
+use self::limits::Quota;
 pub(crate) use self::limits::Turns;
 pub use self::policy::NotIssued;
+pub use self::pre_authorize::NewAuthorization;
+use self::proof::Request;
 pub use self::replacing::ReplaceError;
 use crate::account::standing;
 use crate::engine::Engine;
@@ -41,6 +46,8 @@ const ATTEMPTS: usize = 16;
 pub struct NewOrder {
     /// For what: repeated ones count once.
     pub subjects: Vec<Subject>,
+    /// For some of them a name above that the client controls as well (RFC 9444 section 4.3).
+    pub ancestors: BTreeMap<Subject, DnsName>,
     /// The certificate's notBefore, if the client wants a certain one.
     pub not_before: Option<Timestamp>,
     /// The certificate's notAfter, if the client wants a certain one.
@@ -77,6 +84,9 @@ pub enum PlaceError {
     /// It cannot replace that certificate (RFC 9773 section 5).
     #[error(transparent)]
     Replaces(#[from] ReplaceError),
+    /// The profile does not offer it.
+    #[error("authorizations before an order are not offered here; place an order, and it has those that it needs")]
+    NotOffered,
     /// The account has to agree to the terms of service as they are now (RFC 8555 section 7.3.3).
     #[error("the terms of service have changed since the account agreed to them")]
     TermsChanged,
@@ -99,6 +109,7 @@ pub enum PlaceError {
 /// What a client asks for and may have.
 struct Asked {
     subjects: Vec<Subject>,
+    ancestors: BTreeMap<Subject, DnsName>,
     not_before: Option<Timestamp>,
     not_after: Option<Timestamp>,
     profile: Option<ProfileName>,
@@ -130,14 +141,12 @@ impl Engine {
         let (pair, profile) = &self.chosen(&account.state.endpoint, pair, new.profile.as_deref(), &new.subjects)?;
         let subjects = policy::accept(pair, new.subjects)?;
         let counted_by = self.credential(&account.state, pair, &subjects).await?;
-        if !self.world.ports.issue.issues(pair.ra.authority) {
-            return Err(EndpointError::AuthorityDisabled(pair.ra.name.clone()).into());
-        }
+        self.issuing(pair)?;
         let life = self.world.ports.issue.lifetime(pair.ra.authority);
         let life = life.map_err(|error| TurnError::Unavailable(error.to_string()))?;
         validity::accept(pair, life, new.not_before, new.not_after, now)?;
         let order = OrderId(self.world.new_id());
-        let mut replaced = match &new.replaces {
+        let replaced = match &new.replaces {
             Some(name) => Some(self.replaced((account, order), name, &subjects, &pair.acme).await?),
             None => None,
         };
@@ -146,49 +155,38 @@ impl Engine {
         let limits = if free { &Limits::default() } else { &pair.acme.limits };
         // Held until the order is stored; nothing waits for it where there is no limit.
         let _turn = self.world.turns.take(id, limits).await;
-        let mut quota = self.quota(id, limits).await?;
+        let quota = self.quota(id, limits).await?;
         let asked = Asked {
             subjects,
+            ancestors: new.ancestors,
             not_before: new.not_before,
             not_after: new.not_after,
             profile: profile.clone(),
             replaces: replaced.as_ref().map(|replaced| replaced.predecessor.clone()),
         };
         let drawn = self.draw_up(order, account, pair, asked, now).await?;
-        let mut guards = vec![account.guard()];
-        for _ in 0..ATTEMPTS {
-            let replacing = replaced.as_ref().map(|replaced| &replaced.write);
-            let writes = drawn.writes.iter().chain(&quota).chain(replacing).cloned().collect();
-            match self.store(counted_by, Commit { guards: guards.clone(), writes }).await {
-                Ok(()) => {
-                    let names = drawn.order.terms.subjects.len();
-                    debug!(order = %drawn.id, account = %id, names, "order placed");
-                    return Ok(Versioned { id: drawn.id.0, revision: Revision::ABSENT.next(), state: drawn.order });
-                }
-                // Another node has placed an order of this account: it may have been the last one that was allowed.
-                Err(TurnError::GuardChanged(changed))
-                    if quota.as_ref().is_some_and(|write| write.object == changed) =>
-                {
-                    quota = self.quota(id, limits).await?;
-                }
-                // The certificate was revoked, or another order replaces it: whether that one will is to be seen.
-                Err(TurnError::GuardChanged(changed))
-                    if replaced.as_ref().is_some_and(|replaced| replaced.write.object == changed)
-                        && let Some(name) = &new.replaces =>
-                {
-                    let subjects = &drawn.order.terms.subjects;
-                    replaced = Some(self.replaced((account, order), name, subjects, &pair.acme).await?);
-                }
-                // Agreeing to terms cannot be taken back, so only the account's standing is looked at again.
-                Err(TurnError::GuardChanged(changed)) => self.guard_anew(&mut guards, changed).await?,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(TurnError::Conflict.into())
+        let subjects = &drawn.order.terms.subjects;
+        // The certificate was revoked, or another order replaces it: whether that one will is to be seen.
+        let again = async || match &new.replaces {
+            Some(name) => Ok(Some(self.replaced((account, order), name, subjects, &pair.acme).await?.write)),
+            None => Ok(None),
+        };
+        let replacing = replaced.map(|replaced| replaced.write);
+        self.store_within(account, quota, counted_by, drawn.writes, (replacing, again)).await?;
+        debug!(order = %drawn.id, account = %id, names = subjects.len(), "order placed");
+        Ok(Versioned { id: drawn.id.0, revision: Revision::ABSENT.next(), state: drawn.order })
     }
 
-    /// Checks an order against what the account's external account is for, and answers with the credential that counts
-    /// the order, if one does. As it stands now: an operator who narrows it a moment later does not reach this order.
+    /// Whether anything is issued here now.
+    fn issuing(&self, pair: &Pair) -> Result<(), EndpointError> {
+        if self.world.ports.issue.issues(pair.ra.authority) {
+            return Ok(());
+        }
+        Err(EndpointError::AuthorityDisabled(pair.ra.name.clone()))
+    }
+
+    /// Checks what is asked for against what the account's external account is for, and answers with the credential that
+    /// counts an order, if one does. As it stands now: an operator who narrows it a moment later does not reach this.
     async fn credential(
         &self,
         account: &Account,
@@ -210,7 +208,36 @@ impl Engine {
         Ok(credential.scope.orders.map(|_| binding.credential))
     }
 
-    /// Stores an order; where a credential counts it, in the credential's own turn.
+    /// Stores what an account asked for, if it is still within its limits and may still ask; together with one object that
+    /// others change too, which is looked at again when they have.
+    async fn store_within(
+        &self,
+        account: &Versioned<Account>,
+        mut quota: Quota<'_>,
+        counted_by: Option<EabId>,
+        writes: Vec<Write>,
+        (mut shared, again): (Option<Write>, impl AsyncFn() -> Result<Option<Write>, PlaceError>),
+    ) -> Result<(), PlaceError> {
+        let about = |write: &Option<Write>, changed| write.as_ref().is_some_and(|write| write.object == changed);
+        let mut guards = vec![account.guard()];
+        for _ in 0..ATTEMPTS {
+            let writes = writes.iter().chain(&quota.write).chain(&shared).cloned().collect();
+            match self.store(counted_by, Commit { guards: guards.clone(), writes }).await {
+                Ok(()) => return Ok(()),
+                // Another node has stored something of this account: it may have been the last that was allowed.
+                Err(TurnError::GuardChanged(changed)) if about(&quota.write, changed) => {
+                    quota = self.quota(AccountId(account.id), quota.limits).await?;
+                }
+                Err(TurnError::GuardChanged(changed)) if about(&shared, changed) => shared = again().await?,
+                // Agreeing to terms cannot be taken back, so only the account's standing is looked at again.
+                Err(TurnError::GuardChanged(changed)) => self.guard_anew(&mut guards, changed).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(TurnError::Conflict.into())
+    }
+
+    /// Commits; where a credential counts an order, in the credential's own turn.
     async fn store(&self, counted_by: Option<EabId>, commit: Commit) -> Result<(), TurnError> {
         let Some(credential) = counted_by else {
             return Ok(self.world.journal.commit(commit).await?);
@@ -238,50 +265,39 @@ impl Engine {
         asked: Asked,
         now: Timestamp,
     ) -> Result<Drawn, PlaceError> {
-        let Asked { subjects, not_before, not_after, profile, replaces } = asked;
+        let Asked { subjects, ancestors, not_before, not_after, profile, replaces } = asked;
         let found = subjects.iter().map(|subject| self.proven(account, pair, subject, now));
         let found = try_join_all(found).await.map_err(TurnError::from)?;
         // An order never outlives what proves it: so nothing runs out between the order's being ready and its end.
         let life = pair.acme.order_validity.min(pair.acme.authorization_validity);
         let expires = found.iter().flatten().fold(now.plus(life.into()), |end, proven| end.min(proven.expires));
-        let joined = join_all(found.iter().map(|found| self.join(found.as_ref(), id, expires))).await;
+        let joined = self.rely_on(found, id, expires).await;
 
-        let acme_profile = ProfileRef { name: pair.acme.name.clone(), revision: pair.acme.revision };
         let mut writes = Vec::with_capacity(subjects.len() + 2);
         let (mut authorizations, mut outstanding) = (Vec::with_capacity(subjects.len()), Vec::new());
+        let lacking = subjects.iter().zip(&joined).filter(|(_, joined)| joined.is_none()).map(|(subject, _)| subject);
+        let proofs = proof::plan(pair, lacking, &ancestors);
+        let mut made = BTreeMap::new();
+        let request = Request { account, pair, now, expires, order: Some((id, expires)) };
         for (subject, joined) in subjects.iter().zip(joined) {
-            if let Some(joined) = joined {
-                authorizations.push(joined);
+            if let Some(known) = joined.or_else(|| made.get(proofs.get(subject)?).copied()) {
+                authorizations.push(known);
                 continue;
             }
-            let exemption = pair.ra.exemptions.rule(subject).map(ToString::to_string);
-            let exempt = exemption.is_some();
-            let terms = AuthorizationTerms {
-                account: AccountId(account.id),
-                endpoint: account.state.endpoint.clone(),
-                acme_profile: acme_profile.clone(),
-                identifier: subject.identifier.clone(),
-                wildcard: subject.wildcard,
-                created: now,
-                expires,
-                valid_for: pair.acme.authorization_validity,
-                retry: pair.acme.retry.clone(),
-                exemption,
-            };
             let authorization_id = AuthorizationId(self.world.new_id());
-            let authorization = if exempt {
-                Authorization::exempt(terms, (id, expires))
-            } else {
+            let authorization = request.exempt(subject).unwrap_or_else(|| {
+                let proof = &proofs[subject];
                 outstanding.push(authorization_id);
-                Authorization::new(terms, self.challenges(&pair.acme, subject), Some((id, expires)))
-            };
+                made.insert(proof, authorization_id);
+                self.pending(&request, proof)
+            });
             writes.push(creation(&self.world, authorization_id.0, &authorization));
             authorizations.push(authorization_id);
         }
         let terms = OrderTerms {
             account: AccountId(account.id),
             endpoint: account.state.endpoint.clone(),
-            acme_profile,
+            acme_profile: ProfileRef { name: pair.acme.name.clone(), revision: pair.acme.revision },
             ra_profile: ProfileRef { name: pair.ra.name.clone(), revision: pair.ra.revision },
             subjects,
             authorizations,
@@ -291,20 +307,11 @@ impl Engine {
             not_after,
             profile,
             replaces,
+            ancestors,
         };
         let order = Order::placed(terms, outstanding);
         writes.push(creation(&self.world, id.0, &order));
         Ok(Drawn { id, order, writes })
-    }
-
-    fn challenges(&self, profile: &AcmeProfile, subject: &Subject) -> Vec<Challenge> {
-        policy::offered(profile, subject)
-            .map(|kind| {
-                let mut entropy = [0; TOKEN_ENTROPY];
-                self.world.ports.entropy.fill(&mut entropy);
-                Challenge::new(kind, Token::new(&entropy))
-            })
-            .collect()
     }
 }
 

@@ -7,6 +7,7 @@ use chancery_machine::profile::{AcmeProfile, ExemptionMode, NameRefused};
 use thiserror::Error;
 
 use super::PlaceError;
+use super::proof::Proof;
 use crate::profiles::Pair;
 
 /// Why there can be no certificate for what an order names.
@@ -49,14 +50,14 @@ pub(super) fn within(credential: &EabCredential, subjects: &[Subject]) -> Result
     none_refused(subjects, |subject| (!credential.covers(subject)).then_some(NotIssued::Credential))
 }
 
-/// The challenges of the profile that can prove control of the subject. A record that stays has to name its issuer, so
+/// The challenges of the profile that can prove this. A record that stays has to name its issuer, so
 /// dns-persist-01 is offered only where the profile has a name for it.
-pub(super) fn offered<'a>(
-    profile: &'a AcmeProfile,
-    subject: &'a Subject,
-) -> impl Iterator<Item = ChallengeType> + use<'a> {
+pub(super) fn offered<'a>(profile: &'a AcmeProfile, proof: &'a Proof) -> impl Iterator<Item = ChallengeType> + use<'a> {
     let named = !profile.caa_identities.is_empty();
-    let usable = move |kind: &ChallengeType| kind.proves(subject) && (named || *kind != ChallengeType::DnsPersist01);
+    let proves = |kind: ChallengeType| {
+        if proof.below { kind.proves_below(&proof.subject) } else { kind.proves(&proof.subject) }
+    };
+    let usable = move |kind: &ChallengeType| proves(*kind) && (named || *kind != ChallengeType::DnsPersist01);
     profile.challenges.iter().copied().filter(usable)
 }
 
@@ -68,7 +69,7 @@ fn refusal(pair: &Pair, subject: &Subject) -> Option<NotIssued> {
         None
     } else if exemptions.mode == ExemptionMode::OnlyThese {
         Some(NotIssued::Unlisted)
-    } else if offered(&pair.acme, subject).next().is_none() {
+    } else if offered(&pair.acme, &Proof { subject: subject.clone(), below: false }).next().is_none() {
         Some(NotIssued::NoChallenge)
     } else {
         None

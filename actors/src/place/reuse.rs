@@ -1,5 +1,7 @@
-//! What an account has proven before, and need not prove again (RFC 8555 section 7.4 lets a server reuse it).
+//! What an account has proven before, and need not prove again (RFC 8555 section 7.4 lets a server reuse it). What it proved
+//! before any order counts as long as it is valid (section 7.4.1), other proofs as long as the profile says.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chancery_machine::account::Account;
@@ -8,9 +10,11 @@ use chancery_machine::challenge::ChallengeState;
 use chancery_machine::id::{AccountId, AuthorizationId, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::time::Timestamp;
+use futures::future::join_all;
 use tracing::debug;
 
 use super::policy;
+use super::proof::Proof;
 use crate::engine::Engine;
 use crate::error::LoadError;
 use crate::ports::{Direction, Kind, Range, StoreError};
@@ -31,8 +35,9 @@ pub(super) struct Proven {
 }
 
 impl Engine {
-    /// A valid authorization of this account for exactly this subject on which a new order may rely, if the profile allows
-    /// that and there is one. Where nothing has to be proven, none is looked for.
+    /// A valid authorization of this account for this subject on which a new order may rely, if the profile allows that and
+    /// there is one: the subject's own, or else that of the nearest name above that is for all below it (RFC 9444), whether
+    /// or not the client has named one. Where nothing has to be proven, none is looked for.
     pub(super) async fn proven(
         &self,
         account: &Versioned<Account>,
@@ -40,34 +45,46 @@ impl Engine {
         subject: &Subject,
         now: Timestamp,
     ) -> Result<Option<Proven>, StoreError> {
-        let Some(span) = pair.acme.authorization_reuse else { return Ok(None) };
-        if pair.ra.exemptions.rule(subject).is_some() {
+        let none_counts = pair.acme.authorization_reuse.is_none() && pair.acme.no_pre_authorization;
+        if none_counts || pair.ra.exemptions.rule(subject).is_some() {
             return Ok(None);
         }
-        let range = Range::of(terms::proven(AccountId(account.id), subject));
-        let found = self.world.ports.store.walk(&range, Direction::Descending, None, LOOKED_AT).await?;
-        for object in found.into_iter().map(|found| found.object).filter(|object| object.kind == Kind::Authorization) {
-            let authorization = match load::<Authorization>(&self.world, object.id).await {
-                Ok(authorization) => authorization.state,
-                Err(LoadError::Absent) => continue,
-                Err(LoadError::Store(error)) => return Err(error),
-            };
-            if let Some(expires) = counts_until(&authorization, account, pair, subject, span.into(), now) {
-                return Ok(Some(Proven { id: AuthorizationId(object.id), expires }));
+        let mut places = terms::proofs(AccountId(account.id), subject);
+        places.truncate(if pair.acme.subdomains { places.len() } else { 1 });
+        for term in places {
+            let range = Range::of(term);
+            let found = self.world.ports.store.walk(&range, Direction::Descending, None, LOOKED_AT).await?;
+            for object in
+                found.into_iter().map(|found| found.object).filter(|object| object.kind == Kind::Authorization)
+            {
+                let authorization = match load::<Authorization>(&self.world, object.id).await {
+                    Ok(authorization) => authorization.state,
+                    Err(LoadError::Absent) => continue,
+                    Err(LoadError::Store(error)) => return Err(error),
+                };
+                if let Some(expires) = counts_until(&authorization, account, pair, subject, now) {
+                    return Ok(Some(Proven { id: AuthorizationId(object.id), expires }));
+                }
             }
         }
         Ok(None)
     }
 
-    /// Has an authorization know of the order; `None` if it takes no more orders or was lost meanwhile, and then the order
-    /// needs a fresh one.
-    pub(super) async fn join(
+    /// Has each of these know of the order, once however many subjects it is for. `None` for those that take no more orders
+    /// or were lost meanwhile: there the order needs a fresh one.
+    pub(super) async fn rely_on(
         &self,
-        proven: Option<&Proven>,
+        found: Vec<Option<Proven>>,
         order: OrderId,
         until: Timestamp,
-    ) -> Option<AuthorizationId> {
-        let Proven { id, .. } = *proven?;
+    ) -> Vec<Option<AuthorizationId>> {
+        let distinct: BTreeSet<_> = found.iter().flatten().map(|proven| proven.id).collect();
+        let joined = join_all(distinct.into_iter().map(|id| self.join(id, order, until))).await;
+        let joined: BTreeSet<_> = joined.into_iter().flatten().collect();
+        found.into_iter().map(|proven| Some(proven?.id).filter(|id| joined.contains(id))).collect()
+    }
+
+    async fn join(&self, id: AuthorizationId, order: OrderId, until: Timestamp) -> Option<AuthorizationId> {
         match self.world.send::<Authorization>(id.0, AuthorizationEvent::OrderJoined { order, until }, &[]).await {
             Ok(joined) if joined.state.status(self.now()) == AuthorizationStatus::Valid => Some(id),
             Ok(_) => None,
@@ -85,7 +102,6 @@ fn counts_until(
     account: &Versioned<Account>,
     pair: &Pair,
     subject: &Subject,
-    span: Duration,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let AuthorizationState::Valid { since, expires } = authorization.state else { return None };
@@ -93,13 +109,15 @@ fn counts_until(
     let same_place = terms.account == AccountId(account.id)
         && terms.endpoint == account.state.endpoint
         && terms.acme_profile.name == pair.acme.name;
-    let same_subject = terms.subject() == *subject;
     // A way of proving that the operator has closed since proves nothing to new orders. Nor does an exemption, which has no
     // challenges: if its rule still stood, nothing would be looked for.
+    let proof = Proof { subject: terms.subject(), below: terms.subdomains };
     let proven = authorization.challenges.iter().any(|challenge| {
         matches!(challenge.state, ChallengeState::Valid { .. })
-            && policy::offered(&pair.acme, subject).any(|offered| offered == challenge.kind)
+            && policy::offered(&pair.acme, &proof).any(|offered| offered == challenge.kind)
     });
-    let fresh = now.since(since) < span && expires > now.plus(LEFT);
-    (same_place && same_subject && proven && fresh).then_some(expires)
+    let asked_for = terms.pre_authorized && !pair.acme.no_pre_authorization;
+    let fresh = asked_for || pair.acme.authorization_reuse.is_some_and(|span| now.since(since) < span.into());
+    let lasts = expires > now.plus(LEFT);
+    (same_place && terms.proves(subject) && proven && fresh && lasts).then_some(expires)
 }

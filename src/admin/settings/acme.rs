@@ -75,6 +75,11 @@ pub struct AcmeProfileSettings {
     pub authorization_validity: Span,
     /// For how long after it was proven new orders of the same account rely on it; not at all if left out.
     pub authorization_reuse: Option<Span>,
+    /// Whether clients may obtain authorizations before they order: newAuthz (RFC 8555 section 7.4.1).
+    pub pre_authorization: bool,
+    /// Whether an authorization, if the client asks for that, is for all names below its own too (RFC 9444). Only challenges
+    /// by DNS prove so much.
+    pub subdomain_authorization: bool,
     /// How many identifiers an order may have.
     pub identifiers_per_order: u32,
     /// How many orders of one account may be pending or ready at a time; any number if left out.
@@ -124,6 +129,8 @@ impl Default for AcmeProfileSettings {
             order_validity: Span(Seconds(36_000)),
             authorization_validity: Span::days(30),
             authorization_reuse: None,
+            pre_authorization: true,
+            subdomain_authorization: false,
             identifiers_per_order: 100,
             open_orders_per_account: None,
             orders_per_hour: None,
@@ -170,6 +177,8 @@ impl AcmeProfileSettings {
             order_validity: Span(profile.order_validity),
             authorization_validity: Span(profile.authorization_validity),
             authorization_reuse: profile.authorization_reuse.map(Span),
+            pre_authorization: !profile.no_pre_authorization,
+            subdomain_authorization: profile.subdomains,
             identifiers_per_order: limits.identifiers_per_order,
             open_orders_per_account: limits.open_orders_per_account,
             orders_per_hour: limits.orders_per_hour,
@@ -222,6 +231,8 @@ impl AcmeProfileSettings {
             offers: self.offers()?,
             renewal: self.renewal()?,
             perspectives: perspectives(&self.perspectives, self.perspectives_required)?,
+            no_pre_authorization: !self.pre_authorization,
+            subdomains: self.subdomain_authorization,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Ten thousand accounts and a hundred thousand orders on a disk: listed, filtered and paged, and never held in memory.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,6 +164,7 @@ fn order(account: AccountId, number: u32, nth: u32, created: Timestamp, now: Tim
         not_after: None,
         profile: None,
         replaces: None,
+        ancestors: BTreeMap::new(),
     };
     let state = match nth {
         0 => OrderState::Pending { outstanding: vec![authorization] },

@@ -1,5 +1,6 @@
 //! Objects of every kind in every state, written straight into the store under the terms that lists find them by.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chancery_actors::Engine;
@@ -256,6 +257,8 @@ fn authorization(dice: &mut Dice, account: AccountId, created: Timestamp, now: T
         valid_for: Seconds(DAY),
         retry: RetryRules { pauses: Vec::new(), interval: None },
         exemption: None,
+        subdomains: false,
+        pre_authorized: false,
     };
     Authorization { state, ..Authorization::new(terms, Vec::new(), None) }
 }
@@ -277,6 +280,7 @@ pub(crate) fn order(dice: &mut Dice, account: AccountId, created: Timestamp, now
         not_after: None,
         profile: None,
         replaces: None,
+        ancestors: BTreeMap::new(),
     };
     let certificate = CertificateId(dice.id(created));
     let state = match dice.roll(7) {

@@ -1,6 +1,8 @@
 //! A state and an event of every kind. The matches in here have no wildcard: a new variant does not compile until it has
 //! a sample, and then it stands in the diagrams.
 
+use std::collections::BTreeMap;
+
 use crate::account::{Account, AccountEvent, AccountKey, AccountState};
 use crate::authorization::{
     Authorization, AuthorizationEvent, AuthorizationState, AuthorizationTerms, Dependent, Outcome,
@@ -110,7 +112,7 @@ pub(super) fn new_authorizations() -> Vec<Authorization> {
 
 /// Where nothing has to be proven.
 pub(super) fn exempt_authorizations() -> Vec<Authorization> {
-    vec![Authorization::exempt(authorization_terms(), (OrderId(ONE), EXPIRES))]
+    vec![Authorization::exempt(authorization_terms(), Some((OrderId(ONE), EXPIRES)))]
 }
 
 /// Every state of the authorization with every state of its challenge, also those that never meet.
@@ -256,6 +258,7 @@ fn order_terms() -> OrderTerms {
         not_after: None,
         profile: None,
         replaces: None,
+        ancestors: BTreeMap::new(),
     }
 }
 
@@ -283,6 +286,8 @@ fn authorization_terms() -> AuthorizationTerms {
         valid_for: Seconds(1_000),
         retry: RetryRules { pauses: vec![Seconds(10)], interval: None },
         exemption: None,
+        subdomains: false,
+        pre_authorized: false,
     }
 }
 

@@ -70,6 +70,12 @@ pub struct AcmeProfile {
     /// Whether and how it says when certificates are to be renewed (RFC 9773).
     #[cbor(n(18), default)]
     pub renewal: RenewalRules,
+    /// Whether newAuthz is not offered (RFC 8555 section 7.4.1): it is, unless an operator has said otherwise.
+    #[cbor(n(19), default)]
+    pub no_pre_authorization: bool,
+    /// Whether an authorization may be for what is below its name too (RFC 9444).
+    #[cbor(n(20), default)]
+    pub subdomains: bool,
     /// From where else it is looked whether control is proven, and how many must agree.
     #[cbor(n(22), default)]
     pub perspectives: Perspectives,

@@ -70,12 +70,9 @@ impl ExemptionScope {
 impl Exemption {
     fn covers(&self, subject: &Subject) -> bool {
         let Identifier::Dns(name) = &subject.identifier else { return false };
-        let (name, rule) = (name.as_str(), self.name.as_str());
         let within = match self.scope {
-            ExemptionScope::Exact => name == rule,
-            ExemptionScope::Subdomain => {
-                name == rule || name.strip_suffix(rule).is_some_and(|above| above.ends_with('.'))
-            }
+            ExemptionScope::Exact => *name == self.name,
+            ExemptionScope::Subdomain => *name == self.name || name.is_below(&self.name),
         };
         within && (self.wildcard || !subject.wildcard)
     }

@@ -27,8 +27,10 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
     let spans = (seconds(), seconds(), option::of(seconds()), vec(seconds(), 0..4), option::of(seconds()));
     let renewal = (vec(profile_name(), 0..3), renewal_rules());
     let elsewhere = perspectives();
-    (own, accounts, challenges, spans, network_rules(), limits(), renewal, elsewhere).prop_map(
-        |(own, accounts, challenges, spans, network, limits, (offers, renewal), perspectives)| {
+    let authorizing = (any::<bool>(), any::<bool>());
+    (own, accounts, challenges, spans, network_rules(), limits(), renewal, elsewhere, authorizing).prop_map(
+        |(own, accounts, challenges, spans, network, limits, (offers, renewal), perspectives, authorizing)| {
+            let (no_pre_authorization, subdomains) = authorizing;
             let (name, revision, description, enabled, default_ra_profile, terms) = own;
             let (website, caa_identities, contact_required, binding_required) = accounts;
             let (order_validity, authorization_validity, authorization_reuse, pauses, interval) = spans;
@@ -53,6 +55,8 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
                 offers,
                 renewal,
                 perspectives,
+                no_pre_authorization,
+                subdomains,
             }
         },
     )

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use chancery_machine::account::{Account, AccountKey, AccountState, AccountStatus};
-use chancery_machine::authorization::{AuthorizationState, AuthorizationStatus};
+use chancery_machine::authorization::{Authorization, AuthorizationState, AuthorizationStatus};
 use chancery_machine::certificate::{CertificateState, CertificateStatus};
-use chancery_machine::challenge::ChallengeState;
+use chancery_machine::challenge::{ChallengeState, ChallengeType};
 use chancery_machine::id::{AuthorizationId, CertificateId, OrderId};
+use chancery_machine::identifier::Subject;
 use chancery_machine::machine::{Machine, Step};
 use chancery_machine::order::{Intent, Order, OrderState, OrderStatus, OrderTerms};
 use chancery_machine::snapshot::{self, Snapshot};
@@ -55,6 +56,7 @@ struct Disabled {
     key: AccountKey,
     deactivated: bool,
     orders: BTreeSet<OrderId>,
+    authorizations: BTreeSet<AuthorizationId>,
     finalized: BTreeSet<OrderId>,
     responded: BTreeSet<(AuthorizationId, u32)>,
 }
@@ -66,6 +68,7 @@ impl Disabled {
             key: world.account.key.clone(),
             deactivated: world.account.status() == AccountStatus::Deactivated,
             orders: world.orders.keys().copied().collect(),
+            authorizations: world.authorizations.keys().copied().collect(),
             finalized: history.finalized.keys().copied().collect(),
             responded: history.responded.clone(),
         }
@@ -111,6 +114,12 @@ impl History {
                 self.proven.insert(*id);
                 if self.exempt.contains(id) {
                     self.statuses.insert("authorization exempt".to_owned());
+                }
+                if authorization.terms.subdomains {
+                    self.statuses.insert("authorization valid below".to_owned());
+                }
+                if authorization.terms.pre_authorized && !authorization.dependents.is_empty() {
+                    self.statuses.insert("pre-authorization used".to_owned());
                 }
             }
             if status.is_final() {
@@ -180,6 +189,7 @@ pub(super) fn check(world: &World) -> Result<(), Violation> {
         a_settled_account_has_no_open_work,
         no_certificate_without_every_authorization_valid_at_finalization,
         no_certificate_without_every_authorization_proven_or_exempt,
+        no_certificate_with_a_name_that_its_authorization_is_not_for,
         never_two_certificates_for_one_order,
         every_certificate_was_intended_and_signed,
         one_intent_per_order,
@@ -308,6 +318,30 @@ fn no_certificate_without_every_authorization_proven_or_exempt(world: &World) ->
         let (_, order) = certificate.record.order?;
         let missing = world.orders[&order].terms.authorizations.iter().find(|authorization| !sound(authorization))?;
         Some(format!("certificate {id} was issued without {missing}"))
+    })
+}
+
+/// Told by the texts of the names, and not by the machine: RFC 8555 section 7.1.4, RFC 9444 section 4. What covers a whole
+/// tree was proven by the DNS.
+fn no_certificate_with_a_name_that_its_authorization_is_not_for(world: &World) -> Option<String> {
+    world.certificates.iter().find_map(|(id, certificate)| {
+        let (_, order) = certificate.record.order?;
+        let terms = &world.orders[&order].terms;
+        if certificate.record.subjects != terms.subjects || terms.subjects.len() != terms.authorizations.len() {
+            return Some(format!("certificate {id} is for {:?}, and its order {terms:?}", certificate.record.subjects));
+        }
+        let sound = |(subject, id): &(&Subject, &AuthorizationId)| {
+            let Authorization { terms, challenges, .. } = &world.authorizations[*id];
+            let (name, proven) = (subject.identifier.value(), terms.identifier.value());
+            let below = name.ends_with(&format!(".{proven}")) && terms.subdomains;
+            let whole = challenges
+                .iter()
+                .filter(|challenge| matches!(challenge.state, ChallengeState::Valid { .. }))
+                .all(|challenge| challenge.kind == ChallengeType::Dns01);
+            subject.wildcard == terms.wildcard && (name == proven || (below && whole))
+        };
+        let (subject, authorization) = terms.subjects.iter().zip(&terms.authorizations).find(|proof| !sound(proof))?;
+        Some(format!("certificate {id} has {subject} by {:?}", world.authorizations[authorization]))
     })
 }
 

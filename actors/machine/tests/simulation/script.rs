@@ -3,9 +3,10 @@
 /// What happens to the world. Numbers name objects modulo how many there are.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Operation {
-    /// A client orders some of four names; it shares the authorizations there are, unless `fresh`. `exempt`: nothing has
-    /// to be proven for those that it does not share. `renews`: it replaces the latest certificate.
-    PlaceOrder { names: u8, fresh: bool, exempt: bool, renews: bool },
+    /// A client orders some of four names.
+    PlaceOrder { names: u8, how: Placing },
+    /// A client asks for an authorization before any order; `below`: for all names below as well.
+    PreAuthorize { name: u8, below: bool, exempt: bool },
     /// A client says that a challenge is ready.
     Respond { authorization: u8, challenge: u8 },
     /// An effect in flight is performed.
@@ -44,6 +45,19 @@ pub(super) enum Operation {
     Stray { object: u8, what: u8 },
 }
 
+/// How an order is placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placing {
+    /// It does not share the authorizations there are.
+    pub(super) fresh: bool,
+    /// Nothing has to be proven for those that it does not share.
+    pub(super) exempt: bool,
+    /// Its client names an ancestor of the names as its own.
+    pub(super) ancestor: bool,
+    /// It replaces the latest certificate.
+    pub(super) renews: bool,
+}
+
 /// How an effect is performed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delivery {
@@ -68,14 +82,22 @@ fn operation(bytes: &mut impl Iterator<Item = u8>) -> Option<Operation> {
     Some(match bytes.next()? {
         0..=23 => {
             let names = bytes.next()?;
-            let exempt = names & 0b0110_0000 == 0b0110_0000;
-            let renews = names & 0b0001_0000 != 0;
-            Operation::PlaceOrder { names: names & 0b1111, fresh: names & 0b1000_0000 != 0, exempt, renews }
+            let how = Placing {
+                fresh: names & 0b1000_0000 != 0,
+                exempt: names & 0b0110_0000 == 0b0110_0000,
+                ancestor: names & 0b0110_0000 == 0b0100_0000,
+                renews: names & 0b0001_0000 != 0,
+            };
+            Operation::PlaceOrder { names: names & 0b1111, how }
         }
         24..=63 => Operation::Respond { authorization: bytes.next()?, challenge: bytes.next()? },
         64..=135 => Operation::Deliver { errand: bytes.next()?, how: delivery(bytes.next()?) },
         136..=143 => Operation::Lose { errand: bytes.next()? },
-        144..=155 => Operation::Restart,
+        144..=149 => Operation::Restart,
+        150..=155 => {
+            let what = bytes.next()?;
+            Operation::PreAuthorize { name: what & 0b11, below: what & 0b100 != 0, exempt: what & 0b1110_0000 == 0 }
+        }
         156..=167 => Operation::Sweep,
         168..=187 => Operation::Wait { seconds: bytes.next()?.into() },
         188..=195 => Operation::Wait { seconds: u64::from(bytes.next()?) * 240 },

@@ -1,6 +1,6 @@
 //! The world: one account with its orders, authorizations and certificates, a store, a validator, a signer and a clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chancery_machine::account::{Account, AccountEvent, AccountKey, AccountState, AccountStatus};
@@ -10,7 +10,7 @@ use chancery_machine::authorization::{
 use chancery_machine::certificate::{Certificate, CertificateEvent, CertificateRecord, RevocationReason};
 use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeType, Reliance, TOKEN_ENTROPY, Token};
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
-use chancery_machine::identifier::Subject;
+use chancery_machine::identifier::{Identifier, Subject};
 use chancery_machine::machine::{Machine, Step};
 use chancery_machine::order::{
     Draft, Intent, Order, OrderEvent, OrderState, OrderStatus, OrderTerms, Predecessor, ProfileRef,
@@ -23,10 +23,12 @@ use chancery_machine::transcript::Transcript;
 
 use super::errand::Errand;
 use super::invariants::{self, History};
-use super::script::{Delivery, Operation};
+use super::script::{Delivery, Operation, Placing};
 use super::{Violation, hold};
 
-const NAMES: [&str; 4] = ["a.example", "b.example", "*.a.example", "c.example"];
+const NAMES: [&str; 4] = ["a.example", "b.a.example", "*.a.example", "*.b.a.example"];
+/// What a client controls that says so.
+const ANCESTOR: &str = "a.example";
 const ACCOUNT: AccountId = AccountId(Id::from_bytes([1; 16]));
 /// Enough for authorizations to be shared, few enough for scripts to come back to the same ones.
 const ORDERS: usize = 8;
@@ -76,7 +78,8 @@ impl World {
 
     pub(crate) fn perform(&mut self, operation: Operation) -> Result<(), Violation> {
         match operation {
-            Operation::PlaceOrder { names, fresh, exempt, renews } => self.place_order(names, fresh, exempt, renews)?,
+            Operation::PlaceOrder { names, how } => self.place_order(names, how)?,
+            Operation::PreAuthorize { name, below, exempt } => self.pre_authorize(name, below, exempt)?,
             Operation::Respond { authorization, challenge } => {
                 if let Some(id) = pick(&self.authorizations, authorization).filter(|_| self.serves()) {
                     self.respond(id, u32::from(challenge % 3))?;
@@ -207,40 +210,53 @@ impl World {
         Ok(replaced.then_some(predecessor))
     }
 
-    fn place_order(&mut self, names: u8, fresh: bool, exempt: bool, renews: bool) -> Result<(), Violation> {
+    fn place_order(&mut self, names: u8, how: Placing) -> Result<(), Violation> {
         // The account's actor places orders, and stops doing so before it ends the account's work.
         if self.account.status() != AccountStatus::Valid || !self.serves() || self.orders.len() >= ORDERS {
             return Ok(());
         }
         let id = OrderId(self.new_id());
-        let replaces = if renews { self.predecessor(id)? } else { None };
-        if renews && replaces.is_none() {
+        let replaces = if how.renews { self.predecessor(id)? } else { None };
+        if how.renews && replaces.is_none() {
             return self.observe();
         }
         let expires = self.now.plus(ORDER_LIFE);
         let wanted = NAMES.iter().enumerate().filter(|(bit, _)| names == 0 || names & (1 << bit) != 0);
         let mut subjects: Vec<_> = wanted.map(|(_, name)| Subject::dns(name).expect("a name")).collect();
         subjects.sort();
+        let below = how.ancestor && !how.exempt;
+        let mut made = BTreeMap::new();
         let mut authorizations = Vec::new();
-        let mut outstanding = Vec::new();
+        let mut outstanding = BTreeSet::new();
         for subject in &subjects {
-            let authorization = match self.usable(subject).filter(|_| !fresh) {
+            let proof = if below { Subject { wildcard: subject.wildcard, ..ancestor() } } else { subject.clone() };
+            let authorization = match self.usable(subject).filter(|_| !how.fresh) {
                 Some(shared) => {
                     self.turn_authorization(shared, &AuthorizationEvent::OrderJoined { order: id, until: expires })?;
                     shared
                 }
-                None => self.new_authorization(subject, (id, expires), exempt),
+                None => match made.get(&proof) {
+                    Some(made) => *made,
+                    None => {
+                        let new = self.new_authorization(&proof, below, Some((id, expires)), how.exempt);
+                        made.insert(proof, new);
+                        new
+                    }
+                },
             };
             if self.authorizations[&authorization].status(self.now) != AuthorizationStatus::Valid {
-                outstanding.push(authorization);
+                outstanding.insert(authorization);
             }
             authorizations.push(authorization);
         }
+        let named = subjects.iter().filter(|_| how.ancestor);
+        let Identifier::Dns(ancestor) = ancestor().identifier else { return Ok(()) };
         let terms = OrderTerms {
             account: ACCOUNT,
             endpoint: Endpoint::AcmeProfile(profile().name),
             acme_profile: profile(),
             ra_profile: profile(),
+            ancestors: named.map(|subject| (subject.clone(), ancestor.clone())).collect(),
             subjects,
             authorizations,
             created: self.now,
@@ -250,15 +266,25 @@ impl World {
             profile: None,
             replaces,
         };
-        self.orders.insert(id, Order::placed(terms, outstanding));
+        self.orders.insert(id, Order::placed(terms, outstanding.into_iter().collect()));
+        self.observe()
+    }
+
+    /// What a client proves before any order.
+    fn pre_authorize(&mut self, name: u8, below: bool, exempt: bool) -> Result<(), Violation> {
+        let made = self.authorizations.values().filter(|authorization| authorization.terms.pre_authorized).count();
+        if self.account.status() != AccountStatus::Valid || !self.serves() || made >= ORDERS {
+            return Ok(());
+        }
+        let name = NAMES[usize::from(name) % NAMES.len()];
+        let subject = Subject { wildcard: false, ..Subject::dns(name).expect("a name") };
+        self.new_authorization(&subject, below && !exempt, None, exempt);
         self.observe()
     }
 
     fn usable(&self, subject: &Subject) -> Option<AuthorizationId> {
         let fits = |authorization: &Authorization| {
-            authorization.terms.identifier == subject.identifier
-                && authorization.terms.wildcard == subject.wildcard
-                && !authorization.status(self.now).is_final()
+            authorization.terms.proves(subject) && !authorization.status(self.now).is_final()
         };
         self.authorizations.iter().find(|(_, authorization)| fits(authorization)).map(|(id, _)| *id)
     }
@@ -266,7 +292,8 @@ impl World {
     fn new_authorization(
         &mut self,
         subject: &Subject,
-        (order, expires): (OrderId, Timestamp),
+        subdomains: bool,
+        order: Option<(OrderId, Timestamp)>,
         exempt: bool,
     ) -> AuthorizationId {
         let id = AuthorizationId(self.new_id());
@@ -277,19 +304,22 @@ impl World {
             identifier: subject.identifier.clone(),
             wildcard: subject.wildcard,
             created: self.now,
-            expires,
+            expires: self.now.plus(ORDER_LIFE),
             valid_for: VALID_FOR,
             retry: RetryRules { pauses: PAUSES.to_vec(), interval: None },
             exemption: exempt.then(|| "example (subdomain, wildcards too)".to_owned()),
+            subdomains,
+            pre_authorized: order.is_none(),
         };
         if exempt {
             self.history.exempt.insert(id);
-            self.authorizations.insert(id, Authorization::exempt(terms, (order, expires)));
+            self.authorizations.insert(id, Authorization::exempt(terms, order));
             return id;
         }
-        let challenges = [ChallengeType::Dns01, ChallengeType::Http01]
-            .map(|kind| Challenge::new(kind, Token::new(&[0; TOKEN_ENTROPY])));
-        self.authorizations.insert(id, Authorization::new(terms, challenges.to_vec(), Some((order, expires))));
+        let offered = [ChallengeType::Dns01, ChallengeType::Http01].into_iter();
+        let offered = offered.filter(|kind| !subdomains || kind.proves_below(subject));
+        let challenges = offered.map(|kind| Challenge::new(kind, Token::new(&[0; TOKEN_ENTROPY]))).collect();
+        self.authorizations.insert(id, Authorization::new(terms, challenges, order));
         id
     }
 
@@ -581,6 +611,10 @@ impl World {
         self.made += 1;
         Id::from_bytes(self.made.to_be_bytes())
     }
+}
+
+fn ancestor() -> Subject {
+    Subject::dns(ANCESTOR).expect("a name")
 }
 
 fn pick<K: Copy + Ord, V>(objects: &BTreeMap<K, V>, number: u8) -> Option<K> {

@@ -118,7 +118,7 @@ fn an_exempt_authorization_with_every_event() {
     let terms = authorization(AuthorizationState::Pending, ChallengeState::Pending, None).terms;
     let lapsed = AuthorizationTerms { valid_for: Seconds(0), ..terms.clone() };
     let states = [("in force", terms), ("past expires", lapsed)]
-        .map(|(name, terms)| (name, Authorization::exempt(terms, (P, EXPIRES))));
+        .map(|(name, terms)| (name, Authorization::exempt(terms, Some((P, EXPIRES)))));
     for (_, exempt) in &states {
         assert_eq!(exempt.owed(), vec![], "the order was made with it and knows");
     }

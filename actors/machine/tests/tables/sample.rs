@@ -1,5 +1,7 @@
 //! The objects of the tables, and one of every state with every field set, as the fixtures of the snapshots have them.
 
+use std::collections::BTreeMap;
+
 use chancery_machine::account::{Account, AccountBinding, AccountKey, AccountState};
 use chancery_machine::audit::{AuditEntry, AuditHead};
 use chancery_machine::authorization::{Authorization, AuthorizationState, AuthorizationTerms, Dependent, Outcome};
@@ -72,6 +74,7 @@ pub(crate) fn order(state: OrderState) -> Order {
         not_after: Some(EXPIRES),
         profile: None,
         replaces: None,
+        ancestors: BTreeMap::new(),
     };
     Order { terms, state }
 }
@@ -102,6 +105,8 @@ pub(crate) fn authorization(state: AuthorizationState, http: ChallengeState, tol
         valid_for: Seconds(5_000),
         retry: RetryRules { pauses: vec![Seconds(10), Seconds(20)], interval: None },
         exemption: None,
+        subdomains: false,
+        pre_authorized: false,
     };
     let http = Challenge {
         state: http,
@@ -239,7 +244,7 @@ pub(crate) fn authorizations_2() -> Vec<(&'static str, Authorization)> {
     let exempt = AuthorizationTerms { exemption: Some("a.example (exact, wildcards too)".to_owned()), ..terms.clone() };
     vec![
         ("interval", Authorization { terms, ..pending }),
-        ("exempt", Authorization::exempt(exempt, (P, EXPIRES))),
+        ("exempt", Authorization::exempt(exempt, Some((P, EXPIRES)))),
         ("perspectives", seen_from_elsewhere()),
     ]
 }
@@ -267,6 +272,27 @@ fn seen_from_elsewhere() -> Authorization {
         challenge.transcript = Some(seen.clone());
     }
     pending
+}
+
+/// Asked for before any order, with all below the name.
+pub(crate) fn authorizations_3() -> Vec<(&'static str, Authorization)> {
+    let pending = authorization(AuthorizationState::Pending, ChallengeState::Pending, None);
+    let terms = AuthorizationTerms { wildcard: false, subdomains: true, pre_authorized: true, ..pending.terms.clone() };
+    vec![("subdomains", Authorization { terms, dependents: Vec::new(), ..pending })]
+}
+
+/// One authorization for two subjects, one of which the client named with its ancestor.
+pub(crate) fn orders_ancestors() -> Vec<(&'static str, Order)> {
+    let ready = order(OrderState::Ready);
+    let subjects = vec![subject("*.b.a.example"), subject("a.example"), subject("b.a.example")];
+    let ancestors = ["*.b.a.example", "b.a.example"].map(|name| (subject(name), dns_name("a.example")));
+    let terms = OrderTerms {
+        subjects,
+        authorizations: vec![A, B, B],
+        ancestors: BTreeMap::from(ancestors),
+        ..ready.terms.clone()
+    };
+    vec![("ancestors", Order { terms, ..ready })]
 }
 
 pub(crate) fn certificates_2() -> Vec<(&'static str, Certificate)> {
@@ -342,6 +368,8 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
         offers: Vec::new(),
         renewal: RenewalRules::default(),
         perspectives: Perspectives::default(),
+        no_pre_authorization: false,
+        subdomains: false,
     };
     let full = AcmeProfile {
         revision: ProfileRevision(9),
@@ -386,6 +414,11 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
 
 fn perspective(name: &str) -> PerspectiveName {
     PerspectiveName::parse(name).expect("a name")
+}
+
+pub(crate) fn acme_profiles_authorizing() -> Vec<(&'static str, AcmeProfile)> {
+    let (_, plain) = acme_profiles().swap_remove(0);
+    vec![("subdomains", AcmeProfile { no_pre_authorization: true, subdomains: true, ..plain })]
 }
 
 pub(crate) fn ra_profiles() -> Vec<(&'static str, RaProfile)> {
@@ -495,6 +528,10 @@ pub(crate) fn audit_heads() -> Vec<(&'static str, AuditHead)> {
 
 pub(crate) fn name(text: &str) -> ProfileName {
     ProfileName::parse(text).expect("a name")
+}
+
+fn dns_name(text: &str) -> DnsName {
+    DnsName::parse(text).expect("a name")
 }
 
 pub(crate) fn pattern(text: &str) -> IdentifierPattern {

@@ -16,8 +16,9 @@ use chancery_machine::snapshot::{Snapshot, Unreadable, decode, encode};
 use proptest::prelude::*;
 
 use crate::sample::{
-    accounts, accounts_2, acme_profiles, acme_profiles_2, audit_entries, audit_heads, authorizations, authorizations_2,
-    certificates, certificates_2, certificates_3, credentials, crls, orders, orders_2, ra_profiles, ra_profiles_2,
+    accounts, accounts_2, acme_profiles, acme_profiles_2, acme_profiles_authorizing, audit_entries, audit_heads,
+    authorizations, authorizations_2, authorizations_3, certificates, certificates_2, certificates_3, credentials,
+    crls, orders, orders_2, orders_ancestors, ra_profiles, ra_profiles_2,
 };
 use crate::table::reads_back;
 
@@ -35,6 +36,9 @@ macro_rules! for_every_kind {
         $check("certificate-2", &certificates_2());
         $check("certificate-3", &certificates_3());
         $check("order-2", &orders_2());
+        $check("authorization-3", &authorizations_3());
+        $check("order-ancestors", &orders_ancestors());
+        $check("acme-profile-authorizing", &acme_profiles_authorizing());
         $check("acme-profile", &acme_profiles());
         $check("ra-profile", &ra_profiles());
         $check("acme-profile-2", &acme_profiles_2());

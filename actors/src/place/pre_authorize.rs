@@ -1,0 +1,66 @@
+//! Pre-authorization (RFC 8555 section 7.4.1): what a client proves before it orders. It is asked for under the rules of
+//! orders, and counts as one of them until it is proven; the orders that come later rely on it (see [`super::reuse`]).
+
+use chancery_machine::account::Account;
+use chancery_machine::authorization::Authorization;
+use chancery_machine::id::{AccountId, AuthorizationId};
+use chancery_machine::identifier::{Identifier, Subject};
+use chancery_machine::profile::Limits;
+use tracing::debug;
+
+use super::proof::{Proof, Request};
+use super::{PlaceError, may_order, policy};
+use crate::engine::Engine;
+use crate::ports::Revision;
+use crate::profiles::Pair;
+use crate::resident::{Versioned, creation};
+
+/// How many may wait for their proof, together with open orders, where the profile sets no limit.
+const OPEN: u32 = 1_000;
+
+/// What a client wants to prove, already understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAuthorization {
+    /// Control of what: no wildcard, which only an order can ask for.
+    pub identifier: Identifier,
+    /// Whether with all names below it (RFC 9444 section 4.2). Where that cannot be had, it is for the identifier alone.
+    pub subdomains: bool,
+}
+
+impl Engine {
+    /// Makes an authorization on which no order depends yet: pending, or valid where nothing has to be proven.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub async fn pre_authorize(
+        &self,
+        account: &Versioned<Account>,
+        pair: &Pair,
+        new: NewAuthorization,
+    ) -> Result<Versioned<Authorization>, PlaceError> {
+        if pair.acme.no_pre_authorization {
+            return Err(PlaceError::NotOffered);
+        }
+        let now = self.now();
+        may_order(&account.state, pair)?;
+        let subject = Subject { identifier: new.identifier, wildcard: false };
+        let subjects = policy::accept(pair, vec![subject.clone()])?;
+        // Only the orders that rely on it are counted.
+        self.credential(&account.state, pair, &subjects).await?;
+        self.issuing(pair)?;
+        let open = pair.acme.limits.open_orders_per_account.unwrap_or(OPEN);
+        let limits = Limits { open_orders_per_account: Some(open), ..pair.acme.limits.clone() };
+        let _turn = self.world.turns.take(AccountId(account.id), &limits).await;
+        let quota = self.quota(AccountId(account.id), &limits).await?;
+        let life = pair.acme.order_validity.min(pair.acme.authorization_validity);
+        let request = Request { account, pair, now, expires: now.plus(life.into()), order: None };
+        let below = new.subdomains && Proof::can_be_below(pair, &subject);
+        let exempt = request.exempt(&subject);
+        let state = exempt.unwrap_or_else(|| self.pending(&request, &Proof { subject, below }));
+        let id = AuthorizationId(self.world.new_id());
+        let writes = vec![creation(&self.world, id.0, &state)];
+        self.store_within(account, quota, None, writes, (None, async || Ok(None))).await?;
+        debug!(authorization = %id, account = %AccountId(account.id), "pre-authorization asked for");
+        Ok(Versioned { id: id.0, revision: Revision::ABSENT.next(), state })
+    }
+}
