@@ -7,6 +7,7 @@ pub mod acme;
 pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod ml_dsa;
 pub mod moment;
 pub mod passphrase;
 pub mod perspective;

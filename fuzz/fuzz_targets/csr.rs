@@ -8,6 +8,7 @@
 use std::sync::LazyLock;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use chancery_fuzz::ml_dsa::ParameterSet;
 use chancery_fuzz::pki::csr::{BadCsr, Csr, csr_public_key};
 use chancery_fuzz::pki::public_key::{KeyKind, PublicKey};
 use chancery_machine::identifier::Subject;
@@ -56,7 +57,16 @@ fn read(bytes: &[u8]) -> Result<(), BadCsr> {
 }
 
 fn sound(key: &PublicKey) {
-    let none = KeyRules { p256: false, p384: false, p521: false, ed25519: false, rsa: None };
+    let none = KeyRules {
+        p256: false,
+        p384: false,
+        p521: false,
+        ed25519: false,
+        rsa: None,
+        mldsa44: false,
+        mldsa65: false,
+        mldsa87: false,
+    };
     assert!(key.accepted(&none).is_err());
     let only = match key.kind() {
         KeyKind::P256 => KeyRules { p256: true, ..none },
@@ -64,6 +74,9 @@ fn sound(key: &PublicKey) {
         KeyKind::P521 => KeyRules { p521: true, ..none },
         KeyKind::Ed25519 => KeyRules { ed25519: true, ..none },
         KeyKind::Rsa(bits) => KeyRules { rsa: Some((bits, bits)), ..none },
+        KeyKind::MlDsa(ParameterSet::MlDsa44) => KeyRules { mldsa44: true, ..none },
+        KeyKind::MlDsa(ParameterSet::MlDsa65) => KeyRules { mldsa65: true, ..none },
+        KeyKind::MlDsa(ParameterSet::MlDsa87) => KeyRules { mldsa87: true, ..none },
     };
     assert_eq!(key.accepted(&only), Ok(()));
 }

@@ -4,6 +4,10 @@
 
 #![allow(dead_code, reason = "the server uses every function of its parsers, and the targets do not")]
 
+/// What both rooms know of ML-DSA.
+#[path = "../../src/ml_dsa.rs"]
+pub mod ml_dsa;
+
 /// Requests, keys and payloads of RFC 8555.
 #[path = "../../src/acme"]
 pub mod acme {

@@ -1,6 +1,9 @@
-//! The signature algorithms that requests may use (RFC 8555 section 6.2, RFC 7518 section 3.1, RFC 8037 section 3.1).
+//! The signature algorithms that requests may use (RFC 8555 section 6.2, RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9964
+//! section 5).
 
 use std::fmt;
+
+use crate::ml_dsa::ParameterSet;
 
 /// One signature algorithm. Each kind of key has exactly one, so a key cannot be talked into another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,11 +18,22 @@ pub enum Algorithm {
     EdDsa,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
+    /// ML-DSA, pure and with an empty context.
+    MlDsa(ParameterSet),
 }
 
 impl Algorithm {
     /// Every algorithm, in the order in which the `algorithms` of a problem lists them.
-    pub const ALL: &'static [Self] = &[Self::Es256, Self::Es384, Self::Es512, Self::EdDsa, Self::Rs256];
+    pub const ALL: &'static [Self] = &[
+        Self::Es256,
+        Self::Es384,
+        Self::Es512,
+        Self::EdDsa,
+        Self::Rs256,
+        Self::MlDsa(ParameterSet::MlDsa44),
+        Self::MlDsa(ParameterSet::MlDsa65),
+        Self::MlDsa(ParameterSet::MlDsa87),
+    ];
 
     /// The value of the header parameter `alg`.
     #[must_use]
@@ -30,6 +44,7 @@ impl Algorithm {
             Self::Es512 => "ES512",
             Self::EdDsa => "EdDSA",
             Self::Rs256 => "RS256",
+            Self::MlDsa(set) => set.name(),
         }
     }
 

@@ -8,7 +8,7 @@ use super::json::Excerpt;
 use super::jwk::{BadKey, PublicKey};
 use super::jws::{JwsError, protected};
 
-/// How large a binding may be, in bytes: one of an RSA 8192 key fits well. It is kept with the account.
+/// How large a binding may be, in bytes: one of an ML-DSA-87 key, the largest that there is, fits well. It is kept with the account.
 const MAX_BYTES: usize = 8 * 1024;
 
 /// A binding that says what it has to say, and whose MAC nobody has verified yet.

@@ -13,6 +13,7 @@ use super::algorithm::Algorithm;
 use super::base64url::{self, BadBase64Url};
 use super::json::{BadJson, Excerpt, Members};
 use super::spki;
+use crate::ml_dsa::ParameterSet;
 
 /// A public key of a kind that this server accepts, known to be sound: a point on its curve, an odd modulus of fit size.
 ///
@@ -32,6 +33,8 @@ pub(crate) enum Material {
     Ed25519([u8; 32]),
     /// Both big-endian, without leading zero octets.
     Rsa { modulus: Box<[u8]>, exponent: Box<[u8]> },
+    /// FIPS 204 algorithm 22.
+    MlDsa(ParameterSet, Box<[u8]>),
 }
 
 /// The curves of RFC 7518 section 6.2.1.1.
@@ -63,10 +66,12 @@ pub enum BadKey {
     )]
     Private(&'static str),
     /// A secret that both sides share is not a public key.
-    #[error("a symmetric key (\"kty\" \"oct\") cannot be an account key; use EC, OKP or RSA")]
+    #[error("a symmetric key (\"kty\" \"oct\") cannot be an account key; use EC, OKP, RSA or AKP")]
     Symmetric,
     /// Another kind of key.
-    #[error("keys of the kind {0:?} are not supported; use EC (P-256, P-384, P-521), OKP (Ed25519) or RSA")]
+    #[error(
+        "keys of the kind {0:?} are not supported; use EC (P-256, P-384, P-521), OKP (Ed25519), RSA or AKP (ML-DSA)"
+    )]
     Kind(Excerpt),
     /// Another curve.
     #[error("the curve {0:?} is not supported; EC keys are on P-256, P-384 or P-521, OKP keys are Ed25519")]
@@ -101,6 +106,19 @@ pub enum BadKey {
     /// RFC 7518 section 2 (Base64urlUInt): the shortest form.
     #[error("\"{0}\" begins with a zero octet; RSA numbers are written in their shortest form")]
     LeadingZero(&'static str),
+    /// RFC 9964 section 3: a key is for one algorithm, and this one is not supported.
+    #[error("AKP keys for {0:?} are not supported; \"alg\" of the JWK has to be ML-DSA-44, ML-DSA-65 or ML-DSA-87")]
+    AkpAlgorithm(Excerpt),
+    /// RFC 9964 section 5.
+    #[error("the public key has {found} octets; one of {algorithm} has exactly {expected}")]
+    MlDsaSize {
+        /// The algorithm's name.
+        algorithm: &'static str,
+        /// The octets of its public keys.
+        expected: usize,
+        /// The octets that came.
+        found: usize,
+    },
     /// DER that is no SubjectPublicKeyInfo of a supported kind.
     #[error("the SubjectPublicKeyInfo cannot be read: {0}")]
     Spki(&'static str),
@@ -117,9 +135,10 @@ impl PublicKey {
         if kind == "oct" {
             return Err(BadKey::Symmetric);
         }
-        // Of EC and OKP keys `d` is private, of RSA keys all of these (RFC 7518 sections 6.2.2 and 6.3.2).
+        // Of EC and OKP keys `d` is private, of AKP keys `priv` (RFC 9964 section 3), of RSA keys the others (RFC 7518
+        // sections 6.2.2 and 6.3.2).
         if let Some(private) =
-            ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().find(|name| members.raw(name).is_some())
+            ["d", "priv", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().find(|name| members.raw(name).is_some())
         {
             return Err(BadKey::Private(private));
         }
@@ -127,6 +146,7 @@ impl PublicKey {
             "EC" => Self::from_ec_jwk(&members),
             "OKP" => Self::from_okp_jwk(&members),
             "RSA" => Self::rsa(&octets(&members, "n")?, &octets(&members, "e")?),
+            "AKP" => Self::from_akp_jwk(&members),
             other => Err(BadKey::Kind(Excerpt::new(other))),
         }
     }
@@ -154,6 +174,10 @@ impl PublicKey {
             Material::Rsa { modulus, exponent } => {
                 let (n, e) = (base64url::encode(modulus), base64url::encode(exponent));
                 format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)
+            }
+            // RFC 9964 section 6.
+            Material::MlDsa(set, public) => {
+                format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, set.name(), base64url::encode(public))
             }
         }
     }
@@ -185,6 +209,7 @@ impl PublicKey {
             Material::Ec(Curve::P521, _) => Algorithm::Es512,
             Material::Ed25519(_) => Algorithm::EdDsa,
             Material::Rsa { .. } => Algorithm::Rs256,
+            Material::MlDsa(set, _) => Algorithm::MlDsa(set),
         }
     }
 
@@ -238,6 +263,18 @@ impl PublicKey {
         Ok(Self { material: Material::Rsa { modulus: modulus.into(), exponent: exponent.into() }, verifier })
     }
 
+    /// Takes an encoded public key.
+    pub(crate) fn ml_dsa(set: ParameterSet, public: Box<[u8]>) -> Result<Self, BadKey> {
+        let (algorithm, expected, found) = (set.name(), set.public_key_octets(), public.len());
+        let wrong = || BadKey::MlDsaSize { algorithm, expected, found };
+        // aws-lc would take a SubjectPublicKeyInfo as well.
+        if found != expected {
+            return Err(wrong());
+        }
+        let verifier = ParsedPublicKey::new(set.verification(), &*public).map_err(|_| wrong())?;
+        Ok(Self { material: Material::MlDsa(set, public), verifier })
+    }
+
     fn from_ec_jwk(members: &Members<'_>) -> Result<Self, BadKey> {
         let name = members.required_text("crv")?;
         let curve = Curve::from_name(&name).ok_or_else(|| BadKey::Curve(Excerpt::new(&name)))?;
@@ -265,15 +302,22 @@ impl PublicKey {
             encoded.map_err(|_| BadKey::CoordinateSize { member: "x", curve: "Ed25519", expected: 32, found })?;
         Self::ed25519(encoded)
     }
+
+    fn from_akp_jwk(members: &Members<'_>) -> Result<Self, BadKey> {
+        let name = members.required_text("alg")?;
+        let set = ParameterSet::from_name(&name).ok_or_else(|| BadKey::AkpAlgorithm(Excerpt::new(&name)))?;
+        Self::ml_dsa(set, octets(members, "pub")?.into())
+    }
 }
 
-/// For a person: `P-256`, `Ed25519`, `RSA 2048`.
+/// For a person: `P-256`, `Ed25519`, `RSA 2048`, `ML-DSA-65`.
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.material {
             Material::Ec(curve, _) => f.write_str(curve.name()),
             Material::Ed25519(_) => f.write_str("Ed25519"),
             Material::Rsa { modulus, .. } => write!(f, "RSA {}", bits(modulus)),
+            Material::MlDsa(set, _) => f.write_str(set.name()),
         }
     }
 }

@@ -73,6 +73,9 @@ fn spki_is_what_others_write() {
         (&rcgen::PKCS_ECDSA_P521_SHA512, "P-521"),
         (&rcgen::PKCS_ED25519, "Ed25519"),
         (&rcgen::PKCS_RSA_SHA256, "RSA 2048"),
+        (&rcgen::PKCS_ML_DSA_44, "ML-DSA-44"),
+        (&rcgen::PKCS_ML_DSA_65, "ML-DSA-65"),
+        (&rcgen::PKCS_ML_DSA_87, "ML-DSA-87"),
     ] {
         let pair = rcgen::KeyPair::generate_for(rcgen).expect("a key is generated");
         let der = rcgen::PublicKeyData::subject_public_key_info(&pair);
@@ -179,7 +182,9 @@ fn what_is_no_jwk_is_refused_in_words() {
         (r#"{"kty":"EC","kty":"EC"}"#, "\"kty\" stands in it twice"),
         (r#"{"kty":"EC","crv":"secp256k1"}"#, "\"secp256k1\" is not supported"),
         (r#"{"kty":"EC","crv":"P-256","x":"AA=="}"#, "\"x\" of the JWK is not base64url: it ends with '='"),
-        (r#"{"kty":"AKP"}"#, "\"AKP\" are not supported"),
+        (r#"{"kty":"XYZ"}"#, "\"XYZ\" are not supported"),
+        (r#"{"kty":"AKP"}"#, "\"alg\" is missing"),
+        (r#"{"kty":"AKP","alg":"ML-DSA-45"}"#, "AKP keys for \"ML-DSA-45\" are not supported"),
         (r#"{"kty":"RSA","n":"AQAB"}"#, "\"e\" is missing"),
     ] {
         let text = PublicKey::from_jwk(jwk.as_bytes()).expect_err("must be refused").to_string();

@@ -9,7 +9,8 @@ use super::json::{BadJson, Excerpt, Members};
 use super::jwk::{BadKey, PublicKey};
 use super::payload::Payload;
 
-/// How large a JWS may be, in bytes: a finalize request with an RSA 8192 key and a hundred long names fits well.
+/// How large a JWS may be, in bytes: a finalize request with an ML-DSA-87 key and a hundred long names fits well, and so
+/// does a change from one such key to another.
 pub const MAX_BYTES: usize = 128 * 1024;
 
 /// A JWS whose signature has not been verified: its header says which key to verify it with, its payload stays closed.
@@ -118,7 +119,7 @@ pub enum JwsError {
     },
     /// The signature is not that of the key over this request.
     #[error(
-        "the signature does not verify with the {key} key; sign protected.payload as sent, in the form of RFC 7518 for \
+        "the signature does not verify with the {key} key; sign protected.payload as sent, in the form that JOSE says for \
          {algorithm}"
     )]
     Signature {
@@ -212,7 +213,7 @@ pub(super) fn protected(json: &[u8]) -> Result<Members<'_>, JwsError> {
     Ok(members)
 }
 
-/// RFC 7518 section 3.4 and RFC 8037 section 3.1: the algorithm has to be that of the key, before anything is verified.
+/// RFC 7518 section 3.4, RFC 8037 section 3.1 and RFC 9964 section 3: the algorithm has to be that of the key, before anything is verified.
 fn fits(claimed: Algorithm, key: &PublicKey) -> Result<(), JwsError> {
     let fitting = key.algorithm();
     if claimed == fitting { Ok(()) } else { Err(JwsError::KeyMismatch { claimed, key: key.to_string(), fitting }) }

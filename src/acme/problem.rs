@@ -250,6 +250,8 @@ impl From<BadKey> for ProblemDocument {
             | BadKey::CoordinateSize { .. }
             | BadKey::NotOnCurve(_)
             | BadKey::Ed25519
+            | BadKey::AkpAlgorithm(_)
+            | BadKey::MlDsaSize { .. }
             | BadKey::ModulusSize(_)
             | BadKey::EvenModulus
             | BadKey::Exponent
@@ -355,7 +357,10 @@ mod tests {
     fn a_bad_algorithm_lists_the_good_ones() {
         let document = ProblemDocument::from(JwsError::Algorithm(Excerpt::new("none")));
         assert_eq!(document.http_status(), StatusCode::BAD_REQUEST);
-        assert_eq!(body(&document)["algorithms"], json!(["ES256", "ES384", "ES512", "EdDSA", "RS256"]));
+        assert_eq!(
+            body(&document)["algorithms"],
+            json!(["ES256", "ES384", "ES512", "EdDSA", "RS256", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"])
+        );
         assert_eq!(body(&document)["type"], "urn:ietf:params:acme:error:badSignatureAlgorithm");
     }
 

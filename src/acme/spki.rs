@@ -7,6 +7,9 @@ use der::asn1::{AnyRef, BitStringRef, Null, UintRef};
 use der::{Decode, Encode, Sequence};
 
 use super::jwk::{BadKey, Curve, Material, PublicKey};
+use crate::ml_dsa::ParameterSet;
+
+const PARAMETERS: BadKey = BadKey::Spki("the algorithm has other parameters than its standard says");
 
 /// RFC 8017 appendix A.1.1.
 #[derive(Sequence)]
@@ -23,8 +26,9 @@ pub(crate) fn encode(material: &Material) -> Vec<u8> {
         Material::Rsa { modulus, exponent } => {
             rsa(modulus, exponent).and_then(|key| wrap(rfc5912::RSA_ENCRYPTION, Some(AnyRef::from(Null)), &key))
         }
+        Material::MlDsa(set, public) => wrap(set.oid(), None, public),
     };
-    written.expect("a key of at most 8192 bits is far below the lengths that DER cannot write")
+    written.expect("a key of a few thousand octets is far below the lengths that DER cannot write")
 }
 
 /// Reads a key.
@@ -50,10 +54,12 @@ pub(crate) fn decode(der: &[u8]) -> Result<PublicKey, BadKey> {
             let key = RsaPublicKey::from_der(key).map_err(|_| BadKey::Spki("the RSA key is no DER of RSAPublicKey"))?;
             PublicKey::rsa(key.modulus.as_bytes(), key.public_exponent.as_bytes())
         }
-        rfc8410::ID_ED_25519 | rfc5912::RSA_ENCRYPTION => {
-            Err(BadKey::Spki("the algorithm has other parameters than its standard says"))
-        }
-        _ => Err(BadKey::Spki("keys of its algorithm are not supported; use EC, Ed25519 or RSA")),
+        rfc8410::ID_ED_25519 | rfc5912::RSA_ENCRYPTION => Err(PARAMETERS),
+        other => match ParameterSet::from_oid(other) {
+            Some(_) if parameters.is_some() => Err(PARAMETERS),
+            Some(set) => PublicKey::ml_dsa(set, key.into()),
+            None => Err(BadKey::Spki("keys of its algorithm are not supported; use EC, Ed25519, RSA or ML-DSA")),
+        },
     }
 }
 

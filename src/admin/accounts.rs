@@ -23,6 +23,7 @@ use super::operator::{Operator, Role};
 use super::precondition::Precondition;
 use super::time::rfc3339;
 use super::words::{self, AccountStatus};
+use crate::ml_dsa::ParameterSet;
 
 const KIND: &str = "ACME account";
 
@@ -297,12 +298,14 @@ impl From<OrderCounts> for OrdersByStatus {
     }
 }
 
-/// With what a key signs: each kind of key has one algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1).
+/// With what a key signs: each kind of key has one algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1), or
+/// says it (RFC 9964 section 3).
 fn algorithm(jwk: &str) -> &'static str {
     #[derive(serde::Deserialize)]
     struct Kind {
         kty: String,
         crv: Option<String>,
+        alg: Option<String>,
     }
     let kind: Option<Kind> = serde_json::from_str(jwk).ok();
     match kind.as_ref().map(|kind| (kind.kty.as_str(), kind.crv.as_deref())) {
@@ -311,6 +314,10 @@ fn algorithm(jwk: &str) -> &'static str {
         Some(("EC", Some("P-521"))) => "ES512",
         Some(("OKP", _)) => "EdDSA",
         Some(("RSA", _)) => "RS256",
+        Some(("AKP", _)) => {
+            let named = kind.as_ref().and_then(|kind| ParameterSet::from_name(kind.alg.as_deref()?));
+            named.map_or("unknown", ParameterSet::name)
+        }
         Some(_) | None => "unknown",
     }
 }

@@ -20,7 +20,7 @@ use super::precondition::Precondition;
 use super::settings::Fault;
 use super::time::rfc3339;
 use super::words;
-use crate::pki::public_key::{KeyKind, PublicKey};
+use crate::pki::public_key::PublicKey;
 
 const KIND: &str = "certificate";
 
@@ -57,7 +57,8 @@ pub struct CertificateView {
     pub issued: String,
     /// SHA-256 of its DER, in hexadecimal.
     pub fingerprint: String,
-    /// The kind of its key: `p256`, `p384`, `p521`, `ed25519`, or `rsa` with the bits, as in `rsa2048`.
+    /// The kind of its key: `p256`, `p384`, `p521`, `ed25519`, `mldsa44`, `mldsa65`, `mldsa87`, or `rsa` with the bits, as in
+    /// `rsa2048`.
     pub key_algorithm: String,
     /// Since when and why it is revoked.
     pub revoked: Option<RevocationView>,
@@ -247,17 +248,7 @@ impl Said {
         });
         let key = parsed.and_then(|parsed| parsed.tbs_certificate().subject_public_key_info().to_der().ok());
         let key = key.and_then(|spki| PublicKey::parse(&spki).ok());
-        Self { issuer, key: key.map_or_else(|| "unknown".to_owned(), |key| token(key.kind())) }
-    }
-}
-
-fn token(kind: KeyKind) -> String {
-    match kind {
-        KeyKind::P256 => "p256".to_owned(),
-        KeyKind::P384 => "p384".to_owned(),
-        KeyKind::P521 => "p521".to_owned(),
-        KeyKind::Ed25519 => "ed25519".to_owned(),
-        KeyKind::Rsa(bits) => format!("rsa{bits}"),
+        Self { issuer, key: key.map_or_else(|| "unknown".to_owned(), |key| key.kind().token()) }
     }
 }
 

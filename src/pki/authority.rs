@@ -20,7 +20,7 @@ use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
 use super::certificate::{Issuer, Tbs, timestamp};
 use super::key::{IssuerKey, KeyError};
 use super::name::Publication;
-use super::public_key::{KeyKind, PublicKey};
+use super::public_key::PublicKey;
 use super::sealed::{SealedKey, UnsealError};
 
 /// The format of [`Authority::to_bytes`]. Older ones stay readable.
@@ -144,13 +144,7 @@ impl Authority {
             serial: tbs.serial_number.as_bytes().to_vec(),
             not_before: timestamp(tbs.validity.not_before),
             not_after: timestamp(tbs.validity.not_after),
-            algorithm: match key.kind() {
-                KeyKind::P256 => "p256".to_owned(),
-                KeyKind::P384 => "p384".to_owned(),
-                KeyKind::P521 => "p521".to_owned(),
-                KeyKind::Ed25519 => "ed25519".to_owned(),
-                KeyKind::Rsa(bits) => format!("rsa{bits}"),
-            },
+            algorithm: key.kind().token(),
             fingerprint,
         })
     }

@@ -102,13 +102,13 @@ impl Contents {
 }
 
 /// What an end entity's key of this kind can be for: RFC 3279 section 2.3.1 for RSA, RFC 5480 section 3 with RFC 8813 for the
-/// NIST curves, RFC 8410 section 5 with RFC 9295 for Ed25519.
+/// NIST curves, RFC 8410 section 5 with RFC 9295 for Ed25519, RFC 9881 section 5 for ML-DSA.
 pub(super) fn possible(kind: KeyKind) -> FlagSet<KeyUsages> {
     let signing = KeyUsages::DigitalSignature | KeyUsages::NonRepudiation;
     match kind {
         KeyKind::Rsa(_) => signing | KeyUsages::KeyEncipherment | KeyUsages::DataEncipherment,
         KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => signing | KeyUsages::KeyAgreement,
-        KeyKind::Ed25519 => signing,
+        KeyKind::Ed25519 | KeyKind::MlDsa(_) => signing,
     }
 }
 

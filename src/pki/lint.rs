@@ -134,7 +134,7 @@ rules! {
     /// What the profile says for a server, not empty for an authority, and its own issuer for a root alone.
     Subject "subject" "the profile, section 4.1.2.6, appendix A.1",
     /// The key is sound.
-    Key "key" "section 4.1.2.7, RFC 5480, RFC 8017, RFC 8410",
+    Key "key" "section 4.1.2.7, RFC 5480, RFC 8017, RFC 8410, RFC 9881",
     /// The key is the draft's.
     KeyOfDraft "key-of-draft" "the draft",
     /// The key is one that the profile accepts.
@@ -154,7 +154,7 @@ rules! {
     /// An authority has that of its key, a server none.
     SubjectKeyIdentifier "subject-key-identifier" "section 4.2.1.2, BRs section 7.1.2.7.6",
     /// The usages are those of the profile or the role, and such as the key can have.
-    KeyUsage "key-usage" "the profile, section 4.2.1.3, RFC 8813 section 3, RFC 9295 section 3",
+    KeyUsage "key-usage" "the profile, section 4.2.1.3, RFC 8813 section 3, RFC 9295 section 3, RFC 9881 section 5",
     /// Those of the profile for a server, anyPolicy for an intermediate, none for a root.
     CertificatePolicies "certificate-policies" "the profile, section 4.2.1.4",
     /// A server has one, an authority none.

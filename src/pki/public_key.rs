@@ -11,6 +11,8 @@ use rustls_pki_types::alg_id;
 use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 use thiserror::Error;
 
+use crate::ml_dsa::ParameterSet;
+
 /// The kinds of key that certificates carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
@@ -24,6 +26,26 @@ pub enum KeyKind {
     Ed25519,
     /// RSA with a modulus of so many bits.
     Rsa(u32),
+    /// ML-DSA.
+    MlDsa(ParameterSet),
+}
+
+impl KeyKind {
+    /// The word for it in settings and views: `p256`, `ed25519`, `mldsa65`, and with the bits `rsa2048`.
+    #[must_use]
+    pub fn token(self) -> String {
+        let word = match self {
+            Self::P256 => "p256",
+            Self::P384 => "p384",
+            Self::P521 => "p521",
+            Self::Ed25519 => "ed25519",
+            Self::Rsa(bits) => return format!("rsa{bits}"),
+            Self::MlDsa(ParameterSet::MlDsa44) => "mldsa44",
+            Self::MlDsa(ParameterSet::MlDsa65) => "mldsa65",
+            Self::MlDsa(ParameterSet::MlDsa87) => "mldsa87",
+        };
+        word.to_owned()
+    }
 }
 
 impl fmt::Display for KeyKind {
@@ -34,15 +56,17 @@ impl fmt::Display for KeyKind {
             Self::P521 => f.write_str("P-521"),
             Self::Ed25519 => f.write_str("Ed25519"),
             Self::Rsa(bits) => write!(f, "RSA with {bits} bits"),
+            Self::MlDsa(set) => f.write_str(set.name()),
         }
     }
 }
 
-/// A sound public key: a point on its curve, or an RSA modulus without the weaknesses that can be told from outside.
+/// A sound public key: a point on its curve, an RSA modulus without the weaknesses that can be told from outside, or an
+/// ML-DSA key of the right length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
     kind: KeyKind,
-    /// What the BIT STRING holds: a point, or a DER `RSAPublicKey`.
+    /// What the BIT STRING holds: a point, a DER `RSAPublicKey`, or an ML-DSA key as it is (RFC 9881 section 4).
     bits: Vec<u8>,
 }
 
@@ -53,7 +77,7 @@ pub enum KeyFault {
     #[error("the public key is no DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7)")]
     Malformed,
     /// Its kind is none that certificates here carry.
-    #[error("the key is of an unknown kind ({0}); use P-256, P-384, P-521, Ed25519 or RSA")]
+    #[error("the key is of an unknown kind ({0}); use P-256, P-384, P-521, Ed25519, RSA or ML-DSA")]
     UnknownKind(String),
     /// RFC 5480 section 2.2; compressed points are optional there and refused here.
     #[error("the point of the {0} key is not in uncompressed form or not on the curve; make a new key")]
@@ -73,6 +97,16 @@ pub enum KeyFault {
     /// The modulus looks like one of CVE-2017-15361.
     #[error("the RSA key looks like one of a faulty generator (ROCA, CVE-2017-15361); make a new key elsewhere")]
     Roca,
+    /// RFC 9881 section 4.
+    #[error("the {kind} key has {found} octets where {expected} are needed; make the key anew")]
+    Octets {
+        /// The kind of the key.
+        kind: KeyKind,
+        /// How many octets such a key has.
+        expected: usize,
+        /// How many came.
+        found: usize,
+    },
     /// The profile does not accept this kind.
     #[error("this profile does not accept {kind} keys; it accepts {accepted}")]
     NotAccepted {
@@ -115,7 +149,12 @@ impl PublicKey {
             (rfc5912::ID_EC_PUBLIC_KEY | rfc8410::ID_ED_25519 | rfc5912::RSA_ENCRYPTION, _) => {
                 return Err(KeyFault::Malformed);
             }
-            (other, _) => return Err(KeyFault::UnknownKind(other.to_string())),
+            (other, parameters) => match ParameterSet::from_oid(other) {
+                // RFC 9881 section 2: absent, and not NULL.
+                Some(_) if parameters.is_some() => return Err(KeyFault::Malformed),
+                Some(set) => whole_ml_dsa(set, bits)?,
+                None => return Err(KeyFault::UnknownKind(other.to_string())),
+            },
         };
         let on_curve = match kind {
             KeyKind::P256 => bits.len() == 65 && on_curve(&lc::ECDSA_P256_SHA256_ASN1, bits),
@@ -123,7 +162,7 @@ impl PublicKey {
             KeyKind::P521 => bits.len() == 133 && on_curve(&lc::ECDSA_P521_SHA512_ASN1, bits),
             // A weak point of small order would verify signatures over almost anything.
             KeyKind::Ed25519 => ed25519_dalek::VerifyingKey::try_from(bits).is_ok_and(|key| !key.is_weak()),
-            KeyKind::Rsa(_) => true,
+            KeyKind::Rsa(_) | KeyKind::MlDsa(_) => true,
         };
         if on_curve { Ok(Self { kind, bits: bits.to_vec() }) } else { Err(KeyFault::Point(kind)) }
     }
@@ -151,6 +190,9 @@ impl PublicKey {
             KeyKind::P521 => rules.p521,
             KeyKind::Ed25519 => rules.ed25519,
             KeyKind::Rsa(bits) => rules.rsa.is_some_and(|(shortest, longest)| (shortest..=longest).contains(&bits)),
+            KeyKind::MlDsa(ParameterSet::MlDsa44) => rules.mldsa44,
+            KeyKind::MlDsa(ParameterSet::MlDsa65) => rules.mldsa65,
+            KeyKind::MlDsa(ParameterSet::MlDsa87) => rules.mldsa87,
         };
         if accepted {
             return Ok(());
@@ -174,7 +216,7 @@ impl PublicKey {
             .map_err(|_| SignatureFault::Invalid)
     }
 
-    /// The verifier for an algorithm identifier, whose DER has to be exactly that of RFC 5758, RFC 4055 or RFC 8410.
+    /// The verifier for an algorithm identifier, whose DER has to be exactly that of RFC 5758, RFC 4055, RFC 8410 or RFC 9881.
     fn algorithm(&self, identifier: &AlgorithmIdentifierOwned) -> Option<&'static dyn lc::VerificationAlgorithm> {
         let der = identifier.to_der().ok()?;
         // pki-types states identifiers without the SEQUENCE around them.
@@ -183,6 +225,9 @@ impl PublicKey {
         let table: [(rustls_pki_types::AlgorithmIdentifier, &'static dyn lc::VerificationAlgorithm); 6] =
             match self.kind {
                 KeyKind::Ed25519 => return is(alg_id::ED25519).then_some(&lc::ED25519),
+                KeyKind::MlDsa(ParameterSet::MlDsa44) => return is(alg_id::ML_DSA_44).then_some(&lc::ML_DSA_44),
+                KeyKind::MlDsa(ParameterSet::MlDsa65) => return is(alg_id::ML_DSA_65).then_some(&lc::ML_DSA_65),
+                KeyKind::MlDsa(ParameterSet::MlDsa87) => return is(alg_id::ML_DSA_87).then_some(&lc::ML_DSA_87),
                 KeyKind::Rsa(_) => [
                     (alg_id::RSA_PKCS1_SHA256, &lc::RSA_PKCS1_2048_8192_SHA256),
                     (alg_id::RSA_PKCS1_SHA384, &lc::RSA_PKCS1_2048_8192_SHA384),
@@ -270,6 +315,12 @@ fn sound_rsa(der: &[u8]) -> Result<KeyKind, KeyFault> {
     Ok(KeyKind::Rsa(bits))
 }
 
+fn whole_ml_dsa(set: ParameterSet, bits: &[u8]) -> Result<KeyKind, KeyFault> {
+    let kind = KeyKind::MlDsa(set);
+    let (expected, found) = (set.public_key_octets(), bits.len());
+    if found == expected { Ok(kind) } else { Err(KeyFault::Octets { kind, expected, found }) }
+}
+
 /// The odd primes below 752, as the BRs' section 6.1.6 asks for.
 fn small_primes() -> impl Iterator<Item = u32> {
     (3..752_u32)
@@ -311,6 +362,8 @@ fn in_words(rules: &KeyRules) -> String {
     if let Some((shortest, longest)) = rules.rsa {
         words.push(format!("RSA of {shortest} to {longest} bits"));
     }
+    let sets = ParameterSet::ALL.into_iter().zip([rules.mldsa44, rules.mldsa65, rules.mldsa87]);
+    words.extend(sets.filter(|(_, yes)| *yes).map(|(set, _)| set.name().to_owned()));
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 
@@ -397,10 +450,11 @@ mod tests {
         let key = IssuerKey::generate(KeyAlgorithm::Ed25519).expect("a key").public_key().expect("encodes");
         let key = PublicKey::parse(&key).expect("sound");
         assert_eq!(key.accepted(&KeyRules::default()), Ok(()));
-        let rules = KeyRules { ed25519: false, p521: false, ..KeyRules::default() };
+        let rules = KeyRules { ed25519: false, p521: false, mldsa44: false, ..KeyRules::default() };
         assert_eq!(
             key.accepted(&rules).expect_err("refused").to_string(),
-            "this profile does not accept Ed25519 keys; it accepts P-256, P-384, RSA of 2048 to 8192 bits"
+            "this profile does not accept Ed25519 keys; it accepts P-256, P-384, RSA of 2048 to 8192 bits, \
+             ML-DSA-65, ML-DSA-87"
         );
     }
 

@@ -4,6 +4,7 @@
 
 #[path = "../support/acme.rs"]
 mod client;
+mod credential;
 mod directory_truth;
 #[path = "../support/dns.rs"]
 mod dns;
@@ -12,7 +13,6 @@ mod house;
 mod jws;
 mod profiles;
 mod profiles_acme;
-mod profiles_binding;
 mod profiles_choice;
 mod profiles_limits;
 mod profiles_ra;
@@ -29,6 +29,7 @@ mod support;
 #[path = "."]
 mod by_acme_profile {
     use crate::house::endpoint;
+    use crate::profiles::by_acme_profile as endpoint_of;
 
     #[path = "sections.rs"]
     mod sections;
@@ -38,6 +39,7 @@ mod by_acme_profile {
 #[path = "."]
 mod by_ra_profile {
     use crate::house::endpoint_by_ra_profile as endpoint;
+    use crate::profiles::by_ra_profile as endpoint_of;
 
     #[allow(clippy::duplicate_mod, reason = "what holds at one form of URL holds at the other")]
     #[path = "sections.rs"]

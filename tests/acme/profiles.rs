@@ -63,6 +63,16 @@ impl Profiles {
     }
 }
 
+/// `/acme/{acmeProfile}/…` of these profiles.
+pub(crate) fn by_acme_profile(profiles: &Profiles) -> Endpoint {
+    profiles.endpoint()
+}
+
+/// `/acme/raProfile/{raProfile}/…` of these profiles.
+pub(crate) fn by_ra_profile(profiles: &Profiles) -> Endpoint {
+    profiles.activated()
+}
+
 /// The endpoint with this path below `/acme/`, without reading its directory.
 pub(crate) fn unread(path: &str) -> Endpoint {
     Endpoint::unread(&format!("{}/{path}/directory", house().acme()), &house().root())

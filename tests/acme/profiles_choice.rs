@@ -4,10 +4,10 @@ use rcgen::KeyPair;
 use serde_json::json;
 
 use crate::client::{Account, Response, text};
+use crate::credential::{Credential, new_account};
 use crate::house::{csr, download, finalize, house, name, open, prove, ready};
 use crate::jws::Signer;
 use crate::profiles::{Profiles, create};
-use crate::profiles_binding::{Credential, new_account};
 use crate::profiles_ra::days;
 
 /// A new order that names a profile.

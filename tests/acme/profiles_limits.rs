@@ -5,10 +5,10 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::client::{Account, Endpoint, Response};
+use crate::credential::Credential;
 use crate::house::{house, name};
 use crate::jws::Signer;
 use crate::profiles::Profiles;
-use crate::profiles_binding::Credential;
 
 fn new_order(account: &Account<'_>, names: &[String]) -> Response {
     let identifiers: Vec<Value> = names.iter().map(|name| json!({"type": "dns", "value": name})).collect();

@@ -1,7 +1,8 @@
 //! Every attribute of an RA Profile that clients notice.
 
 use rcgen::{
-    KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256,
+    KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_ML_DSA_44,
+    PKCS_ML_DSA_65, PKCS_ML_DSA_87, PKCS_RSA_SHA256,
 };
 use serde_json::{Value, json};
 use x509_parser::prelude::{DistributionPointName, FromDer as _, GeneralName, ParsedExtension, X509Certificate};
@@ -159,6 +160,9 @@ fn only_keys_that_the_profile_accepts_are_certified() {
         ("p521", &PKCS_ECDSA_P521_SHA512),
         ("ed25519", &PKCS_ED25519),
         ("rsa", &PKCS_RSA_SHA256),
+        ("mldsa44", &PKCS_ML_DSA_44),
+        ("mldsa65", &PKCS_ML_DSA_65),
+        ("mldsa87", &PKCS_ML_DSA_87),
     ];
     let keys = kinds.map(|(kind, algorithm)| (kind, KeyPair::generate_for(algorithm).expect("a key is made")));
     let send = |key: &KeyPair| {
@@ -181,9 +185,9 @@ fn only_keys_that_the_profile_accepts_are_certified() {
             }
         }
     }
-    // The last key is RSA, of 2048 bits.
+    // This key is RSA, of 2048 bits.
     let (_, rsa) = &keys[4];
-    profiles.change_ra(&json!({"rsaBits": [3072, 4096]}));
+    profiles.change_ra(&json!({"keys": ["rsa"], "rsaBits": [3072, 4096]}));
     send(rsa).expect_problem(400, "badCSR");
     profiles.change_ra(&json!({"rsaBits": [2048, 2048]}));
     send(rsa).expect(200);

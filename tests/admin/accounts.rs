@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use crate::client::text;
 use crate::clients::{endpoint, house, issue, name, ready};
 use crate::desk::{account_id, admin, all, auditor, id, ids, log_of, refuses_field, with_role};
+use crate::jws::ALGORITHMS;
 use crate::support::process::eventually;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn an_account_is_shown_as_it_is() {
-    for algorithm in ["ES256", "ES384", "ES512", "EdDSA", "RS256"] {
+    for algorithm in ALGORITHMS {
         let endpoint = endpoint("default");
         let account = endpoint.register(algorithm);
         let answer = admin().get(&format!("/acmeAccounts/{}", account_id(&account))).expect(200);

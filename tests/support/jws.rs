@@ -7,7 +7,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
-    Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    Ed25519KeyPair, KeyPair as _, ML_DSA_44_SIGNING, ML_DSA_65_SIGNING, ML_DSA_87_SIGNING, PqdsaKeyPair,
+    RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
@@ -15,7 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 /// The names of the algorithms that [`Signer::new`] knows.
-pub const ALGORITHMS: [&str; 5] = ["ES256", "ES384", "ES512", "EdDSA", "RS256"];
+pub const ALGORITHMS: [&str; 8] = ["ES256", "ES384", "ES512", "EdDSA", "RS256", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"];
 
 /// An account key with its private half.
 pub struct Signer {
@@ -27,6 +28,7 @@ enum Key {
     Ec { curve: &'static str, pair: EcdsaKeyPair },
     Ed25519(Ed25519KeyPair),
     Rsa(RsaKeyPair),
+    MlDsa(PqdsaKeyPair),
 }
 
 impl Signer {
@@ -36,11 +38,15 @@ impl Signer {
             let pair = EcdsaKeyPair::generate(signing).expect("an EC key is generated");
             Key::Ec { curve, pair }
         };
+        let ml_dsa = |signing| Key::MlDsa(PqdsaKeyPair::generate(signing).expect("an ML-DSA key is generated"));
         let algorithm = *ALGORITHMS.iter().find(|name| **name == algorithm).expect("the algorithm is known");
         let key = match algorithm {
             "ES256" => ec("P-256", &ECDSA_P256_SHA256_FIXED_SIGNING),
             "ES384" => ec("P-384", &ECDSA_P384_SHA384_FIXED_SIGNING),
             "ES512" => ec("P-521", &ECDSA_P521_SHA512_FIXED_SIGNING),
+            "ML-DSA-44" => ml_dsa(&ML_DSA_44_SIGNING),
+            "ML-DSA-65" => ml_dsa(&ML_DSA_65_SIGNING),
+            "ML-DSA-87" => ml_dsa(&ML_DSA_87_SIGNING),
             "EdDSA" => Key::Ed25519(Ed25519KeyPair::generate().expect("an Ed25519 key is generated")),
             _ => Key::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key is generated")),
         };
@@ -53,11 +59,15 @@ impl Signer {
             let pair = EcdsaKeyPair::from_pkcs8(signing, der).expect("the EC key is read");
             Key::Ec { curve, pair }
         };
+        let ml_dsa = |signing| Key::MlDsa(PqdsaKeyPair::from_pkcs8(signing, der).expect("the ML-DSA key is read"));
         let algorithm = *ALGORITHMS.iter().find(|name| **name == algorithm).expect("the algorithm is known");
         let key = match algorithm {
             "ES256" => ec("P-256", &ECDSA_P256_SHA256_FIXED_SIGNING),
             "ES384" => ec("P-384", &ECDSA_P384_SHA384_FIXED_SIGNING),
             "ES512" => ec("P-521", &ECDSA_P521_SHA512_FIXED_SIGNING),
+            "ML-DSA-44" => ml_dsa(&ML_DSA_44_SIGNING),
+            "ML-DSA-65" => ml_dsa(&ML_DSA_65_SIGNING),
+            "ML-DSA-87" => ml_dsa(&ML_DSA_87_SIGNING),
             "EdDSA" => Key::Ed25519(Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).expect("the Ed25519 key is read")),
             _ => Key::Rsa(RsaKeyPair::from_pkcs8(der).expect("the RSA key is read")),
         };
@@ -85,6 +95,7 @@ impl Signer {
                 let e = key.exponent().big_endian_without_leading_zero().to_vec();
                 json!({"kty": "RSA", "n": number(&n), "e": number(&e)})
             }
+            Key::MlDsa(pair) => json!({"kty": "AKP", "alg": self.algorithm, "pub": encode(pair.public_key())}),
         }
     }
 
@@ -94,7 +105,7 @@ impl Signer {
         encode(digest::digest(&digest::SHA256, self.jwk().to_string().as_bytes()))
     }
 
-    /// A signature in the form of RFC 7518 section 3.
+    /// A signature in the form of RFC 7518 section 3, or of RFC 9964 section 5.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.key {
@@ -103,6 +114,11 @@ impl Signer {
             Key::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).expect("the RSA key signs");
+                signature
+            }
+            Key::MlDsa(pair) => {
+                let mut signature = vec![0; pair.algorithm().signature_len()];
+                pair.sign(message, &mut signature).expect("the ML-DSA key signs");
                 signature
             }
         }

@@ -39,7 +39,7 @@ pub struct RaProfileSettings {
     pub without_challenge: Vec<ExemptionSettings>,
     /// What becomes of everything else: `orElseChallenge` or `onlyThese`.
     pub without_challenge_mode: String,
-    /// The keys that are accepted: `p256`, `p384`, `p521`, `ed25519`, `rsa`.
+    /// The keys that are accepted: `p256`, `p384`, `p521`, `ed25519`, `rsa`, `mldsa44`, `mldsa65`, `mldsa87`.
     pub keys: Vec<String>,
     /// The shortest and the longest RSA modulus, in bits.
     pub rsa_bits: (u32, u32),
@@ -56,7 +56,7 @@ pub struct RaProfileSettings {
     /// keyUsage (RFC 5280 section 4.2.1.3): `digitalSignature`, `nonRepudiation`, `keyEncipherment`, `dataEncipherment`,
     /// `keyAgreement`. A usage that the key of a certificate cannot have is left out of it: `keyEncipherment` and
     /// `dataEncipherment` are for RSA keys alone, `keyAgreement` for keys on NIST curves (RFC 3279 section 2.3.1, RFC 8813
-    /// section 3, RFC 9295 section 3). A CSR whose key can have none of them is refused.
+    /// section 3, RFC 9295 section 3, RFC 9881 section 5). A CSR whose key can have none of them is refused.
     pub key_usages: Vec<String>,
     /// extKeyUsage (RFC 5280 section 4.2.1.12): `serverAuth`, `clientAuth`, `codeSigning`, `emailProtection`,
     /// `timeStamping`, or an object identifier. No extension if there are none.
@@ -93,7 +93,7 @@ fn exact() -> String {
 const OR_ELSE: &str = "orElseChallenge";
 const ONLY: &str = "onlyThese";
 
-const KEYS: &[&str] = &["p256", "p384", "p521", "ed25519", "rsa"];
+const KEYS: &[&str] = &["p256", "p384", "p521", "ed25519", "rsa", "mldsa44", "mldsa65", "mldsa87"];
 
 /// The extended key usages that have names (RFC 5280 section 4.2.1.12).
 const EXTENDED: &[(&str, &str)] = &[
@@ -142,7 +142,16 @@ impl RaProfileSettings {
         let texts = |patterns: &[chancery_machine::profile::IdentifierPattern]| {
             patterns.iter().map(ToString::to_string).collect()
         };
-        let kinds = [keys.p256, keys.p384, keys.p521, keys.ed25519, keys.rsa.is_some()];
+        let kinds = [
+            keys.p256,
+            keys.p384,
+            keys.p521,
+            keys.ed25519,
+            keys.rsa.is_some(),
+            keys.mldsa44,
+            keys.mldsa65,
+            keys.mldsa87,
+        ];
         let accepted = KEYS.iter().zip(kinds).filter(|(_, accepted)| *accepted).map(|(key, _)| (*key).to_owned());
         Self {
             description: profile.description.clone(),
@@ -245,6 +254,9 @@ impl RaProfileSettings {
             p521: has("p521"),
             ed25519: has("ed25519"),
             rsa: has("rsa").then_some(self.rsa_bits),
+            mldsa44: has("mldsa44"),
+            mldsa65: has("mldsa65"),
+            mldsa87: has("mldsa87"),
         })
     }
 
@@ -364,7 +376,7 @@ mod tests {
                 wildcard: true,
             }],
             without_challenge_mode: "onlyThese".into(),
-            keys: vec!["p256".into(), "rsa".into()],
+            keys: vec!["p256".into(), "rsa".into(), "mldsa65".into()],
             rsa_bits: (3072, 4096),
             longest_validity: Some(Span::days(100)),
             subject: "CN={name},O=Example".into(),

@@ -122,7 +122,8 @@ pub(in crate::cli) struct Settings {
     /// A name for which nothing has to be proven; with :subdomain everything below it too, with :wildcard wildcards too.
     #[arg(long, value_name = "NAME[:subdomain][:wildcard]")]
     without_challenge: Vec<Exemption>,
-    /// A kind of key that is accepted: p256, p384, p521, ed25519 or rsa; once for each.
+    /// A kind of key that is accepted: p256, p384, p521, ed25519, rsa, mldsa44, mldsa65 or mldsa87; once
+    /// for each.
     #[arg(long, value_name = "KIND")]
     key: Vec<String>,
     /// How long certificates are valid, as in 90d.

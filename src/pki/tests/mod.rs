@@ -5,6 +5,7 @@ mod crl;
 mod csr;
 mod issue;
 mod lint;
+mod ml_dsa;
 
 use std::collections::BTreeMap;
 use std::path::Path;

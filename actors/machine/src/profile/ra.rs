@@ -79,10 +79,28 @@ pub struct KeyRules {
     /// The shortest and longest RSA modulus in bits, if RSA is accepted.
     #[n(4)]
     pub rsa: Option<(u32, u32)>,
+    /// ML-DSA-44. Of profiles that are older than ML-DSA nobody has said that they accept it.
+    #[cbor(n(5), default)]
+    pub mldsa44: bool,
+    /// ML-DSA-65.
+    #[cbor(n(6), default)]
+    pub mldsa65: bool,
+    /// ML-DSA-87.
+    #[cbor(n(7), default)]
+    pub mldsa87: bool,
 }
 
 impl Default for KeyRules {
     fn default() -> Self {
-        Self { p256: true, p384: true, p521: true, ed25519: true, rsa: Some((2048, 8192)) }
+        Self {
+            p256: true,
+            p384: true,
+            p521: true,
+            ed25519: true,
+            rsa: Some((2048, 8192)),
+            mldsa44: true,
+            mldsa65: true,
+            mldsa87: true,
+        }
     }
 }

@@ -76,13 +76,13 @@ fn renewal_rules() -> impl Strategy<Value = RenewalRules> {
 
 pub(crate) fn ra_profile() -> impl Strategy<Value = RaProfile> {
     let own = (profile_name(), any::<u64>(), text(), any::<bool>(), any::<[u8; 16]>(), option::of(profile_name()));
-    let keys = (any::<[bool; 4]>(), option::of(any::<(u32, u32)>()));
+    let keys = (any::<[bool; 7]>(), option::of(any::<(u32, u32)>()));
     let validity = (seconds(), seconds(), seconds());
     let call = option::of((moment(), moment()).prop_map(|(at, until)| RenewalCall { at, until }));
     (own, identifiers(), exemptions(), keys, validity, contents(), call).prop_map(
         |(own, identifiers, exemptions, (kinds, rsa), (default, longest, backdate), contents, call)| {
             let (name, revision, description, enabled, authority, acme_profile) = own;
-            let [p256, p384, p521, ed25519] = kinds;
+            let [p256, p384, p521, ed25519, mldsa44, mldsa65, mldsa87] = kinds;
             RaProfile {
                 name,
                 revision: ProfileRevision(revision),
@@ -92,7 +92,7 @@ pub(crate) fn ra_profile() -> impl Strategy<Value = RaProfile> {
                 acme_profile,
                 identifiers,
                 exemptions,
-                keys: KeyRules { p256, p384, p521, ed25519, rsa },
+                keys: KeyRules { p256, p384, p521, ed25519, rsa, mldsa44, mldsa65, mldsa87 },
                 validity: ValidityRules { default, longest, backdate },
                 contents,
                 call,

@@ -339,7 +339,14 @@ pub(crate) fn acme_profiles_2() -> Vec<(&'static str, AcmeProfile)> {
 
 pub(crate) fn ra_profiles_2() -> Vec<(&'static str, RaProfile)> {
     let (_, plain) = ra_profiles().swap_remove(0);
-    vec![("called", RaProfile { call: Some(call()), ..plain })]
+    let with = |keys| RaProfile { keys, ..plain.clone() };
+    vec![
+        ("called", RaProfile { call: Some(call()), ..plain.clone() }),
+        ("keys", with(KeyRules::default())),
+        ("mldsa44", with(KeyRules { mldsa44: true, ..no_keys() })),
+        ("mldsa65", with(KeyRules { mldsa65: true, ..no_keys() })),
+        ("mldsa87", with(KeyRules { mldsa87: true, ..no_keys() })),
+    ]
 }
 
 const fn call() -> RenewalCall {
@@ -431,7 +438,7 @@ pub(crate) fn ra_profiles() -> Vec<(&'static str, RaProfile)> {
         acme_profile: None,
         identifiers: IdentifierRules { types: vec![IdentifierType::Dns], ..IdentifierRules::default() },
         exemptions: Exemptions::default(),
-        keys: KeyRules::default(),
+        keys: KeyRules { mldsa44: false, mldsa65: false, mldsa87: false, ..KeyRules::default() },
         validity: ValidityRules { default: Seconds(90), longest: Seconds(100), backdate: Seconds(0) },
         contents: CertificateContents::default(),
         call: None,
@@ -455,7 +462,7 @@ pub(crate) fn ra_profiles() -> Vec<(&'static str, RaProfile)> {
             ],
             mode: ExemptionMode::OnlyThese,
         },
-        keys: KeyRules { p256: true, p384: false, p521: false, ed25519: false, rsa: None },
+        keys: KeyRules { p256: true, ..no_keys() },
         contents: CertificateContents {
             subject: SubjectTemplate::parse("CN={name},O=Example\\, Inc.,C=DE").expect("a template"),
             key_usages: KeyUsage::ALL.to_vec(),
@@ -468,6 +475,19 @@ pub(crate) fn ra_profiles() -> Vec<(&'static str, RaProfile)> {
         ..plain.clone()
     };
     vec![("plain", plain), ("full", full)]
+}
+
+fn no_keys() -> KeyRules {
+    KeyRules {
+        p256: false,
+        p384: false,
+        p521: false,
+        ed25519: false,
+        rsa: None,
+        mldsa44: false,
+        mldsa65: false,
+        mldsa87: false,
+    }
 }
 
 pub(crate) fn credential() -> EabCredential {

@@ -23,7 +23,7 @@ use crate::sample::{
 use crate::table::reads_back;
 
 /// Runs a check on the samples of every kind of snapshot. A kind with a number has the fields that came after those of
-/// the kind without: older snapshots read as if they were `None`.
+/// the kind without: older snapshots read as if they were `None`, or false.
 macro_rules! for_every_kind {
     ($check:ident) => {
         $check("account", &accounts());

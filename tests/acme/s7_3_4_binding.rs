@@ -1,66 +1,20 @@
-//! External account binding (RFC 8555 section 7.3.4), with credentials that an operator makes.
+//! RFC 8555 section 7.3.4: external account binding, with credentials that an operator makes.
 
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::client::{Account, Endpoint, Response, text};
-use crate::house::{house, moment, name, open};
+use super::endpoint_of;
+use crate::client::{Account, Endpoint};
+use crate::credential::{Credential, new_account};
+use crate::house::{moment, name, open};
 use crate::jws::{Signer, encode};
 use crate::profiles::Profiles;
 use crate::support::process::eventually;
 
-/// A credential as its holder was given it.
-pub(crate) struct Credential {
-    id: String,
-    key: Vec<u8>,
-}
-
-impl Credential {
-    pub(crate) fn new(settings: &Value) -> Self {
-        let made = house().admin().post("/eabCredentials", settings).expect(201).json();
-        assert_eq!(made["algorithm"], "HS256");
-        let key = URL_SAFE_NO_PAD.decode(text(&made, "hmacKey")).expect("the key is base64url");
-        assert!(key.len() >= 32, "as long as the hash (RFC 7518 section 3.2)");
-        Self { id: text(&made, "keyId").to_owned(), key }
-    }
-
-    /// The binding of this account key for new accounts of this endpoint.
-    pub(crate) fn bind(&self, endpoint: &Endpoint, signer: &Signer) -> Value {
-        self.bind_with(&json!({"alg": "HS256", "kid": self.id, "url": endpoint.url("newAccount")}), &signer.jwk())
-    }
-
-    fn bind_with(&self, header: &Value, payload: &Value) -> Value {
-        let algorithm = match header["alg"].as_str() {
-            Some("HS384") => hmac::HMAC_SHA384,
-            Some("HS512") => hmac::HMAC_SHA512,
-            Some(_) | None => hmac::HMAC_SHA256,
-        };
-        let (protected, payload) = (encode(header.to_string()), encode(payload.to_string()));
-        let mac = hmac::sign(&hmac::Key::new(algorithm, &self.key), format!("{protected}.{payload}").as_bytes());
-        json!({"protected": protected, "payload": payload, "signature": encode(mac)})
-    }
-
-    pub(crate) fn revoke(&self) {
-        house().admin().post(&format!("/eabCredentials/{}/revoke", self.id), &json!({})).expect(200);
-    }
-}
-
-pub(crate) fn new_account(endpoint: &Endpoint, signer: &Signer, binding: Option<&Value>) -> Response {
-    let mut payload = json!({"termsOfServiceAgreed": true});
-    if let Some(binding) = binding {
-        payload["externalAccountBinding"] = binding.clone();
-    }
-    let url = endpoint.url("newAccount");
-    endpoint.post(url, signer.with_jwk(url).payload(&payload))
-}
-
 fn bound() -> (Profiles, Endpoint) {
     let profiles = Profiles::acme(&json!({"externalAccountRequired": true}));
-    let endpoint = profiles.endpoint();
+    let endpoint = endpoint_of(&profiles);
     (profiles, endpoint)
 }
 
@@ -100,7 +54,7 @@ fn without_a_binding_it_is_external_account_required() {
 
 #[test]
 fn a_binding_counts_where_none_is_required_and_changes_no_account() {
-    let endpoint = Profiles::acme(&json!({})).endpoint();
+    let endpoint = endpoint_of(&Profiles::acme(&json!({})));
     let credential = Credential::new(&json!({}));
     let signer = Signer::new("ES256");
     let binding = credential.bind(&endpoint, &signer);
@@ -215,8 +169,8 @@ fn a_credential_is_good_for_what_its_operator_has_said() {
 
 #[test]
 fn a_credential_counts_for_its_profiles_under_either_form_of_url() {
-    let (profiles, by_acme) = bound();
-    let by_ra = profiles.activated();
+    let (profiles, _) = bound();
+    let (by_acme, by_ra) = (profiles.endpoint(), profiles.activated());
     for scope in [json!({"acmeProfiles": [profiles.acme]}), json!({"raProfiles": [profiles.ra]})] {
         let credential = Credential::new(&scope);
         for endpoint in [&by_acme, &by_ra] {
