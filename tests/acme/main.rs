@@ -14,7 +14,6 @@ mod jws;
 mod profiles;
 mod profiles_acme;
 mod profiles_choice;
-mod profiles_limits;
 mod profiles_ra;
 mod profiles_renewal;
 mod profiles_urls;

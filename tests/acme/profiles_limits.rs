@@ -4,6 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use super::endpoint_of;
 use crate::client::{Account, Endpoint, Response};
 use crate::credential::Credential;
 use crate::house::{house, name};
@@ -32,7 +33,7 @@ fn limited(response: Response, most: &str) {
 #[test]
 fn an_order_has_as_many_identifiers_as_the_profile_allows() {
     let profiles = Profiles::acme(&json!({"identifiersPerOrder": 2}));
-    let endpoint = profiles.endpoint();
+    let endpoint = endpoint_of(&profiles);
     let account = endpoint.register("ES256");
     let names: Vec<String> = (0..3).map(|_| name("several")).collect();
     new_order(&account, &names[..2]).expect(201);
@@ -45,7 +46,7 @@ fn an_order_has_as_many_identifiers_as_the_profile_allows() {
 #[test]
 fn an_account_has_as_many_open_orders_as_the_profile_allows() {
     let profiles = Profiles::acme(&json!({"openOrdersPerAccount": 2}));
-    let endpoint = profiles.endpoint();
+    let endpoint = endpoint_of(&profiles);
     let account = endpoint.register("ES256");
     let placed = new_order(&account, &[name("open")]).expect(201);
     new_order(&account, &[name("open")]).expect(201);
@@ -65,7 +66,7 @@ fn an_account_has_as_many_open_orders_as_the_profile_allows() {
 #[test]
 fn an_account_places_as_many_orders_an_hour_as_the_profile_allows() {
     let profiles = Profiles::acme(&json!({"ordersPerHour": 2}));
-    let endpoint = profiles.endpoint();
+    let endpoint = endpoint_of(&profiles);
     let account = endpoint.register("ES256");
     for _ in 0..2 {
         let order = new_order(&account, &[name("hourly")]).expect(201).json();
@@ -82,7 +83,7 @@ fn an_account_places_as_many_orders_an_hour_as_the_profile_allows() {
 #[test]
 fn an_address_makes_as_many_accounts_an_hour_as_the_profile_allows() {
     let profiles = Profiles::acme(&json!({"accountsPerHour": 2, "contactRequired": true}));
-    let endpoint = profiles.endpoint();
+    let endpoint = endpoint_of(&profiles);
     let contact = json!({"contact": ["mailto:a@acme.test"]});
     let signers: Vec<Signer> = (0..3).map(|_| Signer::new("ES256")).collect();
     // What is refused for another reason does not count.
@@ -98,7 +99,9 @@ fn an_address_makes_as_many_accounts_an_hour_as_the_profile_allows() {
     }
     new_account(&Profiles::acme(&json!({"accountsPerHour": 1})).endpoint(), &signers[2], &contact).expect(201);
     // Both forms of URL count together.
-    limited(new_account(&profiles.activated(), &signers[2], &contact), "2");
+    for endpoint in [profiles.endpoint(), profiles.activated()] {
+        limited(new_account(&endpoint, &signers[2], &contact), "2");
+    }
     profiles.change_acme(&json!({"accountsPerHour": 3}));
     new_account(&endpoint, &signers[2], &contact).expect(201);
     assert_eq!(house().admin().get(&format!("/acmeProfiles/{}", profiles.acme)).json()["accountsPerHour"], 3);
@@ -107,7 +110,7 @@ fn an_address_makes_as_many_accounts_an_hour_as_the_profile_allows() {
 #[test]
 fn an_account_that_was_not_made_after_all_does_not_count() {
     let profiles = Profiles::acme(&json!({"accountsPerHour": 1}));
-    let endpoint = profiles.endpoint();
+    let endpoint = endpoint_of(&profiles);
     // Its MAC verifies: that it binds nobody is found only where the account is made.
     let revoked = Credential::new(&json!({}));
     revoked.revoke();
@@ -123,7 +126,7 @@ fn an_account_that_was_not_made_after_all_does_not_count() {
 #[test]
 fn accounts_that_are_made_at_once_are_counted_too() {
     let profiles = Profiles::acme(&json!({"accountsPerHour": 3}));
-    let endpoint = profiles.endpoint();
+    let endpoint = endpoint_of(&profiles);
     let statuses: Vec<u16> = thread::scope(|scope| {
         let ask = || new_account(&endpoint, &Signer::new("ES256"), &json!({})).status;
         let asked: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();

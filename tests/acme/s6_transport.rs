@@ -1,10 +1,14 @@
 //! RFC 8555 sections 6.1, 6.3, 6.4 and 6.7: HTTPS, methods, URLs and errors.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+
 use serde_json::{Value, json};
 
 use super::endpoint;
 use crate::client::{JOSE, text};
-use crate::house::name;
+use crate::house::{house, name};
+use crate::jws::Signer;
 
 #[test]
 fn s6_1_cors_preflight_is_answered() {
@@ -35,6 +39,28 @@ fn s6_1_a_request_without_user_agent_and_language_is_answered() {
     // The client of these tests sends neither.
     let endpoint = endpoint("default");
     endpoint.send("GET", endpoint.directory_url(), &[], b"").expect(200);
+}
+
+#[test]
+fn s6_1_without_https_nothing_is_answered() {
+    let endpoint = endpoint("default");
+    let path = endpoint.directory_url().strip_prefix(endpoint.origin()).expect("below the origin");
+    let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, house().server().port())).expect("the server listens");
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("it is sent");
+    let mut received = Vec::new();
+    // However it ends, it has not been answered.
+    drop(socket.read_to_end(&mut received));
+    assert!(!received.starts_with(b"HTTP/"), "{}", String::from_utf8_lossy(&received));
+}
+
+#[test]
+fn s6_1_every_resource_answers_a_preflight() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    let headers = [("Origin", "https://client.example"), ("Access-Control-Request-Method", "POST")];
+    for url in [endpoint.directory_url(), endpoint.url("newNonce"), endpoint.url("newAccount"), &account.kid] {
+        endpoint.send("OPTIONS", url, &headers, b"").expect(204);
+    }
 }
 
 #[test]
@@ -133,6 +159,19 @@ fn s6_3_directory_and_new_nonce_take_post_as_get() {
 }
 
 #[test]
+fn s6_3_post_as_get_is_authenticated_there_too() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    let stranger = Signer::new("ES256");
+    for url in [endpoint.directory_url(), endpoint.url("newNonce")] {
+        let refused = endpoint.post(url, stranger.with_kid(&account.kid, url));
+        assert!(matches!(refused.problem().as_str(), "malformed" | "unauthorized"), "{refused:?}");
+        endpoint.post(url, stranger.with_jwk(url)).expect_problem(400, "malformed");
+        account.post(url, &json!({})).expect_problem(400, "malformed");
+    }
+}
+
+#[test]
 fn s6_3_post_as_get_has_an_empty_payload_and_not_an_empty_object() {
     let endpoint = endpoint("default");
     let account = endpoint.register("ES256");
@@ -181,6 +220,11 @@ fn s6_4_a_url_that_is_not_the_request_s_is_unauthorized() {
         url.replace("https://", "http://"),
         url.replace("https://localhost", "https://LOCALHOST"),
         url.replace("localhost", "127.0.0.1"),
+        url.replace(&format!(":{}/", house().server().port()), "/"),
+        url.replace(&format!(":{}/", house().server().port()), ":443/"),
+        url.replace("new-order", "new%2Dorder"),
+        url.replace("/acme/", "/acme/./"),
+        url.replace("/acme/", "//acme/"),
         url.strip_prefix(endpoint.origin()).expect("below the origin").to_owned(),
         String::new(),
     ] {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -9,6 +10,9 @@ use super::endpoint;
 use crate::client::{Account, Endpoint, Response};
 use crate::house::{house, issue, name, ready};
 use crate::jws::Signer;
+use crate::support::process::eventually;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn new_account(endpoint: &Endpoint, signer: &Signer, payload: &Value) -> Response {
     let url = endpoint.url("newAccount");
@@ -223,6 +227,28 @@ fn s7_3_6_a_deactivated_account_gets_401_for_everything() {
     for payload in [json!({}), json!({"onlyReturnExisting": true})] {
         new_account(&endpoint, &account.signer, &payload).expect_problem(401, "unauthorized");
     }
+}
+
+#[test]
+fn s7_3_6_deactivation_cancels_what_is_pending() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    let (pending_url, pending) = account.order(&[&name("cancelled")]);
+    let (ready_url, _) = ready(&account, &[&name("cancelled-ready")]);
+    account.post(&account.kid, &json!({"status": "deactivated"})).expect(200);
+    // The client is not told any more, so an operator looks.
+    let id = |url: &str| url.rsplit('/').next().expect("a URL has segments").to_owned();
+    for url in [&pending_url, &ready_url] {
+        eventually(PATIENCE, || {
+            let order = house().admin().get(&format!("/orders/{}", id(url))).expect(200).json();
+            if order["status"] == "invalid" { Ok(()) } else { Err(format!("{order}")) }
+        });
+    }
+    let authorization = pending["authorizations"][0].as_str().expect("a URL");
+    eventually(PATIENCE, || {
+        let view = house().admin().get(&format!("/authorizations/{}", id(authorization))).expect(200).json();
+        if view["status"] == "deactivated" { Ok(()) } else { Err(format!("{view}")) }
+    });
 }
 
 #[test]

@@ -136,9 +136,12 @@ fn s11_1_the_key_of_an_account_is_no_key_of_a_certificate() {
     let (own, others) = (key(), key());
     let account = endpoint.register_with(Signer::from_pkcs8("ES256", &own.serialize_der()));
     endpoint.register_with(Signer::from_pkcs8("ES256", &others.serialize_der()));
+    // Any account's, so that of another endpoint too.
+    let elsewhere = key();
+    super::endpoint("plain").register_with(Signer::from_pkcs8("ES256", &elsewhere.serialize_der()));
     let host = name("key");
     let (url, order) = ready(&account, &[&host]);
-    for taken in [&own, &others] {
+    for taken in [&own, &others, &elsewhere] {
         send(&account, &order, &csr(&[&host], taken)).expect_problem(400, "badCSR");
     }
     assert_eq!(account.read(&url).json()["status"], "ready");

@@ -4,6 +4,7 @@
 
 use super::{endpoint, endpoint_of};
 
+mod profiles_limits;
 mod rfc9444_subdomains;
 mod rfc9773_renewal;
 mod rfc9964_ml_dsa;
@@ -11,6 +12,7 @@ mod s6_2_signatures;
 mod s6_5_nonces;
 mod s6_transport;
 mod s7_1_resources;
+mod s7_3_3_terms;
 mod s7_3_4_binding;
 mod s7_3_5_key_change;
 mod s7_3_accounts;
