@@ -207,6 +207,19 @@ pub enum StepView {
         /// Why.
         reason: String,
     },
+    /// A TLS handshake is over, and this is how the server presented itself.
+    Presented {
+        /// When it was over (RFC 3339, with milliseconds).
+        at: String,
+        /// The address and port.
+        from: String,
+        /// The version of TLS.
+        version: String,
+        /// The application protocol that it chose, if any.
+        protocol: Option<String>,
+        /// The names of its certificate, or the first of them.
+        names: Vec<String>,
+    },
 }
 
 impl Admin {
@@ -390,6 +403,9 @@ impl From<&TranscriptStep> for StepView {
             Happening::Answered { url, status, location } => Self::Answered { at, url, status, location },
             Happening::Compared { expected, found } => Self::Compared { at, expected, found },
             Happening::GaveUp { reason } => Self::GaveUp { at, reason },
+            Happening::Presented { from, version, protocol, names } => {
+                Self::Presented { at, from, version, protocol, names }
+            }
         }
     }
 }

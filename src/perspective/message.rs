@@ -318,6 +318,12 @@ fn cleaned(what: Happening) -> Happening {
         }
         Happening::Compared { expected, found } => Happening::Compared { expected: text(expected), found: text(found) },
         Happening::GaveUp { reason } => Happening::GaveUp { reason: text(reason) },
+        Happening::Presented { from, version, protocol, names } => Happening::Presented {
+            from: text(from),
+            version: text(version),
+            protocol: protocol.map(text),
+            names: names.into_iter().map(text).collect(),
+        },
     }
 }
 

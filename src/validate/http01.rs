@@ -7,7 +7,8 @@ use rustls::pki_types::ServerName;
 use tokio::time::timeout;
 
 use super::fetch::{Answer, FetchError, get};
-use super::target::{Host, Scheme, Target};
+use super::place::Host;
+use super::target::{Scheme, Target};
 use super::{Errand, reach, unverified};
 
 /// Requests the token, follows redirects, and compares what comes.
@@ -19,7 +20,7 @@ pub(super) async fn prove(errand: &Errand<'_>) -> Result<(), Problem> {
         match answer.status {
             200..=299 => return compare(errand, &target, &answer),
             // Neither 303 nor the others: the CA/Browser Forum's Baseline Requirements section 3.2.2.4.19 names these.
-            301 | 302 | 307 | 308 if target.redirects >= errand.limits.redirects => {
+            301 | 302 | 307 | 308 if target.place.redirects >= errand.limits.redirects => {
                 return Err(Problem::new(
                     ProblemType::IncorrectResponse,
                     format!(
@@ -57,13 +58,13 @@ pub(super) async fn prove(errand: &Errand<'_>) -> Result<(), Problem> {
 
 /// One request, over the first address that accepts a connection.
 async fn visit(errand: &Errand<'_>, target: &Target) -> Result<Answer, Problem> {
-    let addresses = reach::addresses(errand, target).await?;
+    let addresses = reach::addresses(errand, &target.place).await?;
     let visited = async {
-        let (peer, stream) = reach::connect(errand, target, &addresses).await?;
+        let (peer, stream) = reach::connect(errand, &target.place, &addresses).await?;
         let fetched = match target.scheme {
             Scheme::Http => get(errand, target, stream).await,
             Scheme::Https => {
-                let session = unverified::connector().connect(server_name(&target.host)?, stream).await;
+                let session = unverified::connector().connect(server_name(&target.place.host)?, stream).await;
                 let session = session.map_err(|error| {
                     let reason = format!("{peer}: the TLS handshake failed: {error}");
                     errand.notes.note(Happening::GaveUp { reason: excerpt(&reason) });
@@ -73,7 +74,7 @@ async fn visit(errand: &Errand<'_>, target: &Target) -> Result<Answer, Problem> 
                             "the TLS handshake with {} failed; check that its port {} speaks TLS 1.2 or 1.3 (any \
                              certificate is good enough), or do not redirect to https",
                             target.told(),
-                            target.port
+                            target.place.port
                         ),
                     )
                 })?;
@@ -111,7 +112,7 @@ fn unanswered(target: &Target, error: &FetchError) -> Problem {
         FetchError::Broken(_) => (ProblemType::Connection, "closed the connection before its answer was complete"),
     };
     let told = target.told();
-    Problem::new(kind, format!("{told} {what}; check that a web server listens on port {}", target.port))
+    Problem::new(kind, format!("{told} {what}; check that a web server listens on port {}", target.place.port))
 }
 
 /// Looks whether the body is the key authorization; white space at its end does not count.

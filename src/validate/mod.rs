@@ -1,6 +1,6 @@
 //! Validation: one attempt in, one verdict out (RFC 8555 section 8).
 //!
-//! [`Validators`] tries http-01 (section 8.3) and dns-01 (section 8.4). It meets the network under the rules of the
+//! [`Validators`] tries http-01 (section 8.3), dns-01 (section 8.4) and tls-alpn-01 (RFC 8737). It meets the network under the rules of the
 //! profile ([`NetworkRules`](chancery_machine::network::NetworkRules)): the profile's resolvers are asked, or the
 //! system's if it names none; every address is checked after every resolution and connected to as it was checked, so
 //! that neither a redirect nor a changing DNS answer leads to where only this host may go (sections 10.2 to 10.4).
@@ -11,13 +11,14 @@
 //!
 //! | what | limit | past it |
 //! |---|---|---|
-//! | an attempt, from its first question to its verdict | 30 s | it fails: `connection` for http-01, `dns` for dns-01 |
+//! | an attempt, from its first question to its verdict | 30 s | it fails: `connection` for http-01 and tls-alpn-01, `dns` for dns-01 |
 //! | one question to one resolver, UDP repeats and TCP included | 5 s | the next resolver is asked |
 //! | one question to all resolvers | 15 s | it fails: `dns` |
 //! | CNAMEs in one answer; answers with nothing but CNAMEs | 16; 8 | the name counts as one without records |
 //! | addresses of a name that are tried, IPv6 and IPv4 in turn | 8 | the others are left out |
 //! | a connection to one address | 4 s | the next address is tried |
-//! | a request: connection, TLS, status and body | 10 s | it fails: `connection` |
+//! | a request: connection, TLS, status and body; for tls-alpn-01 connection and TLS | 10 s | it fails: `connection` |
+//! | a message of a TLS handshake, such as all its certificates | 64 KiB | it fails: `tls` |
 //! | redirects (301, 302, 307, 308) in a row | 10 | it fails: `incorrectResponse` |
 //! | the head of a response | 16 KiB, 64 fields | it fails: `incorrectResponse` |
 //! | the body of a response | 8 KiB | the rest is not read; it fails: `incorrectResponse` |
@@ -30,15 +31,19 @@
 //! asked for, the addresses of that name, a status and lengths; never a body, a header, or where a redirect led.
 
 pub mod caa;
+mod certificate;
 mod dns01;
 mod fetch;
 mod http01;
 pub mod issue_value;
 mod limits;
 mod notes;
+mod place;
+mod possession;
 mod reach;
 mod resolver;
 mod target;
+mod tls_alpn01;
 mod unverified;
 
 use std::panic::AssertUnwindSafe;
@@ -81,8 +86,9 @@ impl Validate for Validators {
             let reliance = match attempt.kind {
                 ChallengeType::Http01 => http01::prove(&errand).await.map(|()| Reliance::default()),
                 ChallengeType::Dns01 => dns01::prove(&errand).await.map(|()| Reliance::default()),
+                ChallengeType::TlsAlpn01 => tls_alpn01::prove(&errand).await.map(|()| Reliance::default()),
                 // Filled by the rooms that follow this commit.
-                ChallengeType::TlsAlpn01 | ChallengeType::DnsAccount01 | ChallengeType::DnsPersist01 => {
+                ChallengeType::DnsAccount01 | ChallengeType::DnsPersist01 => {
                     Err(Problem::new(ProblemType::ServerInternal, "this server does not validate that challenge yet"))
                 }
             }?;

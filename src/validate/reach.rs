@@ -9,16 +9,15 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Errand;
-use super::target::{Host, Target};
+use super::place::{Host, Place};
 
-/// The addresses of the target that the profile lets us contact: at least one, in the order in which to try them.
-pub(super) async fn addresses(errand: &Errand<'_>, target: &Target) -> Result<Vec<IpAddr>, Problem> {
-    let mut found = match &target.host {
+/// The addresses of the place that the profile lets us contact: at least one, in the order in which to try them.
+pub(super) async fn addresses(errand: &Errand<'_>, place: &Place) -> Result<Vec<IpAddr>, Problem> {
+    let mut found = match &place.host {
         Host::Address(address) => vec![*address],
         Host::Name(name) => {
-            let subject = if target.redirects == 0 { name.to_string() } else { target.told() };
             let answer = errand.resolvers.addresses(&errand.attempt.network, name, errand.notes).await;
-            answer.map_err(|error| error.problem(&subject, "A or AAAA", "for its web server"))?
+            answer.map_err(|error| error.problem(&place.told(), "A or AAAA", "for its server"))?
         }
     };
     let mut refusals = Vec::new();
@@ -34,19 +33,19 @@ pub(super) async fn addresses(errand: &Errand<'_>, target: &Target) -> Result<Ve
         }
     });
     found.truncate(errand.limits.addresses);
-    if found.is_empty() { Err(refused(target, &refusals)) } else { Ok(found) }
+    if found.is_empty() { Err(refused(place, &refusals)) } else { Ok(found) }
 }
 
 /// A connection to the first of the addresses that accepts one. The name is not resolved again, so what was checked is
 /// what is contacted (RFC 8555 section 10.4).
 pub(super) async fn connect(
     errand: &Errand<'_>,
-    target: &Target,
+    place: &Place,
     addresses: &[IpAddr],
 ) -> Result<(SocketAddr, TcpStream), Problem> {
     let mut failures = Vec::new();
     for &address in addresses {
-        let to = SocketAddr::new(address, target.port);
+        let to = SocketAddr::new(address, place.port);
         let failure = match timeout(errand.limits.connect, TcpStream::connect(to)).await {
             Ok(Ok(stream)) => {
                 errand.notes.note(Happening::Connected { to: to.to_string(), error: None });
@@ -65,35 +64,35 @@ pub(super) async fn connect(
         };
         failures.push(format!("{to}: {failure}"));
     }
-    let tried = if target.redirects == 0 { failures.join("; ") } else { "none of its addresses does".into() };
+    let tried = if place.redirects == 0 { failures.join("; ") } else { "none of its addresses does".into() };
     Err(Problem::new(
         ProblemType::Connection,
         format!(
-            "{} accepts no connection on port {} ({tried}); check that the web server runs and that no firewall is \
-             between it and this server",
-            host(target),
-            target.port
+            "{} accepts no connection on port {} ({tried}); check that its server runs and that no firewall is \
+             between it and this one",
+            place.told(),
+            place.port
         ),
     ))
 }
 
-fn refused(target: &Target, refusals: &[(IpAddr, &'static str)]) -> Problem {
-    let reasons = match target.redirects {
+fn refused(place: &Place, refusals: &[(IpAddr, &'static str)]) -> Problem {
+    let reasons = match place.redirects {
         0 => refusals.iter().map(|(address, rule)| format!("{address} is {rule}")).collect::<Vec<_>>().join(", "),
         _ => "it is a special address or network".into(),
+    };
+    let remedy = match place.host {
+        Host::Name(_) => "correct its A and AAAA records, or ask",
+        Host::Address(_) => "ask",
     };
     Problem::new(
         ProblemType::Connection,
         format!(
-            "{} has no address that this server may contact: {reasons}; correct its A and AAAA records, or ask the \
-             operator of this server to allow that network in the profile",
-            host(target)
+            "{} has no address that this server may contact: {reasons}; {remedy} the operator of this server to allow \
+             that network in the profile",
+            place.told()
         ),
     )
-}
-
-fn host(target: &Target) -> String {
-    if target.redirects == 0 { target.host.to_string() } else { target.told() }
 }
 
 /// The kind of failure, in words that are ours.

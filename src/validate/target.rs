@@ -1,7 +1,6 @@
 //! Where an http-01 request goes: the challenge's own URL, and the few places that a redirect may lead to.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use chancery_machine::challenge::Token;
 use chancery_machine::identifier::{DnsName, Identifier};
@@ -10,24 +9,7 @@ use hyper::http::uri::PathAndQuery;
 use thiserror::Error;
 use url::{Position, Url};
 
-/// What a request or connection is made to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Host {
-    /// A name, whose addresses the DNS knows.
-    Name(DnsName),
-    /// An address, as a redirect may state it.
-    Address(IpAddr),
-}
-
-impl Host {
-    /// What has to be contacted for an identifier: an address is contacted itself (RFC 8738 section 4).
-    pub(super) fn of(identifier: &Identifier) -> Self {
-        match identifier {
-            Identifier::Dns(name) => Self::Name(name.clone()),
-            Identifier::Ip(address) => Self::Address(*address),
-        }
-    }
-}
+use super::place::{Host, Place};
 
 /// `http` or `https`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +22,9 @@ pub(super) enum Scheme {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) scheme: Scheme,
-    pub(super) host: Host,
-    pub(super) port: u16,
+    pub(super) place: Place,
     /// Path and query: what stands in the request line.
     pub(super) path: PathAndQuery,
-    /// How many redirects led here.
-    pub(super) redirects: u32,
 }
 
 /// Why a redirect is not followed. Says nothing of where it leads.
@@ -68,11 +47,9 @@ impl Target {
     pub(super) fn challenge(identifier: &Identifier, port: u16, token: &Token) -> Self {
         Self {
             scheme: Scheme::Http,
-            host: Host::of(identifier),
-            port,
+            place: Place::of(identifier, port),
             path: PathAndQuery::try_from(format!("/.well-known/acme-challenge/{}", token.as_str()))
                 .expect("a token is base64url text"),
-            redirects: 0,
         }
     }
 
@@ -105,7 +82,7 @@ impl Target {
         };
         let path = PathAndQuery::try_from(&url[Position::BeforePath..Position::AfterQuery]);
         let path = path.map_err(|_| BadRedirect::NoUrl)?;
-        Ok(Self { scheme, host, port, path, redirects: self.redirects + 1 })
+        Ok(Self { scheme, place: Place { host, port, redirects: self.place.redirects + 1 }, path })
     }
 
     /// The `Host` of the request (RFC 9110 section 7.2): with the port unless it is the scheme's own.
@@ -114,15 +91,13 @@ impl Target {
             Scheme::Http => 80,
             Scheme::Https => 443,
         };
-        if self.port == own { self.host.to_string() } else { format!("{}:{}", self.host, self.port) }
+        let Place { host, port, .. } = &self.place;
+        if *port == own { host.to_string() } else { format!("{host}:{port}") }
     }
 
-    /// How a client is told of this place: a redirect comes from inside the network, and where it leads is not told.
+    /// How a client is told of this: by its URL, unless a redirect led here.
     pub(super) fn told(&self) -> String {
-        match self.redirects {
-            0 => self.to_string(),
-            number => format!("the target of redirect {number}"),
-        }
+        if self.place.redirects == 0 { self.to_string() } else { self.place.told() }
     }
 }
 
@@ -133,16 +108,6 @@ impl fmt::Display for Target {
             Scheme::Https => "https",
         };
         write!(f, "{scheme}://{}{}", self.authority(), self.path)
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => write!(f, "{name}"),
-            Self::Address(IpAddr::V4(address)) => write!(f, "{address}"),
-            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! file for each side of profiles, which the tests change through the API while the server runs. What
 //! holds for every response (nonce, index, CORS, problem documents) is checked in `support/acme.rs` on every one of them.
 
+mod background;
 #[path = "../support/acme.rs"]
 mod client;
 mod credential;
@@ -18,6 +19,10 @@ mod profiles_ra;
 mod profiles_renewal;
 mod profiles_urls;
 mod renewal;
+#[path = "../support/responder.rs"]
+mod responder;
+mod rfc8737_tls_alpn;
+mod rfc8738_addresses;
 mod s6_5_restart;
 #[path = "../support/scripted_web.rs"]
 mod scripted_web;

@@ -46,6 +46,11 @@ impl Profiles {
         open(&format!("raProfile/{}", self.ra))
     }
 
+    /// Both forms of URL.
+    pub(crate) fn both(&self) -> [Endpoint; 2] {
+        [self.endpoint(), self.activated()]
+    }
+
     /// Activates an ACME Profile on the RA Profile.
     pub(crate) fn activate(&self, acme: &str) {
         let path = format!("/raProfiles/{}/activate", self.ra);

@@ -6,9 +6,8 @@ use chancery_machine::account::AccountEvent;
 use chancery_machine::authorization::{AuthorizationEvent, AuthorizationStatus};
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::id::{AccountId, AuthorizationId, OrderId};
-use chancery_machine::identifier::DnsName;
 use chancery_machine::order::OrderStatus;
-use chancery_machine::profile::{Exemption, ExemptionMode, ExemptionScope, Exemptions, IdentifierPattern};
+use chancery_machine::profile::{ExemptName, Exemption, ExemptionMode, ExemptionScope, Exemptions, IdentifierPattern};
 
 use super::audit::deed;
 use super::lab::{
@@ -17,7 +16,7 @@ use super::lab::{
 };
 
 fn exemptions(mode: ExemptionMode) -> Exemptions {
-    let name = DnsName::parse("corp.example").expect("a name");
+    let name = ExemptName::parse("corp.example").expect("a name");
     Exemptions { rules: vec![Exemption { name, scope: ExemptionScope::Subdomain, wildcard: true }], mode }
 }
 

@@ -5,9 +5,8 @@ use chancery_machine::account::Account;
 use chancery_machine::authorization::{AuthorizationEvent, ORDERS};
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::id::{AuthorizationId, OrderId};
-use chancery_machine::identifier::DnsName;
 use chancery_machine::order::{Order, OrderStatus};
-use chancery_machine::profile::{AcmeProfile, Exemption, ExemptionScope, ProfileRevision, Seconds};
+use chancery_machine::profile::{AcmeProfile, ExemptName, Exemption, ExemptionScope, ProfileRevision, Seconds};
 use futures::future::join_all;
 
 use super::audit::deed;
@@ -177,7 +176,7 @@ fn a_way_of_proving_that_is_closed_and_an_exemption_that_is_gone_prove_nothing()
         declare(engine, profiles_with(|acme, _| closed(acme))).await;
         assert!(!relies(engine, &account, proven).await);
 
-        let exempt = DnsName::parse("b.example.org").expect("a name");
+        let exempt = ExemptName::parse("b.example.org").expect("a name");
         let rule = Exemption { name: exempt, scope: ExemptionScope::Exact, wildcard: false };
         declare(
             engine,

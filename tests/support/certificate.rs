@@ -1,6 +1,7 @@
 //! Judges certificates and CRLs with tools that are not ours: OpenSSL, curl and x509-parser.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -130,14 +131,13 @@ impl Chain {
         text.lines().map(str::trim).filter(|line| words.iter().any(|word| line.starts_with(word))).collect()
     }
 
-    /// The dNSNames, sorted.
+    /// The dNSNames and the texts of the iPAddresses, sorted.
     fn names(&self) -> Vec<String> {
         let leaf = self.leaf();
         let alternative = leaf.subject_alternative_name().expect("the extension is well-formed").expect("it is there");
         let mut names: Vec<String> = Vec::new();
         for name in &alternative.value.general_names {
-            let GeneralName::DNSName(name) = name else { panic!("nobody asked for {name}") };
-            names.push((*name).to_owned());
+            names.push(text(name));
         }
         names.sort();
         names
@@ -163,4 +163,18 @@ impl Chain {
     fn leaf(&self) -> X509Certificate<'_> {
         self.pems[0].parse_x509().expect("the end entity's certificate is well-formed")
     }
+}
+
+fn text(name: &GeneralName<'_>) -> String {
+    if let GeneralName::IPAddress(octets) = name {
+        return address(octets).to_string();
+    }
+    let GeneralName::DNSName(name) = name else { panic!("nobody asked for {name}") };
+    assert!(name.parse::<IpAddr>().is_err(), "an address is no dNSName: {name}");
+    (*name).to_owned()
+}
+
+fn address(octets: &[u8]) -> IpAddr {
+    let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).expect("an iPAddress has 4 or 16 octets")
 }

@@ -34,7 +34,12 @@ pub(crate) struct Web {
 impl Web {
     /// Answers every request with what the closure makes of its path.
     pub(crate) async fn start(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
-        Self::serve(None, reply).await
+        Self::start_at("127.0.0.1:0", reply).await
+    }
+
+    /// The same at another address.
+    pub(crate) async fn start_at(place: &str, reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+        Self::serve(place, None, reply).await
     }
 
     /// The same over TLS, with a certificate that nobody should trust.
@@ -48,11 +53,15 @@ impl Web {
             .with_no_client_auth()
             .with_single_cert(vec![made.cert.der().clone()], key)
             .expect("a key that fits");
-        Self::serve(Some(TlsAcceptor::from(Arc::new(config))), reply).await
+        Self::serve("127.0.0.1:0", Some(TlsAcceptor::from(Arc::new(config))), reply).await
     }
 
-    async fn serve(tls: Option<TlsAcceptor>, reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free TCP port");
+    async fn serve(
+        place: &str,
+        tls: Option<TlsAcceptor>,
+        reply: impl Fn(&str) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(place).await.expect("a free TCP port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (heads, reply) = (Arc::clone(&seen), Arc::new(reply));

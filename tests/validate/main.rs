@@ -1,15 +1,20 @@
-//! Validation against real servers on loopback: http-01 and dns-01 (RFC 8555 sections 8.3 and 8.4).
+//! Validation against real servers on loopback: http-01 and dns-01 (RFC 8555 sections 8.3 and 8.4), tls-alpn-01 (RFC 8737),
+//! and addresses (RFC 8738).
 
 #[path = "../support/dns.rs"]
 mod dns;
 #[path = "../support/dns_control.rs"]
 mod dns_control;
 
+mod addresses;
 mod caa;
 mod control;
 mod dns01;
 mod http01;
 mod resolving;
+#[path = "../support/responder.rs"]
+mod responder;
+mod tls_alpn01;
 #[path = "../support/scripted_web.rs"]
 mod web;
 

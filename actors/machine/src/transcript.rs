@@ -151,6 +151,22 @@ pub enum Happening {
         #[n(0)]
         reason: String,
     },
+    /// A TLS handshake is over, and this is how the server presented itself.
+    #[n(6)]
+    Presented {
+        /// The address and port.
+        #[n(0)]
+        from: String,
+        /// The version of TLS.
+        #[n(1)]
+        version: String,
+        /// The application protocol that it chose, if any (RFC 7301).
+        #[n(2)]
+        protocol: Option<String>,
+        /// The names of its certificate, or the first of them.
+        #[n(3)]
+        names: Vec<String>,
+    },
 }
 
 impl Transcript {

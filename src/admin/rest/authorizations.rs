@@ -51,7 +51,7 @@ list_query! {
         /// Only those that have this status now.
         #[param(inline)]
         status: AuthorizationStatus,
-        /// Only those for just this name; `*.` before it for the wildcard.
+        /// Only those for just this name or address; `*.` before a name for the wildcard.
         name: String,
         /// Only those that were made at this moment or later (RFC 3339).
         created_from: String,

@@ -1,10 +1,10 @@
 //! The settings of an RA Profile.
 
 use chancery_machine::id::AuthorityId;
-use chancery_machine::identifier::DnsName;
 use chancery_machine::profile::{
-    CertificateContents, Exemption, ExemptionMode, ExemptionScope, Exemptions, IdentifierRules, IdentifierType,
-    KeyRules, KeyUsage, Oid, ProfileName, ProfileRevision, RaProfile, Seconds, SubjectTemplate, ValidityRules,
+    CertificateContents, ExemptName, Exemption, ExemptionMode, ExemptionScope, Exemptions, IdentifierRules,
+    IdentifierType, KeyRules, KeyUsage, Oid, ProfileName, ProfileRevision, RaProfile, Seconds, SubjectTemplate,
+    ValidityRules,
 };
 use const_oid::ObjectIdentifier;
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,8 @@ pub struct RaProfileSettings {
     pub longest_validity: Option<Span>,
     /// How long before it is issued a certificate begins to be valid, for clocks that are behind.
     pub backdate: Span,
-    /// The subject (RFC 4514), as in `CN={name},O=Example`; `{name}` is the first identifier in alphabetical order. A part
+    /// The subject (RFC 4514), as in `CN={name},O=Example`; `{name}` is the first identifier in alphabetical order,
+    /// names before addresses. A part
     /// that is too long with it is left out: a common name has at most 64 characters. Empty if left out, as all that
     /// identifies a server stands in subjectAltName.
     pub subject: String,
@@ -72,13 +73,13 @@ pub struct RaProfileSettings {
     pub ocsp_url: Option<String>,
 }
 
-/// A name, or a tree of names, for which nothing has to be proven.
+/// A name, a tree of names, or a block of addresses, for which nothing has to be proven.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExemptionSettings {
-    /// The name.
+    /// The name, or the block, as in `10.0.0.0/8`.
     pub name: String,
-    /// `exact`: the name alone; `subdomain`: the name and everything below it.
+    /// `exact`: the name alone, or the block; `subdomain`: the name and everything below it.
     #[serde(default = "exact", rename = "match")]
     pub scope: String,
     /// Whether wildcards too.
@@ -306,13 +307,18 @@ impl ExemptionSettings {
         let fault = |field: &str, detail: String| Fault::new(format!("withoutChallenge[{place}].{field}"), detail);
         let scopes = [ExemptionScope::Exact, ExemptionScope::Subdomain];
         let scope = scopes.into_iter().find(|scope| scope.token() == self.scope);
-        Ok(Exemption {
-            name: DnsName::parse(&self.name).map_err(|bad| fault("name", format!("{:?}: {bad}", self.name)))?,
-            scope: scope.ok_or_else(|| {
-                fault("match", format!("{:?} is not known; there are exact and subdomain", self.scope))
-            })?,
-            wildcard: self.wildcard,
-        })
+        let scope = scope
+            .ok_or_else(|| fault("match", format!("{:?} is not known; there are exact and subdomain", self.scope)))?;
+        let name = ExemptName::parse(&self.name).map_err(|bad| fault("name", format!("{:?}: {bad}", self.name)))?;
+        match (&name, scope) {
+            (ExemptName::Network(_), ExemptionScope::Subdomain) => {
+                Err(fault("match", "there is nothing below a block of addresses; it is exact".to_owned()))
+            }
+            (ExemptName::Network(_), ExemptionScope::Exact) if self.wildcard => {
+                Err(fault("wildcard", "a block of addresses has no wildcards".to_owned()))
+            }
+            (ExemptName::Network(_) | ExemptName::Name(_), _) => Ok(Exemption { name, scope, wildcard: self.wildcard }),
+        }
     }
 }
 
@@ -370,11 +376,10 @@ mod tests {
             allow: vec!["**.corp.example".into(), "10.0.0.0/8".into()],
             deny: vec!["secret.corp.example".into()],
             wildcards: false,
-            without_challenge: vec![ExemptionSettings {
-                name: "lab.example".into(),
-                scope: "subdomain".into(),
-                wildcard: true,
-            }],
+            without_challenge: vec![
+                ExemptionSettings { name: "lab.example".into(), scope: "subdomain".into(), wildcard: true },
+                ExemptionSettings { name: "10.0.0.0/8".into(), scope: exact(), wildcard: false },
+            ],
             without_challenge_mode: "onlyThese".into(),
             keys: vec!["p256".into(), "rsa".into(), "mldsa65".into()],
             rsa_bits: (3072, 4096),
@@ -417,5 +422,14 @@ mod tests {
         let settings =
             RaProfileSettings { without_challenge: vec![unsound("half", "a.example")], ..RaProfileSettings::default() };
         assert_eq!(profile(&settings).expect_err("must be refused").field, "withoutChallenge[0].match");
+        let block = |wildcard, scope: &str| RaProfileSettings {
+            without_challenge: vec![ExemptionSettings { wildcard, ..unsound(scope, "10.0.0.0/8") }],
+            ..RaProfileSettings::default()
+        };
+        assert!(profile(&block(false, "exact")).is_ok());
+        let refused = profile(&block(true, "exact")).expect_err("must be refused");
+        assert_eq!(refused.field, "withoutChallenge[0].wildcard");
+        let refused = profile(&block(false, "subdomain")).expect_err("must be refused");
+        assert_eq!(refused.field, "withoutChallenge[0].match");
     }
 }

@@ -86,7 +86,7 @@ pub(in crate::cli) struct Filter {
     /// Only those that are valid, expired or revoked.
     #[arg(long, value_parser = ["valid", "expired", "revoked"])]
     status: Option<String>,
-    /// Only those for this name.
+    /// Only those for this name or address.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Only the one with this serial number, in hexadecimal.

@@ -119,7 +119,8 @@ pub(in crate::cli) struct Settings {
     /// Orders may have no wildcards.
     #[arg(long)]
     no_wildcards: bool,
-    /// A name for which nothing has to be proven; with :subdomain everything below it too, with :wildcard wildcards too.
+    /// A name for which nothing has to be proven; with :subdomain everything below it too, with :wildcard wildcards too. Or a
+    /// block of addresses, as in 10.0.0.0/8.
     #[arg(long, value_name = "NAME[:subdomain][:wildcard]")]
     without_challenge: Vec<Exemption>,
     /// A kind of key that is accepted: p256, p384, p521, ed25519, rsa, mldsa44, mldsa65 or mldsa87; once
@@ -136,7 +137,7 @@ pub(in crate::cli) struct Settings {
     set: SetArgs,
 }
 
-/// A name for which nothing has to be proven.
+/// A name or a block of addresses for which nothing has to be proven.
 #[derive(Clone, Debug)]
 struct Exemption(Value);
 
@@ -144,6 +145,10 @@ impl FromStr for Exemption {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // A block of addresses has colons of its own, and nothing behind it.
+        if text.contains('/') {
+            return Ok(Self(json!({"name": text})));
+        }
         let mut words = text.split(':');
         let mut rule = json!({"name": words.next()});
         for word in words {

@@ -18,7 +18,7 @@ pub use self::acme::{AcmeProfile, Limits, RetryRules, TermsOfService};
 pub use self::contents::{
     BadOid, BadSubject, CertificateContents, KeyUsage, Oid, SubjectAttribute, SubjectPart, SubjectTemplate,
 };
-pub use self::exemption::{Exemption, ExemptionMode, ExemptionScope, Exemptions};
+pub use self::exemption::{BadExemptName, ExemptName, Exemption, ExemptionMode, ExemptionScope, Exemptions};
 pub use self::identifiers::{IdentifierRules, IdentifierType, NameRefused};
 pub use self::pattern::{BadPattern, IdentifierPattern, NamePattern};
 pub use self::ra::{KeyRules, RaProfile, ValidityRules};

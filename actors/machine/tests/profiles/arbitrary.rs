@@ -5,13 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::eab::{EabCredential, EabScope};
 use chancery_machine::id::{AuthorityId, Id};
-use chancery_machine::identifier::DnsName;
 use chancery_machine::network::{Network, NetworkRules, SiteRules};
 use chancery_machine::perspective::{PerspectiveName, Perspectives};
 use chancery_machine::profile::{
-    AcmeProfile, CertificateContents, Exemption, ExemptionMode, ExemptionScope, Exemptions, IdentifierPattern,
-    IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName, ProfileRevision, RaProfile,
-    RetryRules, Seconds, SubjectAttribute, SubjectTemplate, TermsOfService, ValidityRules,
+    AcmeProfile, CertificateContents, ExemptName, Exemption, ExemptionMode, ExemptionScope, Exemptions,
+    IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName, ProfileRevision,
+    RaProfile, RetryRules, Seconds, SubjectAttribute, SubjectTemplate, TermsOfService, ValidityRules,
 };
 use chancery_machine::renewal::{RenewalCall, RenewalRules};
 use chancery_machine::time::Timestamp;
@@ -192,7 +191,8 @@ fn identifiers() -> impl Strategy<Value = IdentifierRules> {
 
 fn exemptions() -> impl Strategy<Value = Exemptions> {
     let scope = select(vec![ExemptionScope::Exact, ExemptionScope::Subdomain]);
-    let name = "[a-z]{1,8}(\\.[a-z]{1,8}){0,3}".prop_map(|text| DnsName::parse(&text).expect("a name"));
+    let name = "[a-z]{1,8}(\\.[a-z]{1,8}){0,3}".prop_map(|text| ExemptName::parse(&text).expect("a name"));
+    let name = prop_oneof![name, network().prop_map(ExemptName::Network)];
     let rule = (name, scope, any::<bool>()).prop_map(|(name, scope, wildcard)| Exemption { name, scope, wildcard });
     let mode = select(vec![ExemptionMode::OrElseChallenge, ExemptionMode::OnlyThese]);
     (vec(rule, 0..4), mode).prop_map(|(rules, mode)| Exemptions { rules, mode })

@@ -16,7 +16,7 @@ use chancery_machine::order::{Draft, Intent, Order, OrderState, OrderTerms, Pred
 use chancery_machine::perspective::{PerspectiveName, Perspectives};
 use chancery_machine::problem::{Problem, ProblemType, Subproblem};
 use chancery_machine::profile::{
-    AcmeProfile, CertificateContents, Endpoint, Exemption, ExemptionMode, ExemptionScope, Exemptions,
+    AcmeProfile, CertificateContents, Endpoint, ExemptName, Exemption, ExemptionMode, ExemptionScope, Exemptions,
     IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName, ProfileRevision,
     RaProfile, RetryRules, Seconds, SubjectTemplate, TermsOfService, ValidityRules,
 };
@@ -246,6 +246,7 @@ pub(crate) fn authorizations_2() -> Vec<(&'static str, Authorization)> {
         ("interval", Authorization { terms, ..pending }),
         ("exempt", Authorization::exempt(exempt, Some((P, EXPIRES)))),
         ("perspectives", seen_from_elsewhere()),
+        ("address", address()),
     ]
 }
 
@@ -272,6 +273,25 @@ fn seen_from_elsewhere() -> Authorization {
         challenge.transcript = Some(seen.clone());
     }
     pending
+}
+
+/// Of an address, with the challenges and what else came with them.
+fn address() -> Authorization {
+    let pending = authorization(AuthorizationState::Pending, ChallengeState::Pending, None);
+    let identifier = Subject::ip("2001:db8::1").expect("an address").identifier;
+    let mut transcript = transcript();
+    let names = vec!["2001:db8::1".to_owned(), "a.example".to_owned()];
+    let (from, version) = ("192.0.2.1:443".to_owned(), "TLSv1_3".to_owned());
+    let protocol = Some("acme-tls/1".to_owned());
+    transcript.note(EXPIRES, Happening::Presented { from, version, protocol, names });
+    let challenges = [ChallengeType::TlsAlpn01, ChallengeType::DnsAccount01, ChallengeType::DnsPersist01]
+        .map(|kind| Challenge {
+            transcript: Some(transcript.clone()),
+            ..Challenge::new(kind, Token::new(&[1; TOKEN_ENTROPY]))
+        })
+        .to_vec();
+    let terms = AuthorizationTerms { identifier, wildcard: false, ..pending.terms.clone() };
+    Authorization { terms, challenges, ..pending }
 }
 
 /// Asked for before any order, with all below the name.
@@ -443,7 +463,8 @@ pub(crate) fn ra_profiles() -> Vec<(&'static str, RaProfile)> {
         contents: CertificateContents::default(),
         call: None,
     };
-    let exemption = |name, scope, wildcard| Exemption { name: DnsName::parse(name).expect("a name"), scope, wildcard };
+    let exemption =
+        |name, scope, wildcard| Exemption { name: ExemptName::parse(name).expect("a name"), scope, wildcard };
     let full = RaProfile {
         revision: ProfileRevision(2),
         description: "for web servers".to_owned(),
@@ -474,7 +495,18 @@ pub(crate) fn ra_profiles() -> Vec<(&'static str, RaProfile)> {
         },
         ..plain.clone()
     };
-    vec![("plain", plain), ("full", full)]
+    let addresses = RaProfile {
+        identifiers: IdentifierRules {
+            types: vec![IdentifierType::Dns, IdentifierType::Ip],
+            ..plain.identifiers.clone()
+        },
+        exemptions: Exemptions {
+            rules: vec![exemption("fd00::/8", ExemptionScope::Exact, false)],
+            mode: ExemptionMode::OrElseChallenge,
+        },
+        ..plain.clone()
+    };
+    vec![("plain", plain), ("full", full), ("addresses", addresses)]
 }
 
 fn no_keys() -> KeyRules {
