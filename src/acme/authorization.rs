@@ -92,7 +92,8 @@ pub(super) async fn new_authorization(asked: AccountRequest) -> Result<HttpRespo
         let unsupported = problem.problem().kind == ProblemType::UnsupportedIdentifier;
         if unsupported { problem.status(StatusCode::FORBIDDEN) } else { problem }
     };
-    let (subjects, _) = identifier::read(std::slice::from_ref(&identifier), false).map_err(unwilling)?;
+    let (subjects, _) =
+        identifier::read(std::slice::from_ref(&identifier), false, |_| Vec::new()).map_err(unwilling)?;
     let [Subject { identifier, wildcard: false }] = subjects.as_slice() else {
         let detail =
             "an authorization is for a name; for a wildcard there is one only by an order (RFC 8555 section 7.4.1)";

@@ -38,11 +38,13 @@ impl IdentifierObject {
     }
 }
 
-/// Reads every identifier, and names each that cannot be one (RFC 8555 section 6.7.1). An `ancestorDomain` is read only
-/// where the directory says that it means something (RFC 9444 section 4.4).
+/// Reads every identifier, and names each that cannot be one, and with them those of the others that are `refused` (RFC
+/// 8555 section 6.7.1). An `ancestorDomain` is read only where the directory says that it means something (RFC 9444
+/// section 4.4).
 pub(super) fn read(
     identifiers: &[IdentifierObject],
     with_ancestors: bool,
+    refused: impl FnOnce(&[Subject]) -> Vec<Subproblem>,
 ) -> Result<(Vec<Subject>, BTreeMap<Subject, DnsName>), ProblemDocument> {
     if identifiers.len() > MOST_IDENTIFIERS {
         let detail =
@@ -71,6 +73,7 @@ pub(super) fn read(
     if faults.is_empty() {
         Ok((subjects, ancestors))
     } else {
+        faults.extend(refused(&subjects));
         Err(ProblemDocument::from(compound(faults)).about(asked))
     }
 }

@@ -20,6 +20,7 @@ use super::base64url;
 use super::identifier::{self, IdentifierObject};
 use super::json::Excerpt;
 use super::problem::{ProblemDocument, embedded};
+use super::refusal::not_issued;
 use super::renewal;
 use super::reply::{Reply, WORKING};
 use super::request::AccountRequest;
@@ -70,7 +71,10 @@ struct OrderObject {
 pub(super) async fn new_order(asked: AccountRequest) -> Result<HttpResponse, ProblemDocument> {
     let site = &asked.site;
     let payload: NewOrderPayload = asked.payload.json()?;
-    let (subjects, ancestors) = identifier::read(&payload.identifiers, site.pair.acme.subdomains)?;
+    let (subjects, ancestors) = identifier::read(&payload.identifiers, site.pair.acme.subdomains, |others| {
+        let profile = payload.profile.as_deref();
+        not_issued(site.acme.engine.not_issued(&site.endpoint, &site.pair, profile, others))
+    })?;
     let new = NewOrder {
         subjects,
         ancestors,

@@ -10,6 +10,7 @@ use chancery_actors::finalize::FinalizeError;
 use chancery_actors::place::{NotIssued, PlaceError, ReplaceError};
 use chancery_actors::ports::{SignError, StoreError};
 use chancery_actors::profiles::EndpointError;
+use chancery_machine::identifier::Subject;
 use chancery_machine::problem::{Problem, ProblemType, Subproblem};
 use chancery_machine::profile::NameRefused;
 use chancery_machine::rejection::Rejection;
@@ -170,14 +171,7 @@ impl From<PlaceError> for ProblemDocument {
             PlaceError::Empty | PlaceError::TooMany { .. } | PlaceError::Validity(_) => {
                 Self::new(ProblemType::Malformed, detail)
             }
-            PlaceError::Rejected(rejected) => {
-                let parts = rejected.into_iter().map(|(subject, reason)| Subproblem {
-                    kind: refused(&reason),
-                    detail: format!("{subject}: {reason}"),
-                    identifier: Some(subject.identifier),
-                });
-                compound(parts.collect()).into()
-            }
+            PlaceError::Rejected(rejected) => compound(not_issued(rejected)).into(),
             PlaceError::Profile(_) => Self::new(ProblemType::InvalidProfile, detail),
             PlaceError::Replaces(ReplaceError::Foreign) => Self::new(ProblemType::Unauthorized, detail),
             PlaceError::Replaces(ReplaceError::Unknown | ReplaceError::Unlike) => {
@@ -192,6 +186,16 @@ impl From<PlaceError> for ProblemDocument {
             PlaceError::Turn(error) => error.into(),
         }
     }
+}
+
+/// What there can be no certificate for, each with the reason.
+pub(super) fn not_issued(rejected: Vec<(Subject, NotIssued)>) -> Vec<Subproblem> {
+    let part = |(subject, reason): (Subject, NotIssued)| Subproblem {
+        kind: refused(&reason),
+        detail: format!("{subject}: {reason}"),
+        identifier: Some(subject.identifier),
+    };
+    rejected.into_iter().map(part).collect()
 }
 
 /// An endpoint that issues for no identifier of a type does not support the type, whatever others do (RFC 8555 section

@@ -96,7 +96,10 @@ impl House {
         let dns = DnsServer::start();
         dns.zone().set_default_address(RecordType::A, Some(IpAddr::from([127, 0, 0, 1])));
         let config = folder.join("chancery.toml");
-        fs::write(&config, configuration(web.port(), &dns.address().to_string())).expect("the file can be written");
+        // Patient, so that finalize answers with the certificate however busy this machine is.
+        let patient = "[server]\nfinalize_patience = \"10m\"\n";
+        let text = format!("{patient}{}", configuration(web.port(), &dns.address().to_string()));
+        fs::write(&config, text).expect("the file can be written");
         let server = Server::configured(&folder.join("data"), &config);
         let watch = watch(server.process(), &folder);
         Self { server, dns, web, folder, _watch: watch }

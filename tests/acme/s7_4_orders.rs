@@ -1,5 +1,6 @@
 //! RFC 8555 section 7.4: orders, up to finalization.
 
+use std::collections::BTreeSet;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -179,6 +180,43 @@ fn s6_7_1_one_fault_among_several_identifiers_is_named() {
 }
 
 #[test]
+fn s6_7_1_every_refused_identifier_is_named_whatever_is_wrong_with_it() {
+    let endpoint = endpoint("plain");
+    let account = endpoint.register("ES256");
+    let (good, host, other) = (name("good"), name("star"), name("star"));
+    let (star, second) = (format!("*.{host}"), format!("*.{other}"));
+    let urn = |kind: &str| format!("urn:ietf:params:acme:error:{kind}");
+
+    // Of one type: the type is theirs, and each is named.
+    let response = order_of(&account, &[&star, &good, &second]).expect_problem(403, "rejectedIdentifier");
+    let named: BTreeSet<String> = parts(&response).into_iter().map(|(_, value)| value).collect();
+    assert_eq!(named, BTreeSet::from([host.clone(), other]));
+
+    // Of several: compound, whether they are no identifiers, of another type, or not issued for.
+    let payload = json!({"identifiers": [
+        {"type": "dns", "value": good},
+        {"type": "dns", "value": "under_score.acme.test"},
+        {"type": "dns", "value": star},
+        {"type": "email", "value": "a@acme.test"},
+    ]});
+    let response = new_order(&account, &payload).expect_problem(400, "compound");
+    let expected = [
+        (urn("malformed"), "under_score.acme.test".to_owned()),
+        (urn("rejectedIdentifier"), host),
+        (urn("unsupportedIdentifier"), "a@acme.test".to_owned()),
+    ];
+    assert_eq!(parts(&response), BTreeSet::from(expected));
+}
+
+/// Type and identifier of each subproblem.
+fn parts(response: &Response) -> BTreeSet<(String, String)> {
+    let problem = response.json();
+    let parts = problem["subproblems"].as_array().unwrap_or_else(|| panic!("no subproblems: {problem}"));
+    let part = |part: &Value| (text(part, "type").to_owned(), text(&part["identifier"], "value").to_owned());
+    parts.iter().map(part).collect()
+}
+
+#[test]
 fn s7_4_more_identifiers_than_the_profile_takes_are_refused() {
     let endpoint = endpoint("terms");
     let account = endpoint.register("ES256");
@@ -299,7 +337,7 @@ fn s7_4_unknown_members_of_an_order_are_ignored() {
     let endpoint = endpoint("default");
     let account = endpoint.register("ES256");
     let payload = json!({
-        "identifiers": [{"type": "dns", "value": name("more"), "extra": 1}], "status": "valid", "replaces": 7, "x": {},
+        "identifiers": [{"type": "dns", "value": name("more"), "extra": 1}], "status": "valid", "replacement": 7, "x": {},
     });
     assert_eq!(new_order(&account, &payload).expect(201).json()["status"], "pending");
 }

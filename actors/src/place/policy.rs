@@ -3,11 +3,12 @@
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::eab::EabCredential;
 use chancery_machine::identifier::Subject;
-use chancery_machine::profile::{AcmeProfile, ExemptionMode, NameRefused};
+use chancery_machine::profile::{AcmeProfile, Endpoint, ExemptionMode, NameRefused};
 use thiserror::Error;
 
 use super::PlaceError;
 use super::proof::Proof;
+use crate::engine::Engine;
 use crate::profiles::Pair;
 
 /// Why there can be no certificate for what an order names.
@@ -28,6 +29,22 @@ pub enum NotIssued {
          tls-alpn-01"
     )]
     NoChallenge,
+}
+
+impl Engine {
+    /// What there can be no certificate for if an order names this profile, or none; each with the reason. A profile that
+    /// is not offered says nothing of what could be certified.
+    #[must_use]
+    pub fn not_issued(
+        &self,
+        endpoint: &Endpoint,
+        pair: &Pair,
+        profile: Option<&str>,
+        subjects: &[Subject],
+    ) -> Vec<(Subject, NotIssued)> {
+        let chosen = self.chosen(endpoint, pair, profile, subjects);
+        chosen.map_or_else(|_| Vec::new(), |(pair, _)| with_reasons(subjects, |subject| refusal(&pair, subject)))
+    }
 }
 
 /// Each subject once, sorted, if there can be a certificate for all of them.
@@ -77,7 +94,10 @@ fn refusal(pair: &Pair, subject: &Subject) -> Option<NotIssued> {
 }
 
 fn none_refused(subjects: &[Subject], reason: impl Fn(&Subject) -> Option<NotIssued>) -> Result<(), PlaceError> {
-    let rejected: Vec<_> =
-        subjects.iter().filter_map(|subject| reason(subject).map(|reason| (subject.clone(), reason))).collect();
+    let rejected = with_reasons(subjects, reason);
     if rejected.is_empty() { Ok(()) } else { Err(PlaceError::Rejected(rejected)) }
+}
+
+fn with_reasons(subjects: &[Subject], reason: impl Fn(&Subject) -> Option<NotIssued>) -> Vec<(Subject, NotIssued)> {
+    subjects.iter().filter_map(|subject| reason(subject).map(|reason| (subject.clone(), reason))).collect()
 }
