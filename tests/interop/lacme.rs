@@ -34,3 +34,11 @@ fn lacme_account_http_01_renewal_key_change_both_revocations_deactivation() {
     }
     assert_ne!(chains[0].serial(), chains[1].serial(), "a renewal is a new certificate");
 }
+
+#[test]
+fn lacme_proves_a_name_before_it_orders() {
+    let Some(trial) = Trial::of(Client::Lacme, &[Feature::PreAuthorization]) else { return };
+    let lab = Lab::new();
+    run(&mut scenario(&trial, &lab, SCRIPT, "before_an_order"));
+    lab.issued(lab.path("before.pem"), &["lacme.test"]);
+}

@@ -4,10 +4,11 @@
 const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
+const tls = require('node:tls');
 
 const acme = require('acme-client');
 
-const { DIRECTORY, CHALLENGES, DNS, FOLDER, KEY_ID, HMAC_KEY } = process.env;
+const { DIRECTORY, CHALLENGES, DNS, FOLDER, TLS_PORT, KEY_ID, HMAC_KEY } = process.env;
 
 function connect(accountKey, accountUrl) {
     const externalAccountBinding = KEY_ID ? { kid: KEY_ID, hmacKey: HMAC_KEY } : {};
@@ -27,6 +28,12 @@ const responders = {
         const host = `_acme-challenge.${authorization.identifier.value}.`;
         const answer = await fetch(`${DNS}/set-txt`, { method: 'POST', body: JSON.stringify({ host, value: proof }) });
         assert(answer.ok);
+    },
+    'tls-alpn-01': async (authorization, challenge, proof) => {
+        const [key, cert] = await acme.crypto.createAlpnCertificate(authorization, proof);
+        const server = tls.createServer({ key, cert, ALPNProtocols: ['acme-tls/1'] }, (socket) => socket.end());
+        // It ends with the program.
+        await new Promise((listening) => server.listen(TLS_PORT, '127.0.0.1', listening).unref());
     },
 };
 
@@ -76,6 +83,13 @@ const scenarios = {
         await register(client);
         const key = await acme.crypto.createPrivateRsaKey(2048);
         await obtain(client, ['node.test', '*.node.test'], 'dns-01', key, 'wildcard.pem');
+    },
+
+    async tls() {
+        const client = connect(await acme.crypto.createPrivateEcdsaKey('P-256'));
+        await register(client);
+        const key = await acme.crypto.createPrivateEcdsaKey('P-256');
+        await obtain(client, ['node.test'], 'tls-alpn-01', key, 'tls.pem');
     },
 
     async bound() {

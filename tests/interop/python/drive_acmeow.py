@@ -2,13 +2,18 @@
 as it should be ends the program with an error."""
 
 import os
+import ssl
 import sys
+import threading
 from pathlib import Path
+from socket import create_server
 
 import requests
 from acmeow import (
     AcmeClient,
     CallbackDnsHandler,
+    CallbackDnsPersistHandler,
+    CallbackTlsAlpnHandler,
     ChallengeType,
     FileHttpHandler,
     Identifier,
@@ -74,10 +79,47 @@ def wildcard():
     obtain(client, names, handler, ChallengeType.DNS, "wildcard.pem", KeyType.EC384)
 
 
+def persistent():
+    client = connect()
+    client.create_account()
+    client.create_order([Identifier.dns("acmeow.test"), Identifier.dns("*.acmeow.test")])
+    handler = CallbackDnsPersistHandler(lambda _domain, host, value: set_txt(host, value), propagation_delay=0)
+    client.complete_dns_persist_challenges(handler, verify_dns=False)
+    client.finalize_order(KeyType.EC256)
+    store(client, "persistent.pem")
+
+
+def tls():
+    client = connect()
+    client.create_account()
+    names = [Identifier.dns("acmeow.test")]
+    obtain(client, names, CallbackTlsAlpnHandler(answer, lambda _domain: None), ChallengeType.TLS_ALPN, "tls.pem")
+
+
+def answer(_domain, certificate, key):
+    """Answers connections with this certificate, for as long as the program runs."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    (FOLDER / "challenge.pem").write_bytes(certificate + key)
+    context.load_cert_chain(FOLDER / "challenge.pem")
+    context.set_alpn_protocols(["acme-tls/1"])
+    listener = create_server(("127.0.0.1", int(os.environ["TLS_PORT"])))
+
+    def serve():
+        while True:
+            connection, _peer = listener.accept()
+            try:
+                context.wrap_socket(connection, server_side=True).close()
+            except OSError:
+                connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+
+
 def address():
     client = connect()
     client.create_account()
     obtain(client, [Identifier.ip("127.0.0.1")], by_http(), ChallengeType.HTTP, "address.pem", KeyType.RSA2048)
 
 
-{"account": account, "wildcard": wildcard, "address": address}[sys.argv[1]]()
+scenarios = [account, wildcard, persistent, tls, address]
+{scenario.__name__: scenario for scenario in scenarios}[sys.argv[1]]()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from lacme import Client
+from lacme.crypto import generate_ec_key, key_authorization
 
 FOLDER = Path(os.environ["FOLDER"])
 
@@ -23,8 +24,9 @@ class Webroot:
         pass
 
 
-def connect():
+def connect(account_key=None):
     return Client(
+        account_key=account_key,
         directory_url=os.environ["DIRECTORY"],
         ca_bundle=os.environ["ROOT"],
         challenge_handler=Webroot(),
@@ -62,10 +64,26 @@ async def account():
         await refused(client.create_order(names))
 
 
+async def before_an_order():
+    key = generate_ec_key()
+    async with connect(key) as client:
+        await client.create_account()
+        authorization = await client.create_authorization("lacme.test")
+        challenge = next(challenge for challenge in authorization.challenges if challenge.type == "http-01")
+        await Webroot().provision("lacme.test", challenge.token, key_authorization(challenge.token, key))
+        await client.respond_to_challenge(challenge)
+        await client.poll_authorization(authorization.url)
+        order = await client.create_order("lacme.test")
+        assert order.status == "ready", order
+        assert list(order.authorizations) == [authorization.url], order
+        await obtain(client, ["lacme.test"], "before.pem")
+
+
 async def address():
     async with connect() as client:
         await client.create_account()
         await obtain(client, [ipaddress.ip_address("127.0.0.1")], "address.pem")
 
 
-asyncio.run({"account": account, "address": address}[sys.argv[1]]())
+scenarios = [account, before_an_order, address]
+asyncio.run({scenario.__name__: scenario for scenario in scenarios}[sys.argv[1]]())
