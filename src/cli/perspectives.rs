@@ -47,3 +47,45 @@ pub(super) fn compare(profiles: &ProfileSet, known: &[PerspectiveName]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_setting_at_fault_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).expect("it can be written");
+            path
+        };
+        let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("a certificate");
+        let other = rcgen::KeyPair::generate().expect("a key");
+        let sound = PerspectiveAccess {
+            url: "https://north.example:9443".into(),
+            ca: file("ca.pem", &made.cert.pem()),
+            certificate: file("server.pem", &made.cert.pem()),
+            key: file("server.key", &made.signing_key.serialize_pem()),
+        };
+        let (nothing, missing) = (file("empty.pem", ""), folder.path().join("missing.pem"));
+        let read = |name: &str, access: PerspectiveAccess| open(&BTreeMap::from([(name.to_owned(), access)]));
+        assert!(read("north", sound.clone()).is_ok_and(|remotes| remotes.len() == 1));
+        for (access, word) in [
+            (PerspectiveAccess { url: "http://north.example".into(), ..sound.clone() }, "url"),
+            (PerspectiveAccess { ca: missing.clone(), ..sound.clone() }, "perspectives.north.ca: "),
+            (PerspectiveAccess { ca: nothing.clone(), ..sound.clone() }, "ca: "),
+            (PerspectiveAccess { certificate: missing, ..sound.clone() }, "perspectives.north.certificate: "),
+            (PerspectiveAccess { certificate: nothing, ..sound.clone() }, "perspectives.north.certificate: "),
+            (PerspectiveAccess { key: sound.certificate.clone(), ..sound.clone() }, "key"),
+            (PerspectiveAccess { key: file("other.key", &other.serialize_pem()), ..sound.clone() }, "north"),
+        ] {
+            let error = read("north", access.clone()).map(|_| ()).expect_err("must be refused");
+            let text = format!("{error:#}");
+            assert!(text.contains("perspectives.north") && text.contains(word), "{word}: {text}");
+        }
+        assert!(read("no rth", sound).is_err());
+    }
+}

@@ -1,6 +1,5 @@
 //! `chancery serve`: the wiring.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,6 @@ use chancery_actors::engine::Running;
 use chancery_actors::ports::{Issue, Store};
 use chancery_actors::{Engine, Ports, Settings};
 use chancery_machine::network::Network;
-use chancery_machine::perspective::PerspectiveName;
 use tracing::{info, warn};
 
 use super::authority::{self, Opened, StoredAuthorities};
@@ -31,7 +29,6 @@ use crate::admin::authorities::KeptAuthorities as _;
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::perspective::Corroborator;
-use crate::perspective::client::Remote;
 use crate::pki::authorities::Authorities;
 use crate::store::redb::RedbStore;
 use crate::system::{SystemClock, SystemEntropy};
@@ -61,6 +58,8 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let clients = Clients::read(&config.admin)?;
     let remotes = perspectives::open(&config.perspectives)?;
     let known: Vec<_> = remotes.keys().cloned().collect();
+    let here = Arc::new(Validators::new(Arc::new(SystemClock), Limits::default()));
+    let corroborator = Arc::new(Corroborator::new(here, remotes, Arc::new(SystemClock)));
     let origin = Origin::bind(config)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
     let Opened { authorities, kept, intermediate, root, passphrase, secret } =
@@ -74,7 +73,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
         &origin,
         Arc::clone(&store),
         Arc::clone(&authorities),
-        remotes,
+        Arc::clone(&corroborator),
         bootstrap::also_allowed(config, dev),
     )?;
     match engine.renew_terms().await? {
@@ -92,6 +91,8 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     });
     declare(&admin, declared).await?;
     perspectives::compare(&engine.profiles(), &known);
+    // Beside the start: one that is down does not hold it up.
+    drop(actix_rt::spawn(async move { corroborator.greet().await }));
     let endpoint = greeting::shown(&engine.profiles());
     let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
@@ -220,15 +221,14 @@ fn start_engine(
     origin: &Origin,
     store: Arc<dyn Store>,
     authorities: Arc<Authorities>,
-    remotes: BTreeMap<PerspectiveName, Remote>,
+    validate: Arc<Corroborator>,
     also_allowed: Vec<Network>,
 ) -> anyhow::Result<(Engine, Running)> {
     let clock = Arc::new(SystemClock);
     let issue: Arc<dyn Issue> = authorities;
-    let here = Arc::new(Validators::new(clock.clone(), Limits::default()));
     let ports = Ports {
         store,
-        validate: Arc::new(Corroborator::new(here, remotes, clock.clone())),
+        validate,
         clock,
         entropy: Arc::new(SystemEntropy),
         issue,

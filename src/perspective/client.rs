@@ -140,9 +140,22 @@ impl Remote {
         }
     }
 
+    /// Looks whether it would answer, and has the log say so: a fault is better seen at the start than by a client.
+    pub async fn greet(&self) {
+        match self.send(self.http.get(self.url.clone())).await {
+            Ok(_) => info!(perspective = %self.name, "the perspective answers"),
+            Err(failure) => drop(self.failed(&failure)),
+        }
+    }
+
     async fn exchange(&self, question: Vec<u8>) -> Result<Answer, Failure> {
         let request = self.http.post(self.url.clone()).body(question);
-        let request = request.header(CONTENT_TYPE, HeaderValue::from_static(message::MEDIA_TYPE));
+        let body = self.send(request.header(CONTENT_TYPE, HeaderValue::from_static(message::MEDIA_TYPE))).await?;
+        Answer::decode(&body).map_err(|error| Failure { reason: format!("its answer: {error}"), pause: false })
+    }
+
+    /// The body of a successful response.
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, Failure> {
         let lost = |error: reqwest::Error| Failure { reason: chain(&error.without_url()), pause: true };
         let mut response = request.send().await.map_err(lost)?;
         let status = response.status();
@@ -158,7 +171,7 @@ impl Remote {
             let text = String::from_utf8_lossy(&body);
             return Err(Failure { reason: format!("it answers {}: {}", status.as_u16(), text.trim()), pause: false });
         }
-        Answer::decode(&body).map_err(|error| Failure { reason: format!("its answer: {error}"), pause: false })
+        Ok(body)
     }
 
     fn failed(&self, failure: &Failure) -> Unreachable {

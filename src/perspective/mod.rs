@@ -34,6 +34,7 @@ use chancery_machine::perspective::{Corroboration, PerspectiveName, Perspectives
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::transcript::{PerspectiveTranscript, Standing};
 use futures::StreamExt as _;
+use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
@@ -55,6 +56,11 @@ impl Corroborator {
     #[must_use]
     pub fn new(primary: Arc<dyn Validate>, remotes: BTreeMap<PerspectiveName, Remote>, clock: Arc<dyn Clock>) -> Self {
         Self { primary, remotes, clock }
+    }
+
+    /// Looks whether the perspectives would answer, for the log.
+    pub async fn greet(&self) {
+        join_all(self.remotes.values().map(Remote::greet)).await;
     }
 
     /// What the server sees, and the perspectives with it.

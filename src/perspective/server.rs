@@ -81,19 +81,34 @@ impl Desk {
     }
 }
 
-/// Adds the one thing that there is.
+/// Adds the one thing that there is: a server reads it to see that it would be answered, and asks there.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.service(web::resource(message::PATH).post(question)).default_service(web::to(nothing));
+    config.service(web::resource(message::PATH).get(greet).post(question)).default_service(web::to(nothing));
 }
 
-async fn question(desk: web::Data<Desk>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+async fn greet(desk: web::Data<Desk>, request: HttpRequest) -> HttpResponse {
+    match turned_away(&desk, &request) {
+        None => HttpResponse::Ok().body(concat!("a perspective, chancery ", env!("CARGO_PKG_VERSION"), "\n")),
+        Some(refusal) => refusal,
+    }
+}
+
+/// What whoever has come is told, if it is nobody who may ask.
+fn turned_away(desk: &Desk, request: &HttpRequest) -> Option<HttpResponse> {
     let names = request.conn_data::<Peer>().map_or(&[][..], |Peer(names)| names);
     if !names.iter().any(|name| desk.clients.contains(name)) {
         let names = names.join(", ");
         warn!(names, "refused: the certificate is of the right issuer, and names nobody who may ask");
         let text =
             format!("this perspective is not asked by whoever has a certificate for {names:?}: see its `clients`");
-        return refusal(StatusCode::FORBIDDEN, &text);
+        return Some(refusal(StatusCode::FORBIDDEN, &text));
+    }
+    None
+}
+
+async fn question(desk: web::Data<Desk>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    if let Some(refusal) = turned_away(&desk, &request) {
+        return refusal;
     }
     let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if media != Some(message::MEDIA_TYPE) {

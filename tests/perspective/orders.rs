@@ -358,3 +358,19 @@ fn caa_records_go_through_perspectives_too() {
         assert_eq!(standings(&transcript), [("north", "agreed"), ("south", "disagreed")]);
     }
 }
+
+#[test]
+fn the_start_tells_which_perspectives_would_answer() {
+    house();
+    eventually(Duration::from_secs(60), || {
+        let log = house().log();
+        let told = |level: &str, words: &str, name: &str| {
+            let end = format!("perspective={name}");
+            log.lines().any(|line| line.contains(level) && line.contains(words) && line.contains(&end))
+        };
+        let answer = ["north", "south", "strict"].iter().all(|name| told("INFO", "the perspective answers", name));
+        let others = ["down", "stranger", "mistaken", "unwilling"];
+        let fail = others.iter().all(|name| told("WARN", "no answer that counts", name));
+        if answer && fail && told("WARN", "names a perspective", "unknown") { Ok(()) } else { Err(log) }
+    });
+}

@@ -99,7 +99,8 @@ fn what_is_no_question_is_refused_and_the_next_one_is_answered_all_the_same() {
         // Refused when it says how long it is, and when it shows.
         (post("/question", "application/cbor", huge.len(), &huge), 413, "262144"),
         (post("/", "application/cbor", 0, b""), 404, "perspective"),
-        (b"GET /question HTTP/1.1\r\nHost: perspective\r\nConnection: close\r\n\r\n".to_vec(), 405, ""),
+        (b"GET /question HTTP/1.1\r\nHost: perspective\r\nConnection: close\r\n\r\n".to_vec(), 200, "a perspective"),
+        (b"PUT /question HTTP/1.1\r\nHost: perspective\r\nConnection: close\r\n\r\n".to_vec(), 405, ""),
     ] {
         let (found, text) = exchange(to, &server(), &request).expect("HTTP");
         assert_eq!(found, status, "{text}");
