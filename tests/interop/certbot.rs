@@ -154,6 +154,23 @@ fn certbot_webroot_with_an_rsa_key() {
 }
 
 #[test]
+fn certbot_http_01_address_renewal() {
+    let Some(trial) = Trial::of(Client::Certbot, &[Feature::Http01, Feature::IpIdentifier, Feature::Renewal]) else {
+        return;
+    };
+    let lab = Lab::with_http_port(free_port());
+    let certbot = Certbot { program: trial.program(), lab: &lab };
+    let names = ["127.0.0.1", "certbot.test"];
+    let mut order = certbot.certonly(&["certbot.test"]);
+    order.args(["--ip-address", "127.0.0.1", "--cert-name", "address"]);
+    run(order.args(["--standalone", "--http-01-port", &lab.http_port().to_string()]));
+    let first = lab.issued(certbot.live("address", "fullchain.pem"), &names);
+    run(&mut certbot.renew());
+    let second = lab.issued(certbot.live("address", "fullchain.pem"), &names);
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
+}
+
+#[test]
 fn certbot_is_told_why_nothing_was_issued() {
     let Some(trial) = Trial::of(Client::Certbot, &[Feature::ToldWhyRefused]) else { return };
     // Nobody answers there: the port is free.

@@ -1,16 +1,20 @@
 //! instant-acme: Rust, with ES256 accounts.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use instant_acme::{
     Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, OrderStatus, RetryPolicy,
     RevocationReason, RevocationRequest,
 };
+use rcgen::SanType;
 use rustls_pki_types::CertificateDer;
+use serde_json::json;
 
 use crate::lab::Lab;
 use crate::matrix::{Client, Feature, Trial};
+use crate::responder::{Answer, Manner, Responder};
 use crate::support::certificate::Chain;
 
 /// Patient, since debug builds on busy machines are slow.
@@ -38,7 +42,7 @@ async fn instant_acme_account_http_01_renewal_key_change_revocation_update_deact
     let mut account = register(&lab).await;
     let names = ["instant.test", "www.instant.test"];
 
-    let first = obtain(&lab, &account, &names, ChallengeType::Http01, "first.pem").await;
+    let first = obtain(&lab, &account, &names, Means::Http, "first.pem").await;
     let id = account.id().to_owned();
     let credentials = account.update_key().await.expect("the key is changed");
     account.update_contacts(&["mailto:other@instant.test"]).await.expect("the new key speaks for the account");
@@ -48,7 +52,7 @@ async fn instant_acme_account_http_01_renewal_key_change_revocation_update_deact
         .await
         .expect("the directory answers");
     assert_eq!(account.id(), id, "the account is the same");
-    let second = obtain(&lab, &account, &names, ChallengeType::Http01, "second.pem").await;
+    let second = obtain(&lab, &account, &names, Means::Http, "second.pem").await;
     assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
 
     let der = CertificateDer::from(first.der());
@@ -73,8 +77,8 @@ async fn instant_acme_dns_01_wildcard_renewal() {
     let lab = Lab::new();
     let account = register(&lab).await;
     let names = ["*.instant.test", "instant.test"];
-    let first = obtain(&lab, &account, &names, ChallengeType::Dns01, "first.pem").await;
-    let second = obtain(&lab, &account, &names, ChallengeType::Dns01, "second.pem").await;
+    let first = obtain(&lab, &account, &names, Means::Dns, "first.pem").await;
+    let second = obtain(&lab, &account, &names, Means::Dns, "second.pem").await;
     assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
 }
 
@@ -97,6 +101,50 @@ async fn instant_acme_deactivates_an_authorization() {
     assert_eq!(state.status, OrderStatus::Invalid);
 }
 
+#[tokio::test]
+async fn instant_acme_addresses_http_01_and_tls_alpn_01_renewal() {
+    let Some(_trial) =
+        Trial::of(Client::InstantAcme, &[Feature::IpIdentifier, Feature::Http01, Feature::TlsAlpn01, Feature::Renewal])
+    else {
+        return;
+    };
+    let lab = Lab::new();
+    let account = register(&lab).await;
+    let names = ["127.0.0.1", "instant.test"];
+    let first = obtain(&lab, &account, &names, Means::Http, "first.pem").await;
+    let second = obtain(&lab, &account, &names, Means::Http, "second.pem").await;
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
+
+    for (place, name) in [("[::1]:0", "::1"), ("127.0.0.1:0", "127.0.0.1"), ("127.0.0.1:0", "instant.test")] {
+        let nothing = Answer::new(SanType::IpAddress(Ipv4Addr::LOCALHOST.into()), "nothing").self_signed();
+        let responder = Responder::start_at(place, nothing, Manner::default()).await;
+        lab.admin().patch("/acmeProfiles/default", "*", &json!({"tlsPort": responder.port()})).expect(200);
+        obtain(&lab, &account, &[name], Means::TlsAlpn(&responder), "alpn.pem").await;
+    }
+}
+
+/// How an account proves control.
+#[derive(Clone, Copy)]
+enum Means<'a> {
+    Http,
+    Dns,
+    TlsAlpn(&'a Responder),
+}
+
+impl Means<'_> {
+    fn kind(self) -> ChallengeType {
+        match self {
+            Self::Http => ChallengeType::Http01,
+            Self::Dns => ChallengeType::Dns01,
+            Self::TlsAlpn(_) => ChallengeType::TlsAlpn01,
+        }
+    }
+}
+
+fn identifier(name: &str) -> Identifier {
+    name.parse().map_or_else(|_| Identifier::Dns(name.to_owned()), Identifier::Ip)
+}
+
 async fn register(lab: &Lab) -> Account {
     let (account, _) = Account::builder_with_root(lab.root())
         .expect("the root is a certificate")
@@ -114,8 +162,8 @@ async fn register(lab: &Lab) -> Account {
     account
 }
 
-async fn obtain(lab: &Lab, account: &Account, names: &[&str], kind: ChallengeType, file: &str) -> Chain {
-    let identifiers: Vec<Identifier> = names.iter().map(|&name| Identifier::Dns(name.to_owned())).collect();
+async fn obtain(lab: &Lab, account: &Account, names: &[&str], means: Means<'_>, file: &str) -> Chain {
+    let identifiers: Vec<Identifier> = names.iter().map(|&name| identifier(name)).collect();
     let mut order = account.new_order(&NewOrder::new(&identifiers)).await.expect("the order is accepted");
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
@@ -123,16 +171,24 @@ async fn obtain(lab: &Lab, account: &Account, names: &[&str], kind: ChallengeTyp
         if authorization.status == AuthorizationStatus::Valid {
             continue;
         }
-        let mut challenge = authorization.challenge(kind.clone()).expect("the challenge is offered");
+        let mut challenge = authorization.challenge(means.kind()).expect("the challenge is offered");
         let key_authorization = challenge.key_authorization();
-        if kind == ChallengeType::Dns01 {
-            let Identifier::Dns(name) = challenge.identifier().identifier.clone() else {
-                panic!("only DNS names were ordered");
-            };
-            lab.dns().zone().add_txt(&format!("_acme-challenge.{name}"), &key_authorization.dns_value());
-        } else {
-            fs::write(lab.web().challenges().join(&challenge.token), key_authorization.as_str())
-                .expect("the challenge's file can be written");
+        match means {
+            Means::Http => fs::write(lab.web().challenges().join(&challenge.token), key_authorization.as_str())
+                .expect("the challenge's file can be written"),
+            Means::Dns => {
+                let Identifier::Dns(name) = challenge.identifier().identifier.clone() else {
+                    panic!("only DNS names were ordered");
+                };
+                lab.dns().zone().add_txt(&format!("_acme-challenge.{name}"), &key_authorization.dns_value());
+            }
+            Means::TlsAlpn(responder) => {
+                let name = challenge.identifier().to_string();
+                let name = name
+                    .parse()
+                    .map_or_else(|_| SanType::DnsName(name.as_str().try_into().expect("ASCII")), SanType::IpAddress);
+                responder.show(&Answer::new(name, key_authorization.as_str()).self_signed());
+            }
         }
         challenge.set_ready().await.expect("the challenge is accepted");
     }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::lab::Lab;
 use crate::matrix::{Client, Feature, Trial};
 use crate::support::process::{command, free_port, run};
@@ -29,6 +31,13 @@ impl Lego<'_> {
     fn with_http(&self, names: &[&str]) -> Command {
         let mut command = self.command(names);
         command.args(["--http", "--http.port", &format!("127.0.0.1:{}", self.lab.http_port())]);
+        command
+    }
+
+    /// With lego's own TLS server, at the port to which the lab's server goes for tls-alpn-01.
+    fn with_tls(&self, names: &[&str], port: u16) -> Command {
+        let mut command = self.command(names);
+        command.args(["--tls", "--tls.port", &format!("127.0.0.1:{port}")]);
         command
     }
 
@@ -124,4 +133,22 @@ fn lego_http_01_with_rsa() {
     run(lego.with_http(&["lego.test"]).arg("run"));
     let chain = lab.issued(lego.certificate("lego.test"), &["lego.test"]);
     assert!(chain.key().contains("(2048 bit)"), "{}", chain.key());
+}
+
+#[test]
+fn lego_tls_alpn_01_renewal() {
+    let Some(trial) = Trial::of(Client::Lego, &[Feature::TlsAlpn01, Feature::CertificateP256, Feature::Renewal]) else {
+        return;
+    };
+    let lab = Lab::new();
+    let port = free_port();
+    lab.admin().patch("/acmeProfiles/default", "*", &json!({"tlsPort": port})).expect(200);
+    let lego = Lego { program: trial.program(), lab: &lab, key_type: "ec256" };
+    let names = ["lego.test", "www.lego.test"];
+
+    run(lego.with_tls(&names, port).arg("run"));
+    let first = lab.issued(lego.certificate("lego.test"), &names);
+    run(lego.with_tls(&names, port).args(["renew", "--days", "100000", "--no-random-sleep"]));
+    let second = lab.issued(lego.certificate("lego.test"), &names);
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
 }

@@ -17,6 +17,8 @@ mod lego;
 mod matrix;
 mod nginx;
 mod pkilint;
+#[path = "../support/responder.rs"]
+mod responder;
 mod script;
 #[path = "../support/mod.rs"]
 mod support;
