@@ -1,9 +1,13 @@
 //! dns-01 (RFC 8555 section 8.4).
 
+use std::sync::Arc;
+
 use aws_lc_rs::digest::{SHA256, digest as hash};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery_actors::ports::Attempt;
 use chancery_machine::challenge::ChallengeType;
+use chancery_machine::network::NetworkRules;
 use chancery_machine::problem::ProblemType;
 use chancery_machine::transcript::Happening;
 
@@ -116,4 +120,28 @@ async fn a_name_that_the_dns_cannot_carry_is_refused() {
     let verdict = run(patient(), attempt(ChallengeType::Dns01, &name, rules(&dns, 80))).await;
     failed(&verdict, ProblemType::Dns, &["255 octets"]);
     assert_eq!(dns.zone().questions(), []);
+}
+
+#[tokio::test]
+async fn s8_1_leading_zero_octets_of_digests_are_kept() {
+    let asked = attempt(ChallengeType::Dns01, "example.test", NetworkRules::default());
+    // One key authorization in 256 has such a digest.
+    let digested = |thumbprint: u16| {
+        let [high, low] = thumbprint.to_be_bytes();
+        let mut octets = [high; 32];
+        octets[31] = low;
+        let key_authorization = asked.token.key_authorization(&octets);
+        let digest = hash(&SHA256, key_authorization.as_bytes());
+        (key_authorization, digest)
+    };
+    let (key_authorization, digest) =
+        (0..u16::MAX).map(digested).find(|(_, digest)| digest.as_ref()[0] == 0).expect("one in 256");
+    let dns = DnsServer::start();
+    let network = Arc::new(rules(&dns, 80));
+    let asked = Attempt { key_authorization, network, ..asked };
+    let value = URL_SAFE_NO_PAD.encode(digest);
+    dns.zone().add_txt("_acme-challenge.example.test", value.trim_start_matches('A'));
+    failed(&run(patient(), asked.clone()).await, ProblemType::Unauthorized, &[&value]);
+    dns.zone().add_txt("_acme-challenge.example.test", &value);
+    assert_eq!(run(patient(), asked).await.outcome, Ok(()));
 }
