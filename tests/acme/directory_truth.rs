@@ -80,6 +80,33 @@ const EXTENSIONS: &[Extension] = &[
             assert_eq!(order(account, &payload).status, if offered { 400 } else { 201 });
         },
     },
+    // RFC 8555 section 7.4.1.
+    Extension {
+        settings: |offered, _| json!({"preAuthorization": offered}),
+        advertised: |endpoint| endpoint.directory().get("newAuthz").is_some(),
+        used: |endpoint, account, offered, _| {
+            let url = endpoint.directory_url().replace("/directory", "/new-authz");
+            let asked = account.post(&url, &json!({"identifier": identifiers()[0]}));
+            match offered {
+                true => asked.expect(201),
+                false => asked.expect_problem(403, "unauthorized"),
+            };
+        },
+    },
+    // RFC 9444.
+    Extension {
+        settings: |offered, _| json!({"subdomainAuthorization": offered}),
+        advertised: |endpoint| endpoint.directory()["meta"]["subdomainAuthAllowed"] == true,
+        used: |_, account, offered, _| {
+            let mut asked = identifiers();
+            asked[0]["ancestorDomain"] = json!("acme.test");
+            let placed = order(account, &json!({"identifiers": asked})).expect(201).json();
+            let proof = account.read(placed["authorizations"][0].as_str().expect("a URL")).expect(200).json();
+            let proven = if offered { &asked[0]["ancestorDomain"] } else { &asked[0]["value"] };
+            assert_eq!(&proof["identifier"]["value"], proven);
+            assert_eq!(proof["subdomainAuthAllowed"] == true, offered, "{proof}");
+        },
+    },
     // draft-ietf-acme-profiles.
     Extension {
         settings: |offered, other| json!({"raProfiles": if offered { vec![other] } else { Vec::new() }}),

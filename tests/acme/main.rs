@@ -14,6 +14,8 @@ mod house;
 mod jws;
 mod profiles;
 mod profiles_acme;
+mod profiles_authorizing;
+mod profiles_binding;
 mod profiles_choice;
 mod profiles_ra;
 mod profiles_renewal;

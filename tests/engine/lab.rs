@@ -313,7 +313,7 @@ pub(crate) async fn declare(engine: &Engine, set: ProfileSet) {
     attempt(engine, &set).await.expect("declares");
 }
 
-async fn attempt(engine: &Engine, set: &ProfileSet) -> Result<(), ActError<StoreError>> {
+pub(crate) async fn attempt(engine: &Engine, set: &ProfileSet) -> Result<(), ActError<StoreError>> {
     let declared = engine.administer("system", async || {
         let catalog = engine.catalog().await?;
         let mut act = Act::nothing(());

@@ -18,6 +18,7 @@ mod news;
 mod panics;
 mod path;
 mod policy;
+mod pre_authorization;
 mod pressure;
 mod registry;
 mod restart;

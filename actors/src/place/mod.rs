@@ -271,7 +271,7 @@ impl Engine {
         // An order never outlives what proves it: so nothing runs out between the order's being ready and its end.
         let life = pair.acme.order_validity.min(pair.acme.authorization_validity);
         let expires = found.iter().flatten().fold(now.plus(life.into()), |end, proven| end.min(proven.expires));
-        let joined = self.rely_on(found, id, expires).await;
+        let joined = self.rely_on(found, id, expires).await?;
 
         let mut writes = Vec::with_capacity(subjects.len() + 2);
         let (mut authorizations, mut outstanding) = (Vec::with_capacity(subjects.len()), Vec::new());

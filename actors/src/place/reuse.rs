@@ -10,13 +10,13 @@ use chancery_machine::challenge::ChallengeState;
 use chancery_machine::id::{AccountId, AuthorizationId, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::time::Timestamp;
-use futures::future::join_all;
+use futures::future::try_join_all;
 use tracing::debug;
 
 use super::policy;
 use super::proof::Proof;
 use crate::engine::Engine;
-use crate::error::LoadError;
+use crate::error::{LoadError, TurnError};
 use crate::ports::{Direction, Kind, Range, StoreError};
 use crate::profiles::Pair;
 use crate::resident::{Versioned, load};
@@ -71,26 +71,33 @@ impl Engine {
     }
 
     /// Has each of these know of the order, once however many subjects it is for. `None` for those that take no more orders
-    /// or were lost meanwhile: there the order needs a fresh one.
+    /// or were lost meanwhile: there the order needs a fresh one. A fault that passes is no reason to have the client prove
+    /// again what it has proven.
     pub(super) async fn rely_on(
         &self,
         found: Vec<Option<Proven>>,
         order: OrderId,
         until: Timestamp,
-    ) -> Vec<Option<AuthorizationId>> {
+    ) -> Result<Vec<Option<AuthorizationId>>, TurnError> {
         let distinct: BTreeSet<_> = found.iter().flatten().map(|proven| proven.id).collect();
-        let joined = join_all(distinct.into_iter().map(|id| self.join(id, order, until))).await;
+        let joined = try_join_all(distinct.into_iter().map(|id| self.join(id, order, until))).await?;
         let joined: BTreeSet<_> = joined.into_iter().flatten().collect();
-        found.into_iter().map(|proven| Some(proven?.id).filter(|id| joined.contains(id))).collect()
+        Ok(found.into_iter().map(|proven| Some(proven?.id).filter(|id| joined.contains(id))).collect())
     }
 
-    async fn join(&self, id: AuthorizationId, order: OrderId, until: Timestamp) -> Option<AuthorizationId> {
+    async fn join(
+        &self,
+        id: AuthorizationId,
+        order: OrderId,
+        until: Timestamp,
+    ) -> Result<Option<AuthorizationId>, TurnError> {
         match self.world.send::<Authorization>(id.0, AuthorizationEvent::OrderJoined { order, until }, &[]).await {
-            Ok(joined) if joined.state.status(self.now()) == AuthorizationStatus::Valid => Some(id),
-            Ok(_) => None,
+            Ok(joined) if joined.state.status(self.now()) == AuthorizationStatus::Valid => Ok(Some(id)),
+            Ok(_) => Ok(None),
+            Err(error) if error.passes() => Err(error),
             Err(error) => {
                 debug!(authorization = %id, %order, %error, "not reused");
-                None
+                Ok(None)
             }
         }
     }
