@@ -15,7 +15,6 @@ mod jws;
 mod profiles;
 mod profiles_acme;
 mod profiles_authorizing;
-mod profiles_binding;
 mod profiles_choice;
 mod profiles_ra;
 mod profiles_renewal;

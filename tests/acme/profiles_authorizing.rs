@@ -4,10 +4,10 @@
 use serde_json::{Value, json};
 
 use crate::client::{Account, Endpoint, Response, text};
+use crate::credential::{Credential, new_account};
 use crate::house::{name, prove};
 use crate::jws::Signer;
 use crate::profiles::Profiles;
-use crate::profiles_binding::{Credential, new_account};
 
 fn dns(value: &str) -> Value {
     json!({"type": "dns", "value": value})

@@ -132,6 +132,21 @@ fn s7_1_2_1_invalid_orders_leave_the_list() {
 }
 
 #[test]
+fn s7_1_2_1_pending_ready_and_valid_orders_are_in_the_list() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    let (pending, _) = account.order(&[&name("pending")]);
+    let (ready, _) = crate::house::ready(&account, &[&name("ready")]);
+    let host = name("valid");
+    let (valid, order) = crate::house::ready(&account, &[&host]);
+    let key = rcgen::KeyPair::generate().expect("a key is made");
+    crate::house::finalize(&account, &valid, &order, &crate::house::csr(&[&host], &key));
+    let listed: HashSet<String> =
+        serde_json::from_value(account.read(&orders_url(&account)).expect(200).json()["orders"].clone()).expect("URLs");
+    assert_eq!(listed, HashSet::from([pending, ready, valid]));
+}
+
+#[test]
 fn s7_1_2_1_a_cursor_that_is_none_is_malformed() {
     let endpoint = endpoint("default");
     let account = endpoint.register("ES256");

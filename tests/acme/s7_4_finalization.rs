@@ -228,6 +228,9 @@ fn s7_4_2_the_certificate_comes_as_a_pem_chain_end_entity_first() {
     }
     let chain = download(&account, &order);
     chain.assert_sound(&house().root(), &[&host]);
+    // Section 7.4.2: what lies under the URL never changes.
+    let again = account.read(certificate).expect(200);
+    assert_eq!((again.text(), again.header("Content-Type")), (response.text(), response.header("Content-Type")));
     let certificates: Vec<_> =
         chain.ders().map(|der| x509_parser::parse_x509_certificate(der).expect("a certificate").1).collect();
     assert_eq!(certificates[0].public_key().raw, key_spki(&key));

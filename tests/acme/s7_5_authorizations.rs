@@ -446,6 +446,29 @@ fn s7_5_2_a_deactivated_authorization_is_of_no_use() {
 }
 
 #[test]
+fn s7_1_6_what_the_server_takes_back_is_revoked_and_its_order_invalid() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    for proven in [false, true] {
+        let (order, url, object) = pending(&account, &name("taken-back"));
+        if proven {
+            prove(&account, &url, "http-01");
+        }
+        let id = url.rsplit('/').next().expect("the URL ends in the id");
+        house().admin().post(&format!("/authorizations/{id}/revoke"), &json!({})).expect(200);
+        let taken = account.read(&url).expect(200).json();
+        assert_eq!(taken["status"], "revoked");
+        assert!(taken.get("expires").is_none(), "it is neither pending nor valid: {taken}");
+        let lost = account.await_status(&order, "invalid");
+        assert!(lost["error"]["type"].is_string(), "{lost}");
+        let asked = challenge(&object, "http-01");
+        publish(&account, &object, &asked);
+        account.post(text(&asked, "url"), &json!({}));
+        assert_eq!(account.read(&url).json()["status"], "revoked");
+    }
+}
+
+#[test]
 fn s7_5_2_deactivating_again_is_no_accident() {
     let endpoint = endpoint("default");
     let account = endpoint.register("ES256");

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use rcgen::{
+    CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
+    PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256, SanType,
+};
 use serde_json::{Value, json};
 
 use super::endpoint;
 use crate::client::{Account, Response};
-use crate::house::{house, issue, name};
+use crate::house::{csr, download, finalize, house, issue, name, prove, ready};
 use crate::jws::{Signer, encode};
 use crate::support::certificate::{Chain, Standing};
 use crate::support::process::{command, eventually, run};
@@ -83,16 +87,77 @@ fn s7_6_an_account_that_holds_authorizations_for_all_names_revokes() {
     let (account, other) = (endpoint.register("ES256"), endpoint.register("ES256"));
     let (one, two) = (name("held"), name("held"));
     let (chain, _) = issue(&account, &[&one, &two]);
-    crate::house::ready(&other, &[&one]);
+    ready(&other, &[&one]);
     // Control of all below a name is not control of the name itself.
-    crate::house::ready(&other, &[&format!("*.{two}")]);
+    ready(&other, &[&format!("*.{two}")]);
     by_account(&other, &request(&chain)).expect_problem(403, "unauthorized");
-    let (_, order) = crate::house::ready(&other, &[&two]);
+    let (_, order) = ready(&other, &[&two]);
     let authorization = order["authorizations"][0].as_str().expect("a URL");
     other.post(authorization, &json!({"status": "deactivated"})).expect(200);
     by_account(&other, &request(&chain)).expect_problem(403, "unauthorized");
     chain.assert_good(&house().root());
-    crate::house::ready(&other, &[&two]);
+    ready(&other, &[&two]);
+    by_account(&other, &request(&chain)).expect(200);
+    chain.assert_revoked(&house().root());
+}
+
+#[test]
+fn s7_6_the_certificate_s_key_revokes_whatever_kind_it_is_and_whatever_it_is_for() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    for (kind, algorithm) in [
+        ("ES256", &PKCS_ECDSA_P256_SHA256),
+        ("ES384", &PKCS_ECDSA_P384_SHA384),
+        ("ES512", &PKCS_ECDSA_P521_SHA512),
+        ("EdDSA", &PKCS_ED25519),
+        ("RS256", &PKCS_RSA_SHA256),
+    ] {
+        let host = format!("*.{}", name("kind"));
+        let key = KeyPair::generate_for(algorithm).expect("a key is made");
+        let (url, order) = ready(&account, &[&host]);
+        let order = finalize(&account, &url, &order, &csr(&[&host], &key));
+        let chain = download(&account, &order);
+        let wrong = Signer::new(kind);
+        by_key(&account, &wrong, &request(&chain)).expect_problem(403, "unauthorized");
+        let holder = Signer::from_pkcs8(kind, &key.serialize_der());
+        by_key(&account, &holder, &request(&chain)).expect(200);
+        by_key(&account, &holder, &request(&chain)).expect_problem(400, "alreadyRevoked");
+        chain.assert_revoked(&house().root());
+    }
+}
+
+#[test]
+fn s7_6_an_account_that_holds_authorizations_for_a_wildcard_and_an_address_revokes() {
+    let endpoint = endpoint("default");
+    let (account, other) = (endpoint.register("ES256"), endpoint.register("ES256"));
+    let star = format!("*.{}", name("star"));
+    let identifiers = json!([{"type": "dns", "value": star}, {"type": "ip", "value": "127.0.0.1"}]);
+    let place = |account: &Account<'_>| {
+        let placed = account.post(endpoint.url("newOrder"), &json!({"identifiers": identifiers})).expect(201);
+        (placed.location().to_owned(), placed.json())
+    };
+    let proofs = |account: &Account<'_>, order: &Value| -> Vec<(String, Value)> {
+        let urls = order["authorizations"].as_array().expect("a list").iter().filter_map(Value::as_str);
+        urls.map(|url| (url.to_owned(), account.read(url).expect(200).json())).collect()
+    };
+    let (url, order) = place(&account);
+    for (url, object) in proofs(&account, &order) {
+        prove(&account, &url, if object["wildcard"] == true { "dns-01" } else { "http-01" });
+    }
+    let key = KeyPair::generate().expect("a key is made");
+    let mut params = CertificateParams::new(vec![star.clone()]).expect("a name");
+    params.subject_alt_names.push(SanType::IpAddress([127, 0, 0, 1].into()));
+    params.distinguished_name = DistinguishedName::new();
+    let csr = encode(params.serialize_request(&key).expect("the CSR is made").der());
+    account.settle(&url);
+    let chain = download(&account, &finalize(&account, &url, &order, &csr));
+
+    let (_, order) = place(&other);
+    for (place, (url, object)) in proofs(&other, &order).into_iter().enumerate() {
+        by_account(&other, &request(&chain)).expect_problem(403, "unauthorized");
+        assert!(place < 2);
+        prove(&other, &url, if object["wildcard"] == true { "dns-01" } else { "http-01" });
+    }
     by_account(&other, &request(&chain)).expect(200);
     chain.assert_revoked(&house().root());
 }
@@ -226,10 +291,10 @@ fn s7_6_a_revoked_certificate_can_still_be_read_and_its_order_stays_valid() {
     let endpoint = endpoint("default");
     let account = endpoint.register("ES256");
     let host = name("history");
-    let (url, order) = crate::house::ready(&account, &[&host]);
-    let key = rcgen::KeyPair::generate().expect("a key is made");
-    let order = crate::house::finalize(&account, &url, &order, &crate::house::csr(&[&host], &key));
-    let chain = crate::house::download(&account, &order);
+    let (url, order) = ready(&account, &[&host]);
+    let key = KeyPair::generate().expect("a key is made");
+    let order = finalize(&account, &url, &order, &csr(&[&host], &key));
+    let chain = download(&account, &order);
     by_account(&account, &request(&chain)).expect(200);
     assert_eq!(account.read(&url).expect(200).json()["status"], "valid");
     account.read(crate::client::text(&order, "certificate")).expect(200);

@@ -13,7 +13,7 @@ use chancery_machine::challenge::{ChallengeState, ChallengeType};
 use chancery_machine::id::{AuthorizationId, OrderId};
 use chancery_machine::identifier::{DnsName, Identifier, Subject};
 use chancery_machine::order::{Order, OrderStatus};
-use chancery_machine::profile::{AcmeProfile, Exemption, ExemptionScope, Limits, Seconds};
+use chancery_machine::profile::{AcmeProfile, ExemptName, Exemption, ExemptionScope, Limits, Seconds};
 use chancery_machine::rejection::Rejection;
 use futures::future::join_all;
 
@@ -311,7 +311,7 @@ fn without_limits_of_the_profile_there_are_not_any_number_of_them() {
         let engine = &started.engine;
         // Also those for which nothing has to be proven, and which nobody will ever settle.
         let exempt = Exemption {
-            name: DnsName::parse("exempt.test").expect("a name"),
+            name: ExemptName::Name(DnsName::parse("exempt.test").expect("a name")),
             scope: ExemptionScope::Subdomain,
             wildcard: false,
         };
