@@ -23,7 +23,7 @@ use crate::issuer::Issuer;
 use crate::journal::{Journal, JournalThread};
 use crate::news::informed;
 use crate::place::Turns;
-use crate::ports::{Commit, Kind, ObjectId, Revision, SignError, StoreError};
+use crate::ports::{AlternateChain, Commit, Kind, ObjectId, Revision, SignError, StoreError};
 use crate::profiles::{ProfileRegistry, ProfileSet};
 use crate::resident::{Versioned, creation, load};
 use crate::shard::{self, Shard};
@@ -298,6 +298,14 @@ impl Engine {
     /// [`SignError`].
     pub fn chain(&self, authority: AuthorityId) -> Result<Vec<Vec<u8>>, SignError> {
         self.world.ports.issue.chain(authority)
+    }
+
+    /// Other chains, as [`Issue::alternates`](crate::ports::Issue::alternates) has them.
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub fn alternate_chains(&self, authority: AuthorityId) -> Result<Vec<AlternateChain>, SignError> {
+        self.world.ports.issue.alternates(authority)
     }
 
     /// The CRL of an authority, if one was made.

@@ -504,6 +504,17 @@ pub enum SignError {
     Refused(String),
 }
 
+/// Another chain above what an authority signs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlternateChain {
+    /// Names it, and no other chain, for ever: part of a URL.
+    pub name: String,
+    /// As in [`Issue::chain`].
+    pub certificates: Vec<Vec<u8>>,
+    /// When the first of them ends.
+    pub not_after: Timestamp,
+}
+
 /// One entry of a CRL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CrlEntry {
@@ -575,6 +586,15 @@ pub trait Issue: Send + Sync + 'static {
     /// # Errors
     /// [`SignError::Unavailable`] if there is no such authority.
     fn chain(&self, authority: AuthorityId) -> Result<Vec<Vec<u8>>, SignError>;
+
+    /// Other chains above an end entity of this authority (RFC 8555 section 7.4.2), as operators have added them.
+    ///
+    /// # Errors
+    /// [`SignError::Unavailable`] if there is no such authority.
+    fn alternates(&self, authority: AuthorityId) -> Result<Vec<AlternateChain>, SignError> {
+        let _ = authority;
+        Ok(Vec::new())
+    }
 
     /// Makes and signs a CRL, and answers its DER.
     ///

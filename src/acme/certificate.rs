@@ -19,26 +19,60 @@ struct RevokePayload {
     reason: Option<u64>,
 }
 
+/// A certificate with one of its chains.
+#[derive(Deserialize)]
+pub(super) struct Alternate {
+    id: String,
+    chain: String,
+}
+
 /// POST-as-GET to a certificate: the chain in PEM, the end entity first, without the root.
 pub(super) async fn certificate(
     asked: AccountRequest,
     path: web::Path<Named>,
 ) -> Result<HttpResponse, ProblemDocument> {
+    download(&asked, &path.id, None).await
+}
+
+/// POST-as-GET to a certificate with another chain (RFC 8555 section 7.4.2).
+pub(super) async fn alternate(
+    asked: AccountRequest,
+    path: web::Path<Alternate>,
+) -> Result<HttpResponse, ProblemDocument> {
+    download(&asked, &path.id, Some(&path.chain)).await
+}
+
+/// Each URL gives the chain that it always gave; the others are linked, as long as they are of use.
+async fn download(asked: &AccountRequest, id: &str, wanted: Option<&str>) -> Result<HttpResponse, ProblemDocument> {
     let site = &asked.site;
-    let id =
-        CertificateId::parse(&path.id).ok_or_else(|| ProblemDocument::not_found("the path names no certificate"))?;
+    let id = CertificateId::parse(id).ok_or_else(|| ProblemDocument::not_found("the path names no certificate"))?;
     let certificate = site.acme.engine.certificate(id).await?.state.record;
     let Some((owner, _)) = certificate.order else {
         return Err(ProblemDocument::not_found("there is no certificate of that name"));
     };
     asked.owns(owner, "certificate")?;
     asked.payload.empty()?;
-    let chain = site.acme.engine.chain(certificate.authority)?;
+    let engine = &site.acme.engine;
+    let alternates = engine.alternate_chains(certificate.authority)?;
+    let chain = match wanted {
+        None => engine.chain(certificate.authority)?,
+        Some(wanted) => {
+            let found = alternates.iter().find(|alternate| alternate.name == wanted);
+            let gone =
+                || ProblemDocument::not_found("the certificate has no such chain; its own URL links those it has");
+            found.ok_or_else(gone)?.certificates.clone()
+        }
+    };
     let mut pem = String::new();
     for der in std::iter::once(&certificate.der).chain(&chain) {
         pem.push_str(&pem_of(der)?);
     }
-    Ok(Reply::ok().body("application/pem-certificate-chain", pem))
+    let now = engine.now();
+    let others = alternates.iter().filter(|other| Some(other.name.as_str()) != wanted && other.not_after >= now);
+    let own = wanted.map(|_| site.urls.certificate(id));
+    let links = own.into_iter().chain(others.map(|other| site.urls.alternate(id, &other.name)));
+    let reply = links.fold(Reply::ok(), |reply, url| reply.link(&url, "alternate"));
+    Ok(reply.body("application/pem-certificate-chain", pem))
 }
 
 /// POST revoke-cert.

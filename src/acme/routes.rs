@@ -51,6 +51,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 .service(only("/authz/{id}", "POST").route(web::post().to(authorization::authorization)))
                 .service(only("/chall/{id}/{place}", "POST").route(web::post().to(authorization::challenge)))
                 .service(only("/cert/{id}", "POST").route(web::post().to(certificate::certificate)))
+                .service(only("/cert/{id}/{chain}", "POST").route(web::post().to(certificate::alternate)))
                 .default_service(web::to(nothing)),
         );
     }

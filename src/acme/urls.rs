@@ -109,6 +109,12 @@ impl Urls {
         format!("{}/cert/{id}", self.base)
     }
 
+    /// A certificate with another chain above it.
+    #[must_use]
+    pub(super) fn alternate(&self, id: CertificateId, chain: &str) -> String {
+        format!("{}/cert/{id}/{chain}", self.base)
+    }
+
     /// The account whose URL this is, if it is one of this endpoint.
     #[must_use]
     pub(super) fn read_account(&self, url: &str) -> Option<AccountId> {

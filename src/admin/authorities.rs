@@ -1,5 +1,6 @@
 //! Authorities: listed, made, disabled, enabled and deleted while the server runs.
 
+mod alteration;
 mod removal;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use chancery_actors::audit::{Act, ActError, Deed};
 use chancery_actors::error::TurnError;
 use chancery_actors::ports::{Kind, ObjectId, Revision, StoreError, Write};
 use chancery_machine::id::AuthorityId;
+use chancery_machine::renewal::RenewalCall;
 use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,8 +17,10 @@ use thiserror::Error;
 use tracing::error;
 use utoipa::ToSchema;
 
+pub use self::alteration::{AlterError, Alteration, ChainInfo, ChainView, NewChain, OldChain, alter};
 pub use self::removal::delete;
 use super::objects::hex;
+use super::renewal::RenewalCallView;
 use super::settings::Fault;
 use super::time::rfc3339;
 use crate::span::Span;
@@ -43,12 +47,12 @@ pub trait KeptAuthorities: Authorities {
     /// yet. Takes seconds, off the event loops.
     async fn prepare(&self, new: &NewAuthority, root: Option<&AuthorityInfo>) -> Result<Prepared, PrepareError>;
 
-    /// The write that disables an authority since then, or enables it; `None` if it has changed since it was read.
-    async fn switching(
+    /// The write that alters an authority so, and what is public of it then: the same as before if it is so already.
+    async fn altering(
         &self,
         authority: &AuthorityInfo,
-        disabled: Option<Timestamp>,
-    ) -> Result<Option<Write>, StoreError>;
+        alteration: &Alteration,
+    ) -> Result<(Write, AuthorityInfo), AlterError>;
 
     /// The writes that remove an authority and its CRL.
     async fn removal(&self, authority: &AuthorityInfo) -> Result<Vec<Write>, StoreError>;
@@ -112,6 +116,10 @@ pub struct AuthorityInfo {
     pub crl_url: Option<String>,
     /// Since when it has been disabled.
     pub disabled: Option<Timestamp>,
+    /// An operator's call to renew what it has signed.
+    pub call: Option<RenewalCall>,
+    /// Other chains above what it signs (RFC 8555 section 7.4.2).
+    pub chains: Vec<ChainInfo>,
     /// When it was made.
     pub made: Timestamp,
 }
@@ -207,6 +215,10 @@ pub struct AuthorityView {
     pub certificate: String,
     /// Where its CRL is published.
     pub crl_url: Option<String>,
+    /// An operator's call to renew what it has signed (RFC 9773).
+    pub renewal_call: Option<RenewalCallView>,
+    /// Other chains above what it signs, for clients that want another root (RFC 8555 section 7.4.2).
+    pub chains: Vec<ChainView>,
     /// When it was made (RFC 3339).
     pub created_at: String,
     /// The names of the RA Profiles that issue with it.
@@ -228,6 +240,9 @@ pub enum AuthorityError {
         /// Its revision.
         now: u64,
     },
+    /// It has no chain of this id.
+    #[error("the authority has no chain {0:?}")]
+    NoChain(String),
     /// Something depends on it, each named as in `raProfile/web`.
     #[error("the authority is in use: {}", .0.join(", "))]
     InUse(Vec<String>),
@@ -309,40 +324,6 @@ pub async fn read(
     Ok(AuthorityView::of(&find(authorities, asked).await?, engine))
 }
 
-/// Lets an authority issue, or not any more: then new orders and finalizing are refused, what was finalized before is still
-/// signed, and the CRL goes on being published. A disabled root signs no new intermediates; those below it go on.
-///
-/// # Errors
-/// [`AuthorityError`].
-pub async fn set_enabled(
-    engine: &Engine,
-    authorities: &dyn KeptAuthorities,
-    who: &str,
-    asked: &str,
-    enabled: bool,
-    if_match: Option<u64>,
-) -> Result<AuthorityView, AuthorityError> {
-    let switched = engine
-        .administer(who, async || {
-            let before = found(authorities, asked, if_match).await?;
-            if before.disabled.is_none() == enabled {
-                return Ok(Act::nothing(before));
-            }
-            let disabled = (!enabled).then(|| engine.now());
-            let Some(write) = authorities.switching(&before, disabled).await? else {
-                return Err(AuthorityError::Turn(TurnError::Conflict));
-            };
-            let after = AuthorityInfo { disabled, stored: before.stored.next(), ..before.clone() };
-            let action = if enabled { "enable" } else { "disable" };
-            let deeds = vec![record(action, &after, Some(&before), Some(&after))];
-            Ok(Act { guards: Vec::new(), writes: vec![write], deeds, outcome: after })
-        })
-        .await
-        .map_err(flattened)?;
-    open(authorities).await;
-    Ok(AuthorityView::of(&switched, engine))
-}
-
 impl AuthorityView {
     /// The view of an authority.
     #[must_use]
@@ -377,6 +358,8 @@ impl AuthorityView {
             fingerprint: hex(&authority.fingerprint),
             certificate: authority.certificate_pem.clone(),
             crl_url: authority.crl_url.clone(),
+            renewal_call: authority.call.map(Into::into),
+            chains: authority.chains.iter().map(Into::into).collect(),
             created_at: rfc3339(authority.made),
             ra_profiles: Vec::new(),
         }

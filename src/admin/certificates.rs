@@ -17,6 +17,7 @@ use super::error::AdminError;
 use super::objects::{ProfileRefView, deed, found, guard, hex, path_id, unstored};
 use super::operator::{Operator, Role};
 use super::precondition::Precondition;
+use super::renewal::{NewRenewalCall, RenewalCallView};
 use super::settings::Fault;
 use super::time::rfc3339;
 use super::words;
@@ -62,6 +63,10 @@ pub struct CertificateView {
     pub key_algorithm: String,
     /// Since when and why it is revoked.
     pub revoked: Option<RevocationView>,
+    /// The id of the order that replaces it, or was to (RFC 9773).
+    pub replaced_by: Option<String>,
+    /// An operator's call to renew it (RFC 9773).
+    pub renewal_call: Option<RenewalCallView>,
 }
 
 /// A certificate with its bytes.
@@ -169,16 +174,43 @@ impl Admin {
         precondition: Precondition,
     ) -> Result<CertificateView, AdminError> {
         operator.may(Role::Operator)?;
+        self.change_certificate(operator, "revoke", id, CertificateEvent::Revoked(reason), precondition).await
+    }
+
+    /// Calls for a certificate to be renewed (RFC 9773), or takes that back.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn renew_certificate(
+        &self,
+        operator: &Operator,
+        id: &str,
+        call: NewRenewalCall,
+        precondition: Precondition,
+    ) -> Result<CertificateView, AdminError> {
+        operator.may(Role::Operator)?;
+        let event = CertificateEvent::RenewalCalled(call.made(self.engine.now())?);
+        self.change_certificate(operator, "renew", id, event, precondition).await
+    }
+
+    /// Sends a certificate an operator's event, and logs it as that action.
+    async fn change_certificate(
+        &self,
+        operator: &Operator,
+        action: &'static str,
+        id: &str,
+        event: CertificateEvent,
+        precondition: Precondition,
+    ) -> Result<CertificateView, AdminError> {
         let (named, certificate) = self.certificate(id).await?;
         let seen = guard(precondition, certificate.revision)?;
         let now = self.engine.now();
         let describe = move |before: &Certificate, after: &Certificate| {
             let view = |state| CertificateView::of(&unstored(named.0, state), now);
-            deed("revoke", format!("certificate/{named}"), &view(before), &view(after))
+            deed(action, format!("certificate/{named}"), &view(before), &view(after))
         };
-        let event = CertificateEvent::Revoked(reason);
-        let revoked = self.engine.administer_certificate(&operator.who, named, event, seen, describe).await?;
-        Ok(CertificateView::of(&revoked, now))
+        let changed = self.engine.administer_certificate(&operator.who, named, event, seen, describe).await?;
+        Ok(CertificateView::of(&changed, now))
     }
 
     /// The authority of this id or name, for a filter.
@@ -228,6 +260,8 @@ impl CertificateView {
             fingerprint: hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &record.der).as_ref()),
             key_algorithm: said.key,
             revoked,
+            replaced_by: state.replaced.map(|order| order.to_string()),
+            renewal_call: state.call.map(Into::into),
         }
     }
 }

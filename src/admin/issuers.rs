@@ -4,11 +4,12 @@ use chancery_actors::audit::Act;
 use serde_json::Value;
 
 use super::Admin;
-use super::authorities::{self, AuthorityError, AuthorityView, Creation, NewAuthority};
+use super::authorities::{self, Alteration, AuthorityError, AuthorityView, Creation, NewAuthority, NewChain, OldChain};
 use super::error::AdminError;
 use super::idempotency::{Created, IdempotencyKey};
 use super::operator::{Operator, Role};
 use super::precondition::Precondition;
+use super::renewal::NewRenewalCall;
 use super::settings::read;
 
 impl Admin {
@@ -56,7 +57,8 @@ impl Admin {
         Ok(made)
     }
 
-    /// Lets an authority issue, or not any more.
+    /// Lets an authority issue, or not any more: then new orders and finalizing are refused, what was finalized before is
+    /// still signed, and the CRL goes on being published. A disabled root signs no new intermediates; those below it go on.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -68,8 +70,69 @@ impl Admin {
         precondition: Precondition,
     ) -> Result<AuthorityView, AdminError> {
         operator.may(Role::Administrator)?;
+        let disabled = (!enabled).then(|| self.engine.now());
+        let action = if enabled { "enable" } else { "disable" };
+        self.alter_authority(operator, action, asked, precondition, &Alteration::Disabled(disabled)).await
+    }
+
+    /// Calls for what an authority has signed to be renewed, or takes that back.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn renew_authority(
+        &self,
+        operator: &Operator,
+        asked: &str,
+        call: NewRenewalCall,
+        precondition: Precondition,
+    ) -> Result<AuthorityView, AdminError> {
+        operator.may(Role::Administrator)?;
+        let called = Alteration::Called(call.made(self.engine.now())?);
+        self.alter_authority(operator, "renew", asked, precondition, &called).await
+    }
+
+    /// Gives an authority another chain (RFC 8555 section 7.4.2).
+    ///
+    /// # Errors
+    /// [`AdminError`]; its fault says why the chain is none for this authority.
+    pub async fn add_chain(
+        &self,
+        operator: &Operator,
+        asked: &str,
+        chain: NewChain,
+        precondition: Precondition,
+    ) -> Result<AuthorityView, AdminError> {
+        operator.may(Role::Administrator)?;
+        let added = Alteration::ChainAdded(chain.certificates);
+        self.alter_authority(operator, "addChain", asked, precondition, &added).await
+    }
+
+    /// Takes a chain from an authority; the one that it began with stays.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn remove_chain(
+        &self,
+        operator: &Operator,
+        asked: &str,
+        chain: OldChain,
+        precondition: Precondition,
+    ) -> Result<AuthorityView, AdminError> {
+        operator.may(Role::Administrator)?;
+        let removed = Alteration::ChainRemoved(chain.id);
+        self.alter_authority(operator, "removeChain", asked, precondition, &removed).await
+    }
+
+    async fn alter_authority(
+        &self,
+        operator: &Operator,
+        action: &'static str,
+        asked: &str,
+        precondition: Precondition,
+        alteration: &Alteration,
+    ) -> Result<AuthorityView, AdminError> {
         let (engine, all, seen) = (&self.engine, &*self.authorities, revision(precondition));
-        Ok(authorities::set_enabled(engine, all, &operator.who, asked, enabled, seen).await?)
+        Ok(authorities::alter(engine, all, (&operator.who, action), asked, seen, alteration).await?)
     }
 
     /// Deletes an authority that nothing depends on; with `force` one whose certificates are all over.
@@ -105,6 +168,7 @@ impl From<AuthorityError> for AdminError {
         match error {
             AuthorityError::Fault(fault) => fault.into(),
             AuthorityError::NotFound(asked) => Self::Absent(format!("authority {asked:?}")),
+            AuthorityError::NoChain(id) => Self::Absent(format!("chain {id:?}")),
             AuthorityError::Changed { now } => Self::Changed { now },
             AuthorityError::InUse(dependents) => Self::InUse { object: "authority".to_owned(), dependents },
             AuthorityError::Failed(why) => Self::Turn(chancery_actors::error::TurnError::Unavailable(why)),

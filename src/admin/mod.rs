@@ -19,6 +19,7 @@ pub mod operator;
 pub mod orders;
 pub mod precondition;
 pub mod profiles;
+pub mod renewal;
 pub mod rest;
 pub mod settings;
 pub mod time;

@@ -136,14 +136,28 @@ impl Admin {
         members: &Map<String, Value>,
         precondition: Precondition,
     ) -> Result<P, AdminError> {
+        let make = |before: &P| {
+            let settings = changed(&before.settings(), members)?;
+            P::made(&settings, before.name().clone(), Some(before), self.engine.now(), &*self.authorities)
+        };
+        self.revise_profile(action, operator, name, precondition, make).await
+    }
+
+    /// Makes of a profile what `make` makes of it, and logs it as that action.
+    async fn revise_profile<P: Managed>(
+        &self,
+        action: &'static str,
+        operator: &Operator,
+        name: &str,
+        precondition: Precondition,
+        make: impl Fn(&P) -> Result<P, Fault>,
+    ) -> Result<P, AdminError> {
         let name = path_name::<P>(name)?;
         let act = async || {
             let catalog = self.engine.catalog().await?;
             let kept = P::in_catalog(&catalog).get(&name).ok_or_else(|| absent::<P>(name.as_str()))?;
             precondition.check(kept.state.revision().0)?;
-            let settings = changed(&kept.state.settings(), members)?;
-            let before = Some(&*kept.state);
-            let profile = P::made(&settings, name.clone(), before, self.engine.now(), &*self.authorities)?;
+            let profile = make(&kept.state)?;
             profile.check_references(&catalog)?;
             self.check_authority(&profile).await??;
             let (writes, profile) = self.engine.profile_writes(Some(kept), profile).await?;
@@ -202,7 +216,7 @@ fn update(name: &str, mut members: Map<String, Value>) -> Result<Map<String, Val
         Some(_) => return Err(Fault::new("name", "a name never changes; create another profile")),
     }
     // What an answer shows beside the settings may be sent back as it came.
-    for shown in ["revision", "termsChangedAt", "directoryUrl"] {
+    for shown in ["revision", "termsChangedAt", "directoryUrl", "renewalCall"] {
         members.remove(shown);
     }
     Ok(members)

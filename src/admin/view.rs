@@ -4,6 +4,7 @@ use chancery_machine::profile::{AcmeProfile, Endpoint, ProfileName, RaProfile};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::renewal::RenewalCallView;
 use super::settings::{AcmeProfileSettings, RaProfileSettings};
 use super::time::rfc3339;
 
@@ -46,6 +47,8 @@ pub struct RaProfileView {
     pub revision: u64,
     /// The directory of its own endpoint (RFC 8555 section 7.1.1), if an ACME Profile is activated on it.
     pub directory_url: Option<String>,
+    /// An operator's call to renew what it has issued (RFC 9773).
+    pub renewal_call: Option<RenewalCallView>,
     /// How it issues.
     #[serde(flatten)]
     pub settings: RaProfileSettings,
@@ -88,6 +91,7 @@ impl RaProfileView {
                 .acme_profile
                 .is_some()
                 .then(|| directory(origin, Endpoint::RaProfile, &profile.name)),
+            renewal_call: profile.call.map(Into::into),
             settings: RaProfileSettings::of(profile),
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use chancery_actors::ports::{CrlRequest, Draft, DraftError, DraftRequest, Issue, SignError};
+use chancery_actors::ports::{AlternateChain, CrlRequest, Draft, DraftError, DraftRequest, Issue, SignError};
 use chancery_machine::id::AuthorityId;
 use chancery_machine::profile::{CertificateContents, KeyRules, Seconds, ValidityRules};
 use chancery_machine::renewal::IssuerStanding;
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::authority::{Authority, AuthorityKind, OpenError, Opened};
 use super::certificate::{Issuer, Linted, Plan, Role, serial};
+use super::chain::Chain;
 use super::contents::{Contents, ContentsError};
 use super::crl::crl;
 use super::csr::Csr;
@@ -277,6 +278,16 @@ impl Issue for Authorities {
 
     fn chain(&self, authority: AuthorityId) -> Result<Vec<Vec<u8>>, SignError> {
         Ok(self.known(authority)?.chain().to_vec())
+    }
+
+    fn alternates(&self, authority: AuthorityId) -> Result<Vec<AlternateChain>, SignError> {
+        let opened = self.known(authority)?;
+        let alternate = |chain: &Chain| AlternateChain {
+            name: chain.id.clone(),
+            certificates: chain.certificates.clone(),
+            not_after: chain.not_after,
+        };
+        Ok(opened.alternates().iter().map(alternate).collect())
     }
 
     fn crl(&self, request: &CrlRequest) -> Result<Vec<u8>, SignError> {

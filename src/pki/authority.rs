@@ -18,6 +18,7 @@ use thiserror::Error;
 use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
 
 use super::certificate::{Issuer, Tbs, timestamp};
+use super::chain::Chain;
 use super::key::{IssuerKey, KeyError};
 use super::name::Publication;
 use super::public_key::PublicKey;
@@ -68,6 +69,9 @@ pub struct Authority {
     /// An operator's call to renew what it has signed.
     #[n(8)]
     pub call: Option<RenewalCall>,
+    /// Other chains above what it signs, each without its root, its issuing certificate first, DER.
+    #[cbor(n(9), default, skip_if = "Vec::is_empty")]
+    pub chains: Vec<Vec<ByteVec>>,
 }
 
 /// What an authority's certificate says.
@@ -126,6 +130,13 @@ impl Authority {
     #[must_use]
     pub fn root_certificate(&self) -> &[u8] {
         self.above.last().unwrap_or(&self.certificate)
+    }
+
+    /// Other chains above what it signs.
+    #[must_use]
+    pub fn alternates(&self) -> Vec<Chain> {
+        let chains = self.chains.iter().map(|chain| chain.iter().map(|der| der.to_vec()).collect());
+        chains.filter_map(Chain::of).collect()
     }
 
     /// What its certificate says.
@@ -192,6 +203,7 @@ pub struct Opened {
     issuer: Issuer,
     certificate: Vec<u8>,
     chain: Vec<Vec<u8>>,
+    alternates: Vec<Chain>,
     root: Vec<u8>,
 }
 
@@ -229,7 +241,13 @@ impl Opened {
     /// The same as the record has it now; `None` if only opening that would do, as it has another certificate.
     pub(super) fn updated(&self, record: &Authority) -> Option<Self> {
         let same = self.id == record.id && self.certificate == *record.certificate;
-        same.then(|| Self { name: record.name.clone(), disabled: record.disabled, call: record.call, ..self.clone() })
+        same.then(|| Self {
+            name: record.name.clone(),
+            disabled: record.disabled,
+            call: record.call,
+            alternates: record.alternates(),
+            ..self.clone()
+        })
     }
 
     /// Its certificate, DER.
@@ -242,6 +260,12 @@ impl Opened {
     #[must_use]
     pub fn chain(&self) -> &[Vec<u8>] {
         &self.chain
+    }
+
+    /// Other chains above what it signs (RFC 8555 section 7.4.2).
+    #[must_use]
+    pub fn alternates(&self) -> &[Chain] {
+        &self.alternates
     }
 
     /// The certificate of the root above it, or its own if it is one, DER.
@@ -276,6 +300,7 @@ impl Opened {
             issuer,
             certificate: record.certificate.to_vec(),
             chain,
+            alternates: record.alternates(),
             root: record.root_certificate().to_vec(),
         })
     }
@@ -323,7 +348,7 @@ pub(super) struct Certificate {
     signature: BitString,
 }
 
-fn find<T>(tbs: &Tbs) -> Result<Option<T>, der::Error>
+pub(super) fn find<T>(tbs: &Tbs) -> Result<Option<T>, der::Error>
 where
     T: AssociatedOid + for<'a> Decode<'a, Error = der::Error>,
 {

@@ -135,6 +135,7 @@ pub fn make_hierarchy(
         made: now,
         disabled: None,
         call: None,
+        chains: Vec::new(),
     };
     let below = IntermediatePlan {
         algorithm: plan.algorithm,
@@ -286,6 +287,7 @@ impl IntermediatePlan {
             made: now,
             disabled: None,
             call: None,
+            chains: Vec::new(),
         })
     }
 }

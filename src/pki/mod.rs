@@ -12,8 +12,8 @@
 //! - [`csr`], [`name`]: what a client asks for, and how names are written.
 //! - [`contents`], [`certificate`], [`lint`]: what certificates say, how they are made, and what stands between a draft and a
 //!   signature.
-//! - [`authority`], [`hierarchy`], [`authorities`]: who signs; the record for the store, how it is made, and the opened ones
-//!   for work.
+//! - [`authority`], [`hierarchy`], [`chain`], [`authorities`]: who signs; the record for the store, how it is made, other ways
+//!   up to a root, and the opened ones for work.
 //! - [`private`]: an authority beside them all, for machines of one's own that know each other by certificates.
 //!
 //! Signing is deterministic for every algorithm, so that a draft that is signed again after a crash gives the same
@@ -22,6 +22,7 @@
 pub mod authorities;
 pub mod authority;
 pub mod certificate;
+pub mod chain;
 pub mod contents;
 mod crl;
 pub mod csr;

@@ -25,6 +25,7 @@ mod responder;
 mod rfc8737_tls_alpn;
 mod rfc8738_addresses;
 mod s6_5_restart;
+mod s7_4_2_chains;
 #[path = "../support/scripted_web.rs"]
 mod scripted_web;
 #[path = "../support/mod.rs"]

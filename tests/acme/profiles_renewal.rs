@@ -97,3 +97,59 @@ fn what_a_disabled_authority_has_signed_is_renewed_at_once() {
     house().admin().post(&format!("/authorities/{id}/enable"), &json!({})).expect(200);
     assert!(window(&ask(&endpoint, &certificate).expect(200)).0 > now());
 }
+
+/// How the operator has everything renewed: what a call reaches, and what it does not.
+#[test]
+fn operators_call_for_renewal_of_one_certificate_of_a_profile_or_of_an_authority() {
+    let authority = json!({"name": "Called Intermediate", "rootName": "Called Root", "algorithm": "p256"});
+    let made = house().admin().post("/authorities", &authority).expect(201).json();
+    let id = made["id"].as_str().expect("an id").to_owned();
+    let profiles = Profiles::ra(&json!({"authority": id}));
+    let admin = house().admin();
+    for endpoint in [profiles.endpoint(), profiles.activated()] {
+        let account = endpoint.register("ES256");
+        let hosts = [name("renewal-called"), name("renewal-called")];
+        let [one, other] = [0, 1].map(|nth| issue(&account, &[&hosts[nth]]).0);
+        let [first, second] = [&one, &other].map(certificate_name);
+        let serial: String = one.serial().iter().map(|byte| format!("{byte:02x}")).collect();
+        let listed = admin.get(&format!("/certificates?serial={serial}")).expect(200).json();
+        let certificate = listed["items"][0]["id"].as_str().expect("an id").to_owned();
+        let at = |name: &str| window(&ask(&endpoint, name).expect(200));
+        let usual = at(&second);
+        for path in [
+            format!("/certificates/{certificate}"),
+            format!("/raProfiles/{}", profiles.ra),
+            format!("/authorities/{id}"),
+        ] {
+            let renew = |body| admin.post(&format!("{path}/renew"), &body).expect(200).json();
+            let called = now();
+            let shown = renew(json!({"within": "2d"}));
+            assert!(shown["renewalCall"]["renewedUntil"].is_string(), "{shown}");
+            let (start, end) = at(&first);
+            assert!(start >= called - 1 && start < end && end <= now() + 2 * 86_400, "{path}: {start} {end}");
+            let reached = at(&second) != usual;
+            assert_eq!(reached, !path.starts_with("/certificates"), "{path}");
+            renew(json!({}));
+            assert!(at(&first).1 <= now(), "{path}: at once");
+            // What is issued from then on is not meant.
+            if reached {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+                let fresh = certificate_name(&issue(&account, &[&name("renewal-fresh")]).0);
+                assert!(at(&fresh).0 > now(), "{path}");
+            }
+            let shown = renew(json!({"cancel": true}));
+            assert!(shown["renewalCall"].is_null(), "{shown}");
+            assert_eq!(at(&second), usual, "{path}: taken back");
+        }
+    }
+    // Whoever changes the profile otherwise does not take a call back.
+    admin.post(&format!("/raProfiles/{}/renew", profiles.ra), &json!({"within": "1d"})).expect(200);
+    profiles.change_ra(&json!({"description": "changed"}));
+    let shown = admin.get(&format!("/raProfiles/{}", profiles.ra)).expect(200).json();
+    assert!(shown["renewalCall"].is_object(), "{shown}");
+    let unknown = json!({"within": "2d", "cancel": true});
+    admin.post(&format!("/raProfiles/{}/renew", profiles.ra), &unknown).expect_refusal(422, "invalid");
+    admin
+        .post(&format!("/raProfiles/{}/renew", profiles.ra), &json!({"within": "500d"}))
+        .expect_refusal(422, "invalid");
+}

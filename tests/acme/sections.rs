@@ -19,5 +19,6 @@ mod s7_3_accounts;
 mod s7_4_1_pre_authorization;
 mod s7_4_finalization;
 mod s7_4_orders;
+mod s7_4_validity;
 mod s7_5_authorizations;
 mod s7_6_revocation;

@@ -9,6 +9,7 @@ use crate::described::{Operation, operations};
 use crate::desk::{account_id, admin, auditor, id, with_role};
 use crate::jws::Signer;
 use crate::support::admin::Admin;
+use crate::support::crossing::Crossing;
 
 #[test]
 fn every_write_leaves_an_entry_with_who_and_what_and_before_and_after() {
@@ -107,6 +108,8 @@ fn body(operation: &Operation, thing: &str) -> Value {
         "createEabCredential" => json!({}),
         "apply" => json!({"raProfiles": {thing: {}}}),
         "activateRaProfile" => json!({"acmeProfile": "default"}),
+        "addChain" => json!({"certificates": crossed(thing)}),
+        "removeChain" => json!({"id": shown("authorities", thing)["chains"][0]["id"]}),
         _ if action(operation, None) == "create" => json!({"name": thing}),
         _ if operation.method == "PATCH" => json!({"description": "changed"}),
         _ => json!({}),
@@ -136,11 +139,23 @@ fn thing(collection: &str, action: &str) -> String {
     let first = match action {
         "enable" => "disable",
         "deactivate" => "activate",
+        "removeChain" => "addChain",
         _ => return thing,
     };
-    let body = if first == "activate" { json!({"acmeProfile": "default"}) } else { json!({}) };
+    let body = match first {
+        "activate" => json!({"acmeProfile": "default"}),
+        "addChain" => json!({"certificates": crossed(&thing)}),
+        _ => json!({}),
+    };
     api.post(&format!("/{collection}/{thing}/{first}"), &body).expect(200);
     thing
+}
+
+/// A certificate of an authority by another root, PEM.
+fn crossed(authority: &str) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let certificate = shown("authorities", authority)["certificate"].clone();
+    Crossing::new(folder.path(), "Old Root", certificate.as_str().expect("PEM"), 20).crossed
 }
 
 /// What only clients make.

@@ -21,6 +21,7 @@ mod policy;
 mod pre_authorization;
 mod pressure;
 mod registry;
+mod renewal;
 mod restart;
 mod retention;
 mod reuse;

@@ -1,5 +1,6 @@
 //! certbot: its account keys are RSA, its certificates' P-256 unless told otherwise.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -130,7 +131,7 @@ fn certbot_dns_01_wildcard_nginx_renewal_revocation_by_certificate_key() {
     }
 
     let old_key = lab.path("old-key.pem");
-    std::fs::copy(certbot.live("wild", "privkey.pem"), &old_key).expect("the key can be kept");
+    fs::copy(certbot.live("wild", "privkey.pem"), &old_key).expect("the key can be kept");
     run(&mut certbot.renew());
     let second = lab.issued(certbot.live("wild", "fullchain.pem"), &names);
     assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
@@ -213,4 +214,71 @@ fn certbot_binds_its_account_with_a_credential_that_an_operator_made() {
     assert_eq!(bound["items"][0]["algorithm"], "RS256", "{bound}");
     let said = run_refused(&mut order("elsewhere.test"));
     assert!(said.contains("elsewhere.test"), "{said}");
+}
+
+#[test]
+fn certbot_renews_when_the_server_says_so() {
+    let Some(trial) = Trial::of(Client::Certbot, &[Feature::Renewal, Feature::RenewalInformation]) else { return };
+    let lab = Lab::new();
+    let certbot = Certbot { program: trial.program(), lab: &lab };
+    let names = ["now.test", "later.test"];
+    for name in names {
+        run(certbot.certonly(&[name]).args(["--webroot", "--webroot-path"]).arg(lab.web().folder()));
+    }
+    let live = |name| lab.issued(certbot.live(name, "fullchain.pem"), &[name]);
+    let before = names.map(live);
+    // Neither is near its end: the server calls for one of them.
+    let admin = lab.admin();
+    let listed = admin.get("/certificates?name=now.test").expect(200).json();
+    let id = listed["items"][0]["id"].as_str().expect("it is listed");
+    admin.post(&format!("/certificates/{id}/renew"), &json!({})).expect(200);
+    run(certbot.command("renew").arg("--no-random-sleep-on-renew"));
+    let after = names.map(live);
+    assert_ne!(before[0].serial(), after[0].serial(), "certbot asked, and was told to renew at once");
+    assert_eq!(before[1].serial(), after[1].serial(), "and the other is not to be renewed yet");
+}
+
+#[test]
+fn certbot_chooses_a_profile() {
+    let Some(trial) = Trial::of(Client::Certbot, &[Feature::Profile]) else { return };
+    let lab = Lab::new();
+    let certbot = Certbot { program: trial.program(), lab: &lab };
+    let admin = lab.admin();
+    admin.post("/raProfiles", &json!({"name": "short", "validity": "5d", "backdate": 0})).expect(201);
+    admin.patch("/acmeProfiles/default", "*", &json!({"raProfiles": ["short"]})).expect(200);
+    let order = |name: &str, option: &str, profile: &str| {
+        let mut command = certbot.certonly(&[name]);
+        command.args([option, profile, "--webroot", "--webroot-path"]).arg(lab.web().folder());
+        command
+    };
+    for (name, option, profile, days) in [
+        ("preferred.test", "--preferred-profile", "short", 5),
+        ("required.test", "--required-profile", "short", 5),
+        ("default.test", "--required-profile", "default", 90),
+        ("fallback.test", "--preferred-profile", "none", 90),
+    ] {
+        run(&mut order(name, option, profile));
+        let chain = lab.issued(certbot.live(name, "fullchain.pem"), &[name]);
+        assert_eq!(chain.days(), days, "{option} {profile}");
+    }
+    let said = run_refused(&mut order("refused.test", "--required-profile", "none"));
+    assert!(said.contains("none"), "{said}");
+}
+
+#[test]
+fn certbot_prefers_a_chain() {
+    let Some(trial) = Trial::of(Client::Certbot, &[Feature::PreferredChain]) else { return };
+    let lab = Lab::new();
+    let certbot = Certbot { program: trial.program(), lab: &lab };
+    let crossing = lab.crossing("Old Root");
+    let order = |name: &str, preferred: &str| {
+        run(certbot
+            .certonly(&[name])
+            .args(["--preferred-chain", preferred, "--webroot", "--webroot-path"])
+            .arg(lab.web().folder()));
+        fs::read_to_string(certbot.live(name, "fullchain.pem")).expect("certbot has stored it")
+    };
+    assert!(crossing.trusts(&order("old.test", "Old Root")));
+    assert!(!crossing.trusts(&order("new.test", "No Such Root")), "the default where there is no match");
+    lab.issued(certbot.live("new.test", "fullchain.pem"), &["new.test"]);
 }

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, OrderStatus, RetryPolicy,
-    RevocationReason, RevocationRequest,
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, NewAccount, NewOrder, OrderStatus,
+    RetryPolicy, RevocationReason, RevocationRequest,
 };
 use rcgen::SanType;
 use rustls_pki_types::CertificateDer;
@@ -102,6 +102,43 @@ async fn instant_acme_deactivates_an_authorization() {
 }
 
 #[tokio::test]
+async fn instant_acme_chooses_a_profile_asks_when_to_renew_and_replaces() {
+    let Some(_trial) = Trial::of(
+        Client::InstantAcme,
+        &[Feature::Profile, Feature::RenewalInformation, Feature::Replaces, Feature::Renewal],
+    ) else {
+        return;
+    };
+    let lab = Lab::new();
+    let admin = lab.admin();
+    let short = json!({"name": "short", "description": "five days", "validity": "5d", "backdate": 0});
+    admin.post("/raProfiles", &short).expect(201);
+    admin.patch("/acmeProfiles/default", "*", &json!({"raProfiles": ["short"]})).expect(200);
+    let account = register(&lab).await;
+    let profiles: Vec<_> = account.profiles().map(|profile| (profile.name, profile.description)).collect();
+    assert!(profiles.contains(&("short", "five days")) && profiles.len() == 2, "{profiles:?}");
+
+    let names = ["instant.test"];
+    let identifiers = [Identifier::Dns(names[0].to_owned())];
+    let new = NewOrder::new(&identifiers).profile("short");
+    let first = obtain_as(&lab, &account, &new, &names, Means::Http, "first.pem").await;
+    assert_eq!(first.days(), 5);
+    let der = CertificateDer::from(first.der());
+    let id = CertificateIdentifier::try_from(&der).expect("it names its issuer's key");
+    let (info, again) = account.renewal_info(&id).await.expect("the server tells when");
+    let window = info.suggested_window;
+    assert!(window.start < window.end, "{window:?}");
+    // A twenty-fourth of five days is five hours.
+    assert!(again > Duration::from_secs(4 * 3600) && again <= Duration::from_secs(5 * 3600), "{again:?}");
+
+    let renewal = NewOrder::new(&identifiers).replaces(id.clone());
+    let second = obtain_as(&lab, &account, &renewal, &names, Means::Http, "second.pem").await;
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
+    let refused = account.new_order(&renewal).await.err().expect("it is replaced already");
+    assert!(refused.to_string().contains("alreadyReplaced"), "{refused}");
+}
+
+#[tokio::test]
 async fn instant_acme_addresses_http_01_and_tls_alpn_01_renewal() {
     let Some(_trial) =
         Trial::of(Client::InstantAcme, &[Feature::IpIdentifier, Feature::Http01, Feature::TlsAlpn01, Feature::Renewal])
@@ -164,7 +201,18 @@ async fn register(lab: &Lab) -> Account {
 
 async fn obtain(lab: &Lab, account: &Account, names: &[&str], means: Means<'_>, file: &str) -> Chain {
     let identifiers: Vec<Identifier> = names.iter().map(|&name| identifier(name)).collect();
-    let mut order = account.new_order(&NewOrder::new(&identifiers)).await.expect("the order is accepted");
+    obtain_as(lab, account, &NewOrder::new(&identifiers), names, means, file).await
+}
+
+async fn obtain_as(
+    lab: &Lab,
+    account: &Account,
+    new: &NewOrder<'_>,
+    names: &[&str],
+    means: Means<'_>,
+    file: &str,
+) -> Chain {
+    let mut order = account.new_order(new).await.expect("the order is accepted");
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
         let mut authorization = authorization.expect("its owner may read it");

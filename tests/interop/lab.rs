@@ -6,12 +6,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hickory_proto::rr::RecordType;
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::dns::DnsServer;
 use crate::dns_control::DnsControl;
 use crate::support::admin::Admin;
 use crate::support::certificate::Chain;
+use crate::support::crossing::Crossing;
 use crate::support::server::{Options, Server};
 use crate::support::web::WebRoot;
 
@@ -72,6 +74,19 @@ impl Lab {
     /// A path in the lab's folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Another root of this name, which certifies the server's authority too: clients can have a chain to it.
+    pub(crate) fn crossing(&self, name: &str) -> Crossing {
+        let admin = self.admin();
+        let all = admin.get("/authorities").expect(200).json();
+        let all = all["items"].as_array().expect("a list");
+        let issuing = all.iter().find(|authority| authority["kind"] == "intermediate").expect("one issues");
+        let certificate = issuing["certificate"].as_str().expect("a certificate");
+        let crossing = Crossing::new(&self.path("crossing"), name, certificate, 20);
+        let path = format!("/authorities/{}/addChain", issuing["id"].as_str().expect("an id"));
+        admin.post(&path, &json!({"certificates": crossing.crossed})).expect(200);
+        crossing
     }
 
     /// The web root of the http-01 challenges.

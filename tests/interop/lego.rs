@@ -152,3 +152,14 @@ fn lego_tls_alpn_01_renewal() {
     let second = lab.issued(lego.certificate("lego.test"), &names);
     assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
 }
+
+#[test]
+fn lego_prefers_a_chain() {
+    let Some(trial) = Trial::of(Client::Lego, &[Feature::PreferredChain]) else { return };
+    let lab = Lab::with_http_port(free_port());
+    let lego = Lego { program: trial.program(), lab: &lab, key_type: "ec256" };
+    let crossing = lab.crossing("Old Root");
+    run(lego.with_http(&["lego.test"]).args(["run", "--preferred-chain", "Old Root"]));
+    let stored = std::fs::read_to_string(lego.certificate("lego.test")).expect("lego has stored it");
+    assert!(crossing.trusts(&stored));
+}

@@ -65,6 +65,13 @@ impl Chain {
         self.leaf().raw_serial().to_vec()
     }
 
+    /// For how many days the end entity is valid; both ends count (RFC 5280 section 4.1.2.5).
+    pub(crate) fn days(&self) -> i64 {
+        let leaf = self.leaf();
+        let validity = leaf.validity();
+        (validity.not_after.timestamp() - validity.not_before.timestamp() + 1) / 86_400
+    }
+
     /// OpenSSL builds the path to the root, and the names are exactly these.
     pub(crate) fn assert_sound(&self, root: &Path, names: &[&str]) {
         run(command("openssl")

@@ -3,6 +3,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod certificate;
+pub(crate) mod crossing;
 pub(crate) mod https;
 pub(crate) mod process;
 pub(crate) mod server;

@@ -18,6 +18,7 @@ use crate::admin::authorities::Authorities;
 use crate::admin::error::AdminError;
 use crate::admin::operator::{Operator, Role};
 use crate::admin::precondition::Precondition;
+use crate::admin::renewal::NewRenewalCall;
 use crate::admin::settings::{Fault, RaProfileSettings};
 use crate::admin::view::RaProfileView;
 
@@ -47,6 +48,23 @@ impl Admin {
         precondition: Precondition,
     ) -> Result<RaProfile, AdminError> {
         self.bind_ra_profile("deactivate", operator, name, Value::Null, precondition).await
+    }
+
+    /// Calls for what an RA Profile has issued to be renewed (RFC 9773), or takes that back.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn renew_ra_profile(
+        &self,
+        operator: &Operator,
+        name: &str,
+        call: NewRenewalCall,
+        precondition: Precondition,
+    ) -> Result<RaProfile, AdminError> {
+        operator.may(Role::Operator)?;
+        let call = call.made(self.engine.now())?;
+        let make = |before: &RaProfile| Ok(RaProfile { call, ..before.clone() });
+        self.revise_profile("renew", operator, name, precondition, make).await
     }
 
     async fn bind_ra_profile(

@@ -7,13 +7,18 @@ use utoipa::OpenApi;
 use super::filter::{ByBirth, list_query};
 use super::problem::Problems;
 use super::reply::{created, gone, ok, to_its_end};
-use super::request::{Body, Caller, MaybeMatch, Page, Params, Removal};
-use crate::admin::authorities::{AuthorityView, NewAuthority};
+use super::request::{Body, Caller, MaybeMatch, Page, Params, Removal, Told};
+use crate::admin::authorities::{AuthorityView, ChainView, NewAuthority, NewChain, OldChain};
 use crate::admin::error::AdminError;
+use crate::admin::operator::Role;
+use crate::admin::renewal::NewRenewalCall;
 
 /// The description of this room.
 #[derive(OpenApi)]
-#[openapi(paths(list, create, read, delete, enable, disable), components(schemas(AuthorityView, NewAuthority)))]
+#[openapi(
+    paths(list, create, read, delete, enable, disable, renew, add_chain, remove_chain),
+    components(schemas(AuthorityView, NewAuthority, ChainView, NewChain, OldChain))
+)]
 pub(super) struct Description;
 
 /// Adds this room's routes.
@@ -22,7 +27,10 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         .service(web::resource("/authorities").get(list).post(create))
         .service(web::resource("/authorities/{id}").get(read).delete(delete))
         .service(web::resource("/authorities/{id}/enable").post(enable))
-        .service(web::resource("/authorities/{id}/disable").post(disable));
+        .service(web::resource("/authorities/{id}/disable").post(disable))
+        .service(web::resource("/authorities/{id}/renew").post(renew))
+        .service(web::resource("/authorities/{id}/addChain").post(add_chain))
+        .service(web::resource("/authorities/{id}/removeChain").post(remove_chain));
 }
 
 list_query! {
@@ -116,5 +124,53 @@ async fn disable(
     MaybeMatch(precondition): MaybeMatch,
 ) -> Result<HttpResponse, AdminError> {
     let view = caller.admin.enable_authority(&caller.operator, &id, false, precondition).await?;
+    Ok(ok(&view, Some(view.revision)))
+}
+
+/// Has clients renew early what an authority has signed so far (RFC 9773), or no longer.
+#[utoipa::path(post, path = "/api/v1/authorities/{id}/renew", operation_id = "renewAuthority", tag = "Authorities",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
+    request_body = Option<NewRenewalCall>,
+    responses((status = 200, body = AuthorityView, headers(("ETag" = String))), Problems))]
+async fn renew(
+    caller: Caller,
+    id: web::Path<String>,
+    MaybeMatch(precondition): MaybeMatch,
+    Told(call): Told<NewRenewalCall>,
+) -> Result<HttpResponse, AdminError> {
+    let view = caller.admin.renew_authority(&caller.operator, &id, call, precondition).await?;
+    Ok(ok(&view, Some(view.revision)))
+}
+
+/// Gives an authority another chain, for clients that want another root (RFC 8555 section 7.4.2). What it has signed is
+/// still downloaded with the chain that it began with, which links the others.
+#[utoipa::path(post, path = "/api/v1/authorities/{id}/addChain", operation_id = "addChain", tag = "Authorities",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
+    request_body = NewChain,
+    responses((status = 200, body = AuthorityView, headers(("ETag" = String))), Problems))]
+async fn add_chain(
+    caller: Caller,
+    id: web::Path<String>,
+    MaybeMatch(precondition): MaybeMatch,
+    body: Body,
+) -> Result<HttpResponse, AdminError> {
+    caller.operator.may(Role::Administrator)?;
+    let view = caller.admin.add_chain(&caller.operator, &id, body.read()?, precondition).await?;
+    Ok(ok(&view, Some(view.revision)))
+}
+
+/// Takes a chain from an authority.
+#[utoipa::path(post, path = "/api/v1/authorities/{id}/removeChain", operation_id = "removeChain", tag = "Authorities",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
+    request_body = OldChain,
+    responses((status = 200, body = AuthorityView, headers(("ETag" = String))), Problems))]
+async fn remove_chain(
+    caller: Caller,
+    id: web::Path<String>,
+    MaybeMatch(precondition): MaybeMatch,
+    body: Body,
+) -> Result<HttpResponse, AdminError> {
+    caller.operator.may(Role::Administrator)?;
+    let view = caller.admin.remove_chain(&caller.operator, &id, body.read()?, precondition).await?;
     Ok(ok(&view, Some(view.revision)))
 }

@@ -16,13 +16,15 @@ use crate::admin::certificates::{CertificateDetail, CertificateView, Form, Issue
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
 use crate::admin::precondition::Precondition;
+use crate::admin::renewal::{NewRenewalCall, RenewalCallView};
 use crate::admin::settings::Fault;
 use crate::admin::words::{CertificateStatus, RevocationReason};
+use crate::span::Span;
 
 /// The description of this room.
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, read, certificate_pem, certificate_der, chain, revoke, bulk),
+    paths(list, read, certificate_pem, certificate_der, chain, revoke, renew, bulk),
     components(schemas(
         CertificateView,
         CertificateDetail,
@@ -30,6 +32,8 @@ use crate::admin::words::{CertificateStatus, RevocationReason};
         IssuerView,
         RevocationView,
         Revoke,
+        NewRenewalCall,
+        RenewalCallView,
         CertificateBulk,
         CertificateAction
     ))
@@ -45,7 +49,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         .service(web::resource("/certificates/{id}/certificate.pem").get(certificate_pem))
         .service(web::resource("/certificates/{id}/certificate.der").get(certificate_der))
         .service(web::resource("/certificates/{id}/chain.pem").get(chain))
-        .service(web::resource("/certificates/{id}/revoke").post(revoke));
+        .service(web::resource("/certificates/{id}/revoke").post(revoke))
+        .service(web::resource("/certificates/{id}/renew").post(renew));
 }
 
 /// How certificates can be sorted.
@@ -132,6 +137,7 @@ struct Revoke {
 #[serde(rename_all = "camelCase")]
 enum CertificateAction {
     Revoke,
+    Renew,
 }
 
 /// An action on many certificates.
@@ -146,6 +152,12 @@ struct CertificateBulk {
     /// Why they are revoked.
     #[serde(default)]
     reason: Option<RevocationReason>,
+    /// Over how long their renewals are spread; at once if left out.
+    #[serde(default)]
+    within: Option<Span>,
+    /// Whether calls to renew them are taken back.
+    #[serde(default)]
+    cancel: bool,
 }
 
 /// Certificates, the newest first.
@@ -207,16 +219,35 @@ async fn revoke(
     Ok(ok(&view, Some(view.revision)))
 }
 
+/// Has clients renew a certificate early (RFC 9773), or no longer.
+#[utoipa::path(post, path = "/api/v1/certificates/{id}/renew", operation_id = "renewCertificate", tag = "Certificates",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
+    request_body = Option<NewRenewalCall>,
+    responses((status = 200, body = CertificateView, headers(("ETag" = String))), Problems))]
+async fn renew(
+    caller: Caller,
+    id: web::Path<String>,
+    MaybeMatch(precondition): MaybeMatch,
+    Told(call): Told<NewRenewalCall>,
+) -> Result<HttpResponse, AdminError> {
+    let view = caller.admin.renew_certificate(&caller.operator, &id, call, precondition).await?;
+    Ok(ok(&view, Some(view.revision)))
+}
+
 /// Does one thing to many certificates, and answers for each.
 #[utoipa::path(post, path = "/api/v1/certificates/bulk", operation_id = "changeCertificates", tag = "Certificates", request_body = CertificateBulk,
     responses((status = 200, body = BulkResults), Problems))]
 async fn bulk(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
-    let CertificateBulk { action, items, reason } = body.read()?;
+    let CertificateBulk { action, items, reason, within, cancel } = body.read()?;
+    let call = NewRenewalCall { within, cancel };
     bulk::each(caller, Role::Operator, items, move |admin, operator, id| async move {
         let reason = reason.map(Into::into);
         match action {
             CertificateAction::Revoke => {
                 admin.revoke_certificate(&operator, &id, reason, Precondition::Any).await.map(drop)
+            }
+            CertificateAction::Renew => {
+                admin.renew_certificate(&operator, &id, call, Precondition::Any).await.map(drop)
             }
         }
     })

@@ -9,9 +9,10 @@ use super::bulk::{BulkResult, BulkResults};
 use super::filter::list_query;
 use super::problem::Problems;
 use super::profiles::{self, ByName, ProfileBulk, operations};
-use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, Params, Removal};
+use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, Params, Removal, Told};
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
+use crate::admin::renewal::NewRenewalCall;
 use crate::admin::settings::RaProfileSettings;
 use crate::admin::view::{NewRaProfile, RaProfileView};
 
@@ -20,7 +21,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     configure_common(config);
     config
         .service(web::resource("/raProfiles/{name}/activate").post(activate))
-        .service(web::resource("/raProfiles/{name}/deactivate").post(deactivate));
+        .service(web::resource("/raProfiles/{name}/deactivate").post(deactivate))
+        .service(web::resource("/raProfiles/{name}/renew").post(renew));
 }
 
 list_query! {
@@ -52,7 +54,7 @@ operations! {
     "readRaProfile": "/api/v1/raProfiles/{name}"; "updateRaProfile"; "deleteRaProfile";
     "enableRaProfile": "/api/v1/raProfiles/{name}/enable";
     "disableRaProfile": "/api/v1/raProfiles/{name}/disable";
-    also(activate, deactivate)
+    also(activate, deactivate, renew)
 }
 
 /// What is activated on an RA Profile.
@@ -91,5 +93,20 @@ async fn deactivate(
     MaybeMatch(precondition): MaybeMatch,
 ) -> Result<HttpResponse, AdminError> {
     let profile = caller.admin.deactivate_ra_profile(&caller.operator, &name, precondition).await?;
+    Ok(profiles::shown(&caller, &profile))
+}
+
+/// Have clients renew early what it has issued so far (RFC 9773), or no longer.
+#[utoipa::path(post, path = "/api/v1/raProfiles/{name}/renew", operation_id = "renewRaProfile", tag = "RA Profiles",
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
+    request_body = Option<NewRenewalCall>,
+    responses((status = 200, body = RaProfileView, headers(("ETag" = String))), Problems))]
+async fn renew(
+    caller: Caller,
+    name: web::Path<String>,
+    MaybeMatch(precondition): MaybeMatch,
+    Told(call): Told<NewRenewalCall>,
+) -> Result<HttpResponse, AdminError> {
+    let profile = caller.admin.renew_ra_profile(&caller.operator, &name, call, precondition).await?;
     Ok(profiles::shown(&caller, &profile))
 }

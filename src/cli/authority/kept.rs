@@ -18,12 +18,14 @@ use tokio::task::spawn_blocking;
 use tracing::{error, info};
 
 use crate::admin::authorities::{
-    self as admin, AuthorityInfo, Issued, KeptAuthorities, NewAuthority, PrepareError, Prepared,
+    self as admin, AlterError, Alteration, AuthorityInfo, ChainInfo, Issued, KeptAuthorities, NewAuthority,
+    PrepareError, Prepared,
 };
 use crate::admin::settings::Fault;
 use crate::admin::time::rfc3339;
 use crate::pki::authorities::Authorities;
 use crate::pki::authority::{Authority, AuthorityKind, Opened, certificate_pem};
+use crate::pki::chain::{Chain, MOST_CHAINS};
 use crate::pki::hierarchy::{
     Hierarchy, HierarchyError, HierarchyPlan, IntermediatePlan, make_hierarchy, make_intermediate,
 };
@@ -102,8 +104,46 @@ impl StoredAuthorities {
             certificate_pem: certificate_pem(authority.certificate()),
             crl_url: Some(self.publication.crl(authority.id)),
             disabled: authority.disabled,
+            call: authority.call,
+            chains: authority.alternates().iter().map(chain_info).collect(),
             made: authority.made,
         })
+    }
+
+    /// The record as it is then.
+    fn altered(&self, mut authority: Authority, alteration: &Alteration) -> Result<Authority, AlterError> {
+        match alteration {
+            // What was disabled before stays so since then.
+            Alteration::Disabled(Some(_)) if authority.disabled.is_some() => {}
+            Alteration::Disabled(disabled) => authority.disabled = *disabled,
+            Alteration::Called(call) => authority.call = *call,
+            Alteration::ChainAdded(pem) => {
+                let chain = self.chain(&authority, pem).map_err(|why| Fault::new("certificates", why))?;
+                authority.chains.push(chain.certificates.into_iter().map(Into::into).collect());
+            }
+            Alteration::ChainRemoved(id) => {
+                let place = authority.alternates().iter().position(|chain| chain.id == *id);
+                authority.chains.remove(place.ok_or_else(|| AlterError::NoChain(id.clone()))?);
+            }
+        }
+        Ok(authority)
+    }
+
+    /// A chain that an authority may have beside those that it has; else a sentence for whoever gave it.
+    fn chain(&self, authority: &Authority, pem: &str) -> Result<Chain, String> {
+        if authority.kind == AuthorityKind::Root {
+            return Err("a root signs no certificates that clients would fetch a chain of".to_owned());
+        }
+        let opened = self.opened.find(authority.id).ok_or("the authority is not open here; the log says why")?;
+        let chain = Chain::read(pem, &opened, self.clock.now()).map_err(|bad| bad.to_string())?;
+        let known = authority.alternates();
+        if chain.certificates == opened.chain() || known.contains(&chain) {
+            return Err("the authority has this chain already".to_owned());
+        }
+        if known.len() >= MOST_CHAINS {
+            return Err(format!("an authority has at most {MOST_CHAINS} chains beside its own; remove one"));
+        }
+        Ok(chain)
     }
 
     /// Opens what is new, and says whether it is open now.
@@ -174,19 +214,21 @@ impl KeptAuthorities for StoredAuthorities {
         Ok(Prepared { writes, made: infos.map_err(|error| failed(&error))? })
     }
 
-    async fn switching(
+    async fn altering(
         &self,
         authority: &AuthorityInfo,
-        disabled: Option<Timestamp>,
-    ) -> Result<Option<Write>, StoreError> {
+        alteration: &Alteration,
+    ) -> Result<(Write, AuthorityInfo), AlterError> {
         let object = ObjectId { kind: Kind::Authority, id: authority.id.0 };
-        let Some(found) = load(&*self.store, object).await?.filter(|found| found.revision == authority.stored) else {
-            return Ok(None);
-        };
-        let mut switched = found.authority;
-        switched.disabled = disabled;
-        let body = body(&*self.store, &switched).await?;
-        Ok(Some(Write { object, expected: authority.stored, body: Some(body) }))
+        let found = load(&*self.store, object).await?.filter(|found| found.revision == authority.stored);
+        let found = found.ok_or(AlterError::Overtaken)?;
+        let altered = self.altered(found.authority.clone(), alteration)?;
+        let same = altered == found.authority;
+        let revision = if same { found.revision } else { found.revision.next() };
+        let body = body(&*self.store, &altered).await?;
+        let info = self.info(&Kept { authority: altered, revision }, &[])?;
+        let info = AuthorityInfo { parent: authority.parent, ..info };
+        Ok((Write { object, expected: authority.stored, body: Some(body) }, info))
     }
 
     async fn removal(&self, authority: &AuthorityInfo) -> Result<Vec<Write>, StoreError> {
@@ -254,6 +296,15 @@ impl KeptAuthorities for StoredAuthorities {
             }
         }
         Ok(())
+    }
+}
+
+fn chain_info(chain: &Chain) -> ChainInfo {
+    ChainInfo {
+        id: chain.id.clone(),
+        issuer: chain.issuer.clone(),
+        not_after: chain.not_after,
+        pem: chain.certificates.iter().map(|der| certificate_pem(der)).collect(),
     }
 }
 

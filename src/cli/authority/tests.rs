@@ -19,7 +19,7 @@ use crate::acme::AccountUrls;
 use crate::admin::Admin;
 use crate::admin::apply::{ApplyError, Declared, Options};
 use crate::admin::authorities::{
-    self as admin, Authorities as _, AuthorityError, AuthorityView, KeptAuthorities as _, NewAuthority,
+    self as admin, Alteration, Authorities as _, AuthorityError, AuthorityView, KeptAuthorities as _, NewAuthority,
 };
 use crate::admin::error::AdminError;
 use crate::admin::operator::Operator;
@@ -114,7 +114,19 @@ impl Lab {
     }
 
     async fn set_enabled(&self, name: &str, enabled: bool) -> Result<AuthorityView, AuthorityError> {
-        admin::set_enabled(&self.engine, &self.kept, "tests", name, enabled, None).await
+        let disabled = (!enabled).then(|| self.engine.now());
+        let action = if enabled { "enable" } else { "disable" };
+        self.alter(action, name, None, &Alteration::Disabled(disabled)).await
+    }
+
+    async fn alter(
+        &self,
+        action: &'static str,
+        name: &str,
+        if_match: Option<u64>,
+        alteration: &Alteration,
+    ) -> Result<AuthorityView, AuthorityError> {
+        admin::alter(&self.engine, &self.kept, ("tests", action), name, if_match, alteration).await
     }
 
     async fn delete(&self, name: &str, force: bool) -> Result<(), AuthorityError> {
@@ -335,7 +347,7 @@ fn a_disabled_one_issues_nothing_and_goes_on_with_its_crl() {
         assert!(draft(&opened, before.authority).is_err());
         // Nothing is done, and nothing logged.
         assert_eq!(lab.set_enabled("First", false).await, Ok(disabled.clone()));
-        let stale = admin::set_enabled(&lab.engine, &lab.kept, "tests", "First", true, Some(1)).await;
+        let stale = lab.alter("enable", "First", Some(1), &Alteration::Disabled(None)).await;
         assert_eq!(stale, Err(AuthorityError::Changed { now: 2 }));
 
         assert!(lab.set_enabled(&disabled.id, true).await.expect("it is enabled").enabled);
@@ -434,6 +446,7 @@ fn the_log_says_what_was_made_and_no_secret() {
         let mut public = vec![
             "algorithm",
             "certificate",
+            "chains",
             "createdAt",
             "crlUrl",
             "disabledAt",
@@ -445,6 +458,7 @@ fn the_log_says_what_was_made_and_no_secret() {
             "notAfter",
             "notBefore",
             "parent",
+            "renewalCall",
             "revision",
             "serial",
             "subject",

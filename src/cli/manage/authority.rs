@@ -1,10 +1,13 @@
 //! `chancery authority`: what signs.
 
+use std::path::PathBuf;
+
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::collection::{
-    Action, Collection, CreateArgs, DeleteArgs, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, Session,
+    Action, Collection, CreateArgs, DeleteArgs, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, RenewArgs, Session,
 };
 use super::output::column;
 use super::set::Members;
@@ -33,6 +36,9 @@ Examples:
   chancery authority show AZq3k5yvdJ6kPq0wZ8b1Rw
   chancery authority disable AZq3k5yvdJ6kPq0wZ8b1Rw
   chancery authority enable AZq3k5yvdJ6kPq0wZ8b1Rw
+  chancery authority renew AZq3k5yvdJ6kPq0wZ8b1Rw --within 7d
+  chancery authority add-chain AZq3k5yvdJ6kPq0wZ8b1Rw --file crossed.pem
+  chancery authority remove-chain AZq3k5yvdJ6kPq0wZ8b1Rw 5f1c3a9e0b7d24685f1c3a9e0b7d2468
   chancery authority delete AZq3k5yvdJ6kPq0wZ8b1Rw";
 
 /// What can be done with authorities.
@@ -53,6 +59,23 @@ pub(in crate::cli) enum Command {
     Enable(ItemsArgs),
     /// Have them issue nothing; their CRLs are still made.
     Disable(ItemsArgs),
+    /// Have clients renew early what some have signed so far.
+    Renew(RenewArgs),
+    /// Give one another chain, for clients that want another root.
+    AddChain {
+        #[command(flatten)]
+        item: ItemArgs,
+        /// Its certificates, PEM, the one of the authority's own key first.
+        #[arg(long, short, value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Take a chain from one.
+    RemoveChain {
+        #[command(flatten)]
+        item: ItemArgs,
+        /// The id of the chain, which `show` prints.
+        chain: String,
+    },
     /// Remove some.
     Delete(DeleteArgs),
 }
@@ -90,6 +113,19 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Create { plan, args } => session.create(&COLLECTION, plan.members(), &args).await,
         Command::Enable(items) => session.act(&COLLECTION, Action::new("enable", "enabled"), &items).await,
         Command::Disable(items) => session.act(&COLLECTION, Action::new("disable", "disabled"), &items).await,
+        Command::Renew(args) => session.renew(&COLLECTION, &args).await,
+        Command::AddChain { item, file } => {
+            let pem = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            let chain = Map::from_iter([("certificates".to_owned(), Value::from(pem))]);
+            session
+                .act(&COLLECTION, Action::new("addChain", "added a chain to").with(chain), &ItemsArgs::one(item.id))
+                .await
+        }
+        Command::RemoveChain { item, chain } => {
+            let chain = Map::from_iter([("id".to_owned(), Value::from(chain))]);
+            let action = Action::new("removeChain", "removed a chain of").with(chain);
+            session.act(&COLLECTION, action, &ItemsArgs::one(item.id)).await
+        }
         Command::Delete(args) => session.delete(&COLLECTION, &args).await,
     }
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::collection::{Action, Collection, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, Session, text};
+use super::collection::{Action, Collection, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, RenewArgs, Session, text};
 use super::connection::{Request, Verb};
 use super::output::{column, remark, write};
 use super::time::Moment;
@@ -24,7 +24,7 @@ const COLLECTION: Collection = Collection {
         column("SERIAL", "/serial"),
         column("EXPIRES", "/notAfter"),
     ],
-    bulk: &["revoke"],
+    bulk: &["revoke", "renew"],
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -33,7 +33,8 @@ Examples:
   chancery certificate list --name www.corp.example
   chancery certificate show AZq3k5yvdJ6kPq0wZ8b1Rw --pem | openssl x509 -noout -text
   chancery certificate download AZq3k5yvdJ6kPq0wZ8b1Rw --out www.pem
-  chancery certificate revoke AZq3k5yvdJ6kPq0wZ8b1Rw --reason key-compromise";
+  chancery certificate revoke AZq3k5yvdJ6kPq0wZ8b1Rw --reason key-compromise
+  chancery certificate renew AZq3k5yvdJ6kPq0wZ8b1Rw --within 1d";
 
 /// What can be done with certificates.
 #[derive(Debug, Subcommand)]
@@ -72,6 +73,8 @@ pub(in crate::cli) enum Command {
         #[arg(long, value_enum, default_value_t = Reason::Unspecified)]
         reason: Reason,
     },
+    /// Have clients renew some early.
+    Renew(RenewArgs),
 }
 
 /// Which certificates.
@@ -138,6 +141,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             let options = Map::from_iter([("reason".to_owned(), reason.into())]);
             session.act(&COLLECTION, Action::new("revoke", "revoked").with(options), &items).await
         }
+        Command::Renew(args) => session.renew(&COLLECTION, &args).await,
     }
 }
 

@@ -117,6 +117,19 @@ pub(in crate::cli) struct DeleteArgs {
     force: bool,
 }
 
+/// By when clients renew.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct RenewArgs {
+    #[command(flatten)]
+    items: ItemsArgs,
+    /// Over how long the renewals are spread, as in 2d; at once if nothing is said.
+    #[arg(long, value_name = "SPAN")]
+    within: Option<String>,
+    /// Take the call back.
+    #[arg(long, conflicts_with = "within")]
+    cancel: bool,
+}
+
 /// How something is created.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct CreateArgs {
@@ -263,6 +276,20 @@ impl Session {
         let action = Action::new("delete", "deleted");
         let options = force.then(|| Map::from_iter([("force".to_owned(), Value::Bool(true))]));
         self.act(collection, Action { options, ..action }, items).await
+    }
+
+    /// Has clients renew early (RFC 9773).
+    pub(super) async fn renew(
+        &self,
+        collection: &Collection,
+        RenewArgs { items, within, cancel }: &RenewArgs,
+    ) -> Outcome {
+        let past = if *cancel { "no longer renewing" } else { "renewing" };
+        let options = match within {
+            Some(within) => Map::from_iter([("within".to_owned(), Value::from(within.as_str()))]),
+            None => Map::from_iter([("cancel".to_owned(), Value::from(*cancel))]),
+        };
+        self.act(collection, Action::new("renew", past).with(options), items).await
     }
 
     /// Does this to one item, or to many; then each has a line, and one that failed fails the command.

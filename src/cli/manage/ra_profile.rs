@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::collection::{
-    Action, Collection, CreateArgs, DeleteArgs, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, Session, UpdateArgs,
+    Action, Collection, CreateArgs, DeleteArgs, ItemArgs, ItemsArgs, Outcome, PageArgs, Query, RenewArgs, Session,
+    UpdateArgs,
 };
 use super::output::column;
 use super::set::{self, Members, SetArgs};
@@ -39,6 +40,7 @@ Examples:
   chancery ra-profile deactivate web
   chancery ra-profile disable web lab
   chancery ra-profile enable web
+  chancery ra-profile renew web --within 2d
   chancery ra-profile delete web lab";
 
 /// What can be done with RA Profiles.
@@ -91,6 +93,8 @@ pub(in crate::cli) enum Command {
         /// The ACME Profile.
         acme_profile: String,
     },
+    /// Have clients renew early what some have issued so far.
+    Renew(RenewArgs),
     /// Take the activated ACME Profile away from some: /acme/raProfile/NAME/… answers no more.
     Deactivate(ItemsArgs),
 }
@@ -188,6 +192,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             session.act(&COLLECTION, action, &ItemsArgs::one(name)).await
         }
         Command::Deactivate(items) => session.act(&COLLECTION, Action::new("deactivate", "deactivated"), &items).await,
+        Command::Renew(args) => session.renew(&COLLECTION, &args).await,
     }
 }
 

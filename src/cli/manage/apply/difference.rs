@@ -9,7 +9,7 @@ use super::super::{profile, ra_profile};
 use crate::admin::settings::snake_case;
 
 /// Members that are no attributes: they follow from them.
-const DERIVED: [&str; 4] = ["name", "revision", "termsChangedAt", "directoryUrl"];
+const DERIVED: [&str; 5] = ["name", "revision", "termsChangedAt", "directoryUrl", "renewalCall"];
 
 /// What is done to each profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
