@@ -6,7 +6,7 @@ use crate::lab::Lab;
 use crate::matrix::{Client, Feature, Trial};
 use crate::script::scenario;
 use crate::support::certificate::Chain;
-use crate::support::process::{run, run_refused};
+use crate::support::process::{free_port, run, run_refused};
 
 const SCRIPT: &str = "node/acme-client.js";
 
@@ -66,4 +66,13 @@ fn acme_client_binds_its_account() {
     run(scenario(&trial, &lab, SCRIPT, "bound").env("KEY_ID", text("keyId")).env("HMAC_KEY", text("hmacKey")));
     let chain = lab.issued(lab.path("bound.pem"), &["bound.node.test"]);
     assert!(chain.key().contains("secp384r1"), "{}", chain.key());
+}
+
+#[test]
+fn acme_client_tls_alpn_01() {
+    let Some(trial) = Trial::of(Client::NpmAcme, &[Feature::TlsAlpn01]) else { return };
+    let (lab, port) = (Lab::new(), free_port());
+    lab.admin().patch("/acmeProfiles/default", "*", &json!({"tlsPort": port})).expect(200);
+    run(scenario(&trial, &lab, SCRIPT, "tls").env("TLS_PORT", port.to_string()));
+    lab.issued(lab.path("tls.pem"), &["node.test"]);
 }

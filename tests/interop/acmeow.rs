@@ -1,10 +1,12 @@
 //! acmeow of PyPI: Python, with ES256 accounts. `python/drive_acmeow.py` says what these tests have it do.
 
+use serde_json::json;
+
 use crate::lab::Lab;
 use crate::matrix::{Client, Feature, Trial};
 use crate::script::scenario;
 use crate::support::certificate::Chain;
-use crate::support::process::run;
+use crate::support::process::{free_port, run};
 
 const SCRIPT: &str = "python/drive_acmeow.py";
 
@@ -44,4 +46,24 @@ fn acmeow_dns_01_wildcard_with_p_384() {
     run(&mut scenario(&trial, &lab, SCRIPT, "wildcard"));
     let chain = lab.issued(lab.path("wildcard.pem"), &["*.acmeow.test", "acmeow.test"]);
     assert!(chain.key().contains("secp384r1"), "{}", chain.key());
+}
+
+#[test]
+fn acmeow_obtains_a_certificate_for_an_address_with_rsa() {
+    let Some(trial) = Trial::of(Client::Acmeow, &[Feature::IpIdentifier, Feature::Http01, Feature::CertificateRsa])
+    else {
+        return;
+    };
+    let lab = Lab::new();
+    run(&mut scenario(&trial, &lab, SCRIPT, "address"));
+    lab.issued(lab.path("address.pem"), &["127.0.0.1"]);
+}
+
+#[test]
+fn acmeow_tls_alpn_01() {
+    let Some(trial) = Trial::of(Client::Acmeow, &[Feature::TlsAlpn01]) else { return };
+    let (lab, port) = (Lab::new(), free_port());
+    lab.admin().patch("/acmeProfiles/default", "*", &json!({"tlsPort": port})).expect(200);
+    run(scenario(&trial, &lab, SCRIPT, "tls").env("TLS_PORT", port.to_string()));
+    lab.issued(lab.path("tls.pem"), &["acmeow.test"]);
 }

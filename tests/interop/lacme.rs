@@ -36,6 +36,14 @@ fn lacme_account_http_01_renewal_key_change_both_revocations_deactivation() {
 }
 
 #[test]
+fn lacme_obtains_a_certificate_for_an_address() {
+    let Some(trial) = Trial::of(Client::Lacme, &[Feature::IpIdentifier, Feature::Http01]) else { return };
+    let lab = Lab::new();
+    run(&mut scenario(&trial, &lab, SCRIPT, "address"));
+    lab.issued(lab.path("address.pem"), &["127.0.0.1"]);
+}
+
+#[test]
 fn lacme_proves_a_name_before_it_orders() {
     let Some(trial) = Trial::of(Client::Lacme, &[Feature::PreAuthorization]) else { return };
     let lab = Lab::new();
