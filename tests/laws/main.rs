@@ -7,6 +7,7 @@ use std::process::Command;
 
 use source::{crate_names, has_word, names_after, without_comments_and_strings};
 
+mod checklist;
 mod source;
 
 /// What a room under `src/` may not name. The engine's ports are how the rooms meet, and `main.rs` joins them.
