@@ -113,6 +113,42 @@ fn s6_1_base64url_with_padding_or_foreign_letters_is_malformed() {
     }
 }
 
+/// Nothing is wrong with these but the padding: the signature covers the padded text.
+#[test]
+fn s6_1_padding_is_malformed_though_the_signature_verifies() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    let padded = |part: String| format!("{part}{}", "=".repeat((4 - part.len() % 4) % 4));
+    for which in ["protected", "payload", "signature"] {
+        // One of three lengths needs no padding, and one of these headers has another.
+        for filler in ["", "x", "xx"] {
+            let request = order_request(&account).set("filler", filler).nonce(&endpoint.nonce());
+            let jws = request.jws();
+            let part = |member: &str| {
+                let text = jws[member].as_str().expect("a part is text").to_owned();
+                if member == which { padded(text) } else { text }
+            };
+            let (protected, payload) = (part("protected"), part("payload"));
+            let signature = account.signer.sign(format!("{protected}.{payload}").as_bytes());
+            let signature = if which == "signature" { padded(encode(signature)) } else { encode(signature) };
+            let sent = json!({"protected": protected, "payload": payload, "signature": signature}).to_string();
+            if sent.contains('=') {
+                let response = endpoint.post_body(endpoint.url("newOrder"), sent.as_bytes());
+                assert!(response.expect_problem(400, "malformed").detail().contains("padding"), "{which}");
+            }
+        }
+    }
+}
+
+/// RFC 7515 appendix F: the signature covers the payload that is left out, here the empty one.
+#[test]
+fn s6_2_a_detached_payload_is_malformed() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    let request = account.request(&account.kid).drop_member("payload");
+    endpoint.post(&account.kid, request).expect_problem(400, "malformed");
+}
+
 #[test]
 fn s6_2_b64_false_and_crit_are_refused() {
     let endpoint = endpoint("default");
