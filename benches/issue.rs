@@ -10,7 +10,7 @@ use chancery::pki::hierarchy::{HierarchyPlan, make_hierarchy};
 use chancery::pki::key::KeyAlgorithm;
 use chancery::pki::name::{AuthorityName, Publication};
 use chancery::pki::sealed::SealCost;
-use chancery_actors::ports::{DraftRequest, Issue};
+use chancery_actors::ports::{DraftRequest, Issue, KeySource};
 use chancery_machine::identifier::Subject;
 use chancery_machine::profile::ProfileName;
 use chancery_machine::time::Timestamp;
@@ -60,7 +60,7 @@ fn prepared(algorithm: KeyAlgorithm) -> (Authorities, DraftRequest) {
     let profile = RaProfileSettings::default().profile(servers, |_| Ok(hierarchy.intermediate.id)).expect("sound");
     let request = DraftRequest {
         profile: Arc::new(profile),
-        csr: csr(),
+        key: KeySource::Csr(csr()),
         subjects: NAMES.iter().rev().map(|name| Subject::dns(name).expect("a name")).collect(),
         serial_entropy: [0xa5; 16],
         not_before: None,

@@ -123,6 +123,7 @@ impl Bench {
             not_after: None,
             profile: None,
             replaces: None,
+            auto_renewal: None,
         };
         let mut order = self.engine.place_order(&self.account, &self.pair, new).await.expect("places");
         let guards = [self.account.guard()];

@@ -82,6 +82,7 @@ fn order_states() -> [Order; 4] {
         profile: None,
         replaces: None,
         ancestors: BTreeMap::new(),
+        auto_renewal: None,
     };
     let pending = Order::placed(terms, vec![AuthorizationId(ID)]);
     let ready = step(&pending, OrderEvent::AuthorizationValid(AuthorizationId(ID)));

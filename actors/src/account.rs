@@ -167,7 +167,8 @@ pub(crate) fn standing(account: &Account) -> Result<(), TurnError> {
 async fn end_work(world: &World, account: AccountId) -> Result<(), TurnError> {
     let orders = terms::open_past(account, Timestamp::EPOCH);
     // What an older build stored among the authorizations may be stored anew in this moment, and stand among the orders.
-    for range in [&orders, &Range::of(terms::open_of(account)), &orders] {
+    let renewing = Range::of(terms::renewing_of(account));
+    for range in [&orders, &Range::of(terms::open_of(account)), &orders, &renewing] {
         end_all(world, range).await?;
     }
     Ok(())

@@ -16,8 +16,9 @@ use crate::resident::{Versioned, read};
 use crate::terms;
 use crate::world::World;
 
-/// How long a revision is kept that is no longer in force: longer than any order may be worked on.
-const KEPT: Duration = Duration::from_secs(100 * 86_400);
+/// How long a revision is kept that is no longer in force: longer than any order may be worked on, and then be renewed
+/// automatically.
+const KEPT: Duration = Duration::from_secs(500 * 86_400);
 
 /// How many profiles of each kind there may be.
 pub const MOST_PROFILES: usize = 10_000;

@@ -1,5 +1,6 @@
 //! The engine's front: what the wire and the operators' interfaces call.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,12 +12,13 @@ use chancery_machine::challenge::ChallengeType;
 use chancery_machine::crl::Crl;
 use chancery_machine::eab::EabCredential;
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, EabId, Id, OrderId};
-use chancery_machine::order::Order;
+use chancery_machine::order::{Order, OrderEvent};
 use chancery_machine::profile::{Endpoint, ProfileName};
 use chancery_machine::time::Timestamp;
 use tokio::sync::Mutex;
 use tracing::info;
 
+use crate::alarm;
 use crate::crl::{self, Publisher, Renew};
 use crate::error::{LoadError, TurnError};
 use crate::issuer::Issuer;
@@ -101,6 +103,7 @@ impl Engine {
             validators,
             turns: Turns::default(),
             operators: Mutex::default(),
+            residents: AtomicUsize::new(0),
             actors: OnceLock::new(),
         });
         let for_publisher = Arc::clone(&world);
@@ -121,6 +124,8 @@ impl Engine {
         let sightings = Sightings::start_in_arbiter(&service, |ctx| Sightings::new(for_sightings, ctx));
         let for_sweep = Arc::clone(&world);
         service.spawn(async move { sweep::run(for_sweep).await });
+        let for_alarm = Arc::clone(&world);
+        service.spawn(async move { alarm::run(for_alarm).await });
         let running = Running { arbiters, journal: thread, sightings: sightings.clone() };
         Ok((Self { world, registry, sightings }, running))
     }
@@ -129,6 +134,12 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.world.ports.clock.now()
+    }
+
+    /// How many objects are in memory: those that are spoken to, and those that owe something that is due.
+    #[must_use]
+    pub fn residents(&self) -> usize {
+        self.world.residents.load(Ordering::Relaxed)
     }
 
     /// A fresh name for an object.
@@ -245,6 +256,14 @@ impl Engine {
             }
         }
         Err(TurnError::Conflict)
+    }
+
+    /// Ends the automatic renewal of an order (RFC 8739 section 3.1.2).
+    ///
+    /// # Errors
+    /// [`TurnError`].
+    pub async fn cancel_renewal(&self, id: OrderId) -> Result<Versioned<Order>, TurnError> {
+        self.world.send(id.0, OrderEvent::RenewalCanceled, &[]).await
     }
 
     /// Gives an authorization up (RFC 8555 section 7.5.2).

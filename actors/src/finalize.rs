@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use chancery_machine::authorization::{Authorization, AuthorizationStatus};
 use chancery_machine::id::CertificateId;
-use chancery_machine::order::{Intent, Order, OrderEvent, OrderStatus};
+use chancery_machine::order::{Draft, Intent, Order, OrderEvent, OrderStatus, OrderTerms};
 use chancery_machine::profile::ProfileName;
 use chancery_machine::rejection::Rejection;
+use chancery_machine::time::Timestamp;
 use thiserror::Error;
 use tracing::{error, info};
 
 use crate::engine::Engine;
 use crate::error::{LoadError, TurnError};
-use crate::ports::{DraftError, DraftRequest, Kind, ObjectId, Revision};
+use crate::ports::{DraftError, DraftRequest, KeySource, Kind, ObjectId, Revision};
 use crate::profiles::EndpointError;
 use crate::resident::{Versioned, load};
 use crate::terms::{self, sha256};
+use crate::world::World;
 
 /// How often the authorizations are looked at again that changed meanwhile. Many orders may share one, and each of them
 /// changes it twice when it joins; those are at most a hundred, so waiting a little longer each time outlasts them.
@@ -42,6 +44,52 @@ pub enum FinalizeError {
     /// The profile allows no sound certificate; the reason is in the log.
     #[error("the server's settings do not allow this certificate")]
     Refused,
+}
+
+/// Why there is no draft of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Undrafted {
+    /// The key or the profile is at fault.
+    #[error(transparent)]
+    Request(#[from] DraftError),
+    /// The order's RA Profile does not issue.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// It may be had later.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
+}
+
+impl World {
+    /// Drafts a certificate for an order, by the revision of its RA Profile.
+    pub(crate) async fn draft(
+        &self,
+        terms: &OrderTerms,
+        key: KeySource,
+        (not_before, not_after): (Option<Timestamp>, Option<Timestamp>),
+    ) -> Result<Draft, Undrafted> {
+        let profile = match self.ra_profile_at(&terms.ra_profile).await {
+            Ok(profile) => profile,
+            Err(LoadError::Absent) => return Err(EndpointError::NoRaProfile(terms.ra_profile.name.clone()).into()),
+            Err(LoadError::Store(error)) => return Err(TurnError::from(error).into()),
+        };
+        if !self.ports.issue.issues(profile.authority) {
+            return Err(EndpointError::AuthorityDisabled(profile.name.clone()).into());
+        }
+        let mut serial_entropy = [0; 16];
+        self.ports.entropy.fill(&mut serial_entropy);
+        let request = DraftRequest {
+            profile,
+            key,
+            subjects: terms.subjects.clone(),
+            serial_entropy,
+            not_before,
+            not_after,
+            now: self.ports.clock.now(),
+        };
+        let stopping = |_| TurnError::Unavailable("the server is stopping".into());
+        Ok(self.issuer.draft(request).await.map_err(stopping)??)
+    }
 }
 
 impl Engine {
@@ -99,36 +147,25 @@ impl Engine {
 
     async fn intend(&self, order: &Order, csr: Vec<u8>) -> Result<Intent, FinalizeError> {
         let terms = &order.terms;
-        let profile = match self.world.ra_profile_at(&terms.ra_profile).await {
-            Ok(profile) => profile,
-            Err(LoadError::Absent) => return Err(EndpointError::NoRaProfile(terms.ra_profile.name.clone()).into()),
-            Err(LoadError::Store(error)) => return Err(TurnError::from(error).into()),
+        let validity = match &terms.auto_renewal {
+            None => (terms.not_before, terms.not_after),
+            Some(renewal) => {
+                let (not_before, not_after) = renewal.validity(renewal.first(self.now()), 0);
+                (Some(not_before), Some(not_after))
+            }
         };
-        if !self.world.ports.issue.issues(profile.authority) {
-            return Err(EndpointError::AuthorityDisabled(profile.name.clone()).into());
-        }
-        let mut serial_entropy = [0; 16];
-        self.world.ports.entropy.fill(&mut serial_entropy);
-        let request = DraftRequest {
-            profile,
-            csr,
-            subjects: terms.subjects.clone(),
-            serial_entropy,
-            not_before: terms.not_before,
-            not_after: terms.not_after,
-            now: self.now(),
-        };
-        let stopping = |_| FinalizeError::Turn(TurnError::Unavailable("the server is stopping".into()));
-        let draft = match self.world.issuer.draft(request).await.map_err(stopping)? {
+        let draft = match self.world.draft(terms, KeySource::Csr(csr), validity).await {
             Ok(draft) => draft,
-            Err(DraftError::BadCsr(reason)) => {
+            Err(Undrafted::Request(DraftError::BadCsr(reason))) => {
                 info!(account = %terms.account, reason, "a CSR was refused");
                 return Err(FinalizeError::BadCsr(reason));
             }
-            Err(DraftError::Refused(reason)) => {
+            Err(Undrafted::Request(DraftError::Refused(reason))) => {
                 error!(ra_profile = %terms.ra_profile.name, reason, "no certificate can be drafted under this RA Profile");
                 return Err(FinalizeError::Refused);
             }
+            Err(Undrafted::Endpoint(error)) => return Err(error.into()),
+            Err(Undrafted::Turn(error)) => return Err(error.into()),
         };
         // RFC 8555 section 11.1: whoever holds the certificate's key could otherwise act for the account.
         let same_key = self.world.ports.store.list(&terms::key(&sha256(&draft.public_key)), None, 1).await;

@@ -4,6 +4,7 @@
 //! the caller, and only then is anything done about it. [`engine::Engine`] is the front; [`ports`] is the back.
 
 mod account;
+mod alarm;
 pub mod audit;
 mod authorization;
 pub mod catalog;

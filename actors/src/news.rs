@@ -14,7 +14,9 @@ use crate::world::World;
 pub(crate) async fn informed(world: &World, order: Versioned<Order>) -> Versioned<Order> {
     let now = world.ports.clock.now();
     let outstanding = match (&order.state.state, order.state.status(now)) {
-        (_, OrderStatus::Processing | OrderStatus::Valid | OrderStatus::Invalid) => return order,
+        (_, OrderStatus::Processing | OrderStatus::Valid | OrderStatus::Invalid | OrderStatus::Canceled) => {
+            return order;
+        }
         (OrderState::Pending { outstanding }, _) => outstanding.clone(),
         (_, OrderStatus::Pending | OrderStatus::Ready) => Vec::new(),
     };

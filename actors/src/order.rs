@@ -1,5 +1,7 @@
 //! The order in the engine: how it is found, and how its certificate is signed.
 
+mod renewing;
+
 use std::sync::Arc;
 
 use chancery_machine::certificate::{Certificate, CertificateRecord};
@@ -7,6 +9,7 @@ use chancery_machine::id::{Id, OrderId};
 use chancery_machine::order::{Intent, Order, OrderEffect, OrderEvent, OrderState};
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::snapshot;
+use chancery_machine::time::Timestamp;
 use tracing::{error, info};
 
 use crate::listing::OrderQuery;
@@ -20,47 +23,88 @@ impl Role for Order {
 
     fn body(&self, world: &World) -> Body {
         let account = self.terms.account;
+        // As long as what it replaced is known, so is that it was replaced.
+        let replaced = self.terms.replaces.as_ref().map_or(Timestamp::EPOCH, |predecessor| predecessor.not_after);
         let (mut terms, over) = match &self.state {
             OrderState::Pending { .. } | OrderState::Ready => {
                 let expires = self.terms.expires;
                 (vec![terms::orders_of(account), terms::open_until(account, expires)], Some(expires))
             }
             OrderState::Processing { .. } => (vec![terms::orders_of(account)], None),
-            OrderState::Valid { not_after, .. } => {
-                // As long as what it replaced is known, so is that it was replaced.
-                let replaced = self.terms.replaces.as_ref().map(|predecessor| predecessor.not_after);
-                (vec![terms::orders_of(account)], Some(replaced.map_or(*not_after, |end| end.max(*not_after))))
-            }
+            OrderState::Valid { not_after, .. } => (vec![terms::orders_of(account)], Some(replaced.max(*not_after))),
             OrderState::Invalid { at, .. } => (Vec::new(), Some(*at)),
+            OrderState::Renewing { series, .. } | OrderState::Reissuing { series, .. } => {
+                let end = self.terms.auto_renewal.map_or(series.not_after, |terms| terms.end);
+                (vec![terms::orders_of(account), terms::renewing_of(account)], Some(replaced.max(end)))
+            }
+            OrderState::Canceled { series, at, .. } => {
+                (vec![terms::orders_of(account)], Some(replaced.max(series.not_after).max(*at)))
+            }
         };
+        terms.extend(self.asleep_until().map(terms::due));
         terms.extend(OrderQuery::terms_of(self));
         Body {
             bytes: snapshot::encode(self),
-            owes: matches!(self.state, OrderState::Processing { .. }),
+            owes: matches!(self.state, OrderState::Processing { .. } | OrderState::Reissuing { .. }),
             terms,
             unique: Vec::new(),
             forget_at: over.map(|over| over.plus(world.settings.retention)),
         }
     }
 
+    fn due(effect: &OrderEffect) -> Option<Timestamp> {
+        match effect {
+            OrderEffect::Sign(_) => None,
+            OrderEffect::Renew { due } => Some(*due),
+        }
+    }
+
+    fn asleep_until(&self) -> Option<Timestamp> {
+        match self.state {
+            OrderState::Renewing { due, .. } => due,
+            OrderState::Pending { .. }
+            | OrderState::Ready
+            | OrderState::Processing { .. }
+            | OrderState::Valid { .. }
+            | OrderState::Invalid { .. }
+            | OrderState::Reissuing { .. }
+            | OrderState::Canceled { .. } => None,
+        }
+    }
+
     fn perform(world: Arc<World>, id: Id, state: Self, effect: OrderEffect) -> Performance<Self> {
         match effect {
             OrderEffect::Sign(_) => Box::pin(async move { sign(&world, OrderId(id), &state).await }),
+            OrderEffect::Renew { .. } => Box::pin(async move { renewing::renew(&world, OrderId(id), &state).await }),
         }
     }
 }
 
 async fn sign(world: &World, id: OrderId, order: &Order) -> Performed<Order> {
-    let OrderState::Processing { intent } = &order.state else {
-        return Performed::Again("the order has nothing to sign".into());
+    let (intent, period) = match &order.state {
+        OrderState::Processing { intent } => (intent, order.terms.auto_renewal.map(|_| 0)),
+        // Found so after days: it would only be followed by another one at once, or is too late.
+        OrderState::Reissuing { series, period, .. }
+            if order.period_at(series, world.ports.clock.now()) != Some(*period) =>
+        {
+            return Performed::Done(OrderEvent::PeriodPassed, Vec::new());
+        }
+        OrderState::Reissuing { intent, period, .. } => (intent, Some(*period)),
+        OrderState::Pending { .. }
+        | OrderState::Ready
+        | OrderState::Valid { .. }
+        | OrderState::Invalid { .. }
+        | OrderState::Renewing { .. }
+        | OrderState::Canceled { .. } => return Performed::Again("the order has nothing to sign".into()),
     };
     match world.issuer.sign(intent.draft.clone()).await {
         Ok(Ok(der)) => {
-            let certificate = certificate(world, id, order, intent, der);
+            let certificate = certificate(world, id, order, (intent, period), der);
             let Some(subject) = order.terms.subjects.first() else {
                 return Performed::Again("the order has no identifiers".into());
             };
-            info!(order = %id, certificate = %intent.certificate, %subject, names = order.terms.subjects.len(), "issued");
+            let names = order.terms.subjects.len();
+            info!(order = %id, certificate = %intent.certificate, %subject, names, period, "issued");
             let creation = creation(world, intent.certificate.0, &certificate);
             Performed::Done(OrderEvent::Issued(intent.certificate), vec![creation])
         }
@@ -74,7 +118,13 @@ async fn sign(world: &World, id: OrderId, order: &Order) -> Performed<Order> {
     }
 }
 
-fn certificate(world: &World, id: OrderId, order: &Order, intent: &Intent, der: Vec<u8>) -> Certificate {
+fn certificate(
+    world: &World,
+    id: OrderId,
+    order: &Order,
+    (intent, period): (&Intent, Option<u64>),
+    der: Vec<u8>,
+) -> Certificate {
     let draft = &intent.draft;
     Certificate::issued(CertificateRecord {
         order: Some((order.terms.account, id)),
@@ -87,5 +137,6 @@ fn certificate(world: &World, id: OrderId, order: &Order, intent: &Intent, der: 
         spki_sha256: sha256(&draft.public_key),
         der,
         profiles: Some((order.terms.acme_profile.clone(), order.terms.ra_profile.clone())),
+        period,
     })
 }

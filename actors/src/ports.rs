@@ -468,18 +468,27 @@ pub trait Validate: Send + Sync + 'static {
 pub struct DraftRequest {
     /// The rules.
     pub profile: Arc<RaProfile>,
-    /// The client's CSR, DER (RFC 2986).
-    pub csr: Vec<u8>,
+    /// Which key it is for.
+    pub key: KeySource,
     /// The order's identifiers: what the certificate will carry, whatever else the CSR asks for.
     pub subjects: Vec<Subject>,
     /// Sixteen random bytes for the serial number.
     pub serial_entropy: [u8; 16],
-    /// The `notBefore` of the order, if it states one.
+    /// The `notBefore` of the order, if it states one; with automatic renewal, that of its period.
     pub not_before: Option<Timestamp>,
-    /// The `notAfter` of the order, if it states one.
+    /// The `notAfter` of the order, if it states one; with automatic renewal, that of its period.
     pub not_after: Option<Timestamp>,
     /// The present moment.
     pub now: Timestamp,
+}
+
+/// What says which key a certificate is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// The client's CSR, DER (RFC 2986).
+    Csr(Vec<u8>),
+    /// A SubjectPublicKeyInfo, DER, that the order had in a CSR before: its certificate is renewed (RFC 8739 section 2.2).
+    Renewed(Vec<u8>),
 }
 
 /// Why a CSR gets no certificate.

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -49,6 +50,14 @@ pub(crate) trait Role:
 
     /// When to perform the effect; at once if `None`.
     fn due(_effect: &Self::Effect) -> Option<Timestamp> {
+        None
+    }
+
+    /// Until when the object need not be in memory though it owes something: its body has the term [`terms::due`] of this
+    /// moment, by which it is woken ([`crate::alarm`]).
+    ///
+    /// [`terms::due`]: crate::terms::due
+    fn asleep_until(&self) -> Option<Timestamp> {
         None
     }
 
@@ -173,10 +182,12 @@ struct Obituary<M: Role> {
     id: Id,
     incarnation: u64,
     cause: Option<Cause>,
+    world: Arc<World>,
 }
 
 impl<M: Role> Drop for Obituary<M> {
     fn drop(&mut self) {
+        self.world.residents.fetch_sub(1, Ordering::Relaxed);
         let cause = self.cause.take().unwrap_or_else(|| Cause::Failed("it panicked".into()));
         // Not reachable by clients: one for each life.
         self.shard.do_send(Gone { id: self.id, incarnation: self.incarnation, cause });
@@ -200,13 +211,15 @@ pub(crate) struct Resident<M: Role> {
 impl<M: Role> Resident<M> {
     /// Loads an object into memory. It can take messages at once, and answers when it is loaded.
     pub(crate) fn begin(world: Arc<World>, shard: Addr<Shard<M>>, id: Id, incarnation: u64) -> Addr<Self> {
+        world.residents.fetch_add(1, Ordering::Relaxed);
+        let obituary = Obituary { shard, id, incarnation, cause: None, world: Arc::clone(&world) };
         let resident = Self {
             world,
             id,
             current: None,
             debts: Vec::new(),
             watchers: Vec::new(),
-            obituary: Obituary { shard, id, incarnation, cause: None },
+            obituary,
             received: 0,
             looked_at: u64::MAX,
         };
@@ -334,10 +347,10 @@ impl<M: Role> Resident<M> {
         let performance = M::perform(Arc::clone(&self.world), self.id, current.state.clone(), effect.clone());
         let address = ctx.address();
         let for_outcome = effect.clone();
+        // What has failed before is past its time.
+        let (world, due) = (Arc::clone(&self.world), M::due(&effect).filter(|_| failures == 0));
         let task = actix_rt::spawn(async move {
-            if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
-            }
+            pause(&world, wait, due).await;
             // Whatever happens, an outcome comes: else the debt would stand here for ever, and nobody would pay it.
             let performed = AssertUnwindSafe(performance).catch_unwind().await;
             let performed = performed.unwrap_or_else(|_| Performed::Again("it panicked; the log says where".into()));
@@ -359,14 +372,31 @@ impl<M: Role> Resident<M> {
         self.perform(ctx, effect, pause, failures.saturating_add(1));
     }
 
+    /// Whether there are no debts, or none before the object is woken again.
+    fn owes_nothing_yet(&self) -> bool {
+        let waking = self.world.ports.clock.now().plus(self.world.settings.wake);
+        let asleep = || self.current.as_ref().and_then(|current| current.state.asleep_until());
+        self.debts.is_empty() || asleep().is_some_and(|until| until > waking)
+    }
+
     fn look_for_idleness(&mut self, ctx: &mut Context<Self>) {
         self.watchers.retain(|watcher| !watcher.reply.is_closed());
-        let idle = self.debts.is_empty() && self.watchers.is_empty() && self.received == self.looked_at;
+        let idle = self.owes_nothing_yet() && self.watchers.is_empty() && self.received == self.looked_at;
         if idle {
             self.obituary.shard.do_send(Retire { id: self.id, received: self.received });
         }
         self.looked_at = self.received;
         ctx.run_later(self.world.settings.idle, Self::look_for_idleness);
+    }
+}
+
+/// Waits for so long, or until the clock says that the time has come: it may be set, and timers stand still while a machine
+/// sleeps.
+async fn pause(world: &World, mut left: Duration, due: Option<Timestamp>) {
+    while !left.is_zero() && due.is_none_or(|due| world.ports.clock.now() < due) {
+        let some = left.min(world.settings.wake);
+        tokio::time::sleep(some).await;
+        left = left.saturating_sub(some);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The words under which objects are found. They are part of the store's format.
 
 use chancery_machine::account::AccountStatus;
-use chancery_machine::id::{AccountId, AuthorityId, EabId};
+use chancery_machine::id::{AccountId, AuthorityId, EabId, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::order::OrderStatus;
 use chancery_machine::profile::{Endpoint, ProfileName, ProfileRevision};
@@ -73,6 +73,22 @@ pub(crate) fn open_past(account: AccountId, now: Timestamp) -> Range {
 /// The moment that [`open_until`] states.
 pub(crate) fn until_of(term: &[u8]) -> Option<Timestamp> {
     term.last_chunk().map(|millis| Timestamp::from_millis(u64::from_be_bytes(*millis)))
+}
+
+/// An account's orders that are renewed automatically.
+pub(crate) fn renewing_of(account: AccountId) -> Term {
+    term(&[b"renewing-of/", &account.0.bytes()])
+}
+
+/// What owes something at this moment and may leave memory until then: all have the same length, so they are walked
+/// through in order.
+pub(crate) fn due(at: Timestamp) -> Term {
+    term(&[b"due/", &at.millis().to_be_bytes()])
+}
+
+/// What owes something by this moment.
+pub(crate) fn due_by(moment: Timestamp) -> Range {
+    Range::Terms { low: due(Timestamp::EPOCH), high: due(moment) }
 }
 
 /// An account's authorizations that were proven for this subject. A digest, since names are longer than terms may be.
@@ -197,6 +213,11 @@ pub(crate) fn invalid_orders() -> Term {
     term(&[b"orders/invalid"])
 }
 
+/// Orders whose automatic renewal was canceled.
+pub(crate) fn canceled_orders() -> Term {
+    term(&[b"orders/canceled"])
+}
+
 const fn order_status(status: OrderStatus) -> u8 {
     match status {
         OrderStatus::Pending => 0,
@@ -204,6 +225,7 @@ const fn order_status(status: OrderStatus) -> u8 {
         OrderStatus::Processing => 2,
         OrderStatus::Valid => 3,
         OrderStatus::Invalid => 4,
+        OrderStatus::Canceled => 5,
     }
 }
 
@@ -235,6 +257,11 @@ pub(crate) fn authorizations_for(subject: &Subject) -> Term {
 /// Certificates with this subject, among others.
 pub(crate) fn certificates_for(subject: &Subject) -> Term {
     term(&[b"certificates-for/", &name(subject)])
+}
+
+/// The certificates of an order that is renewed automatically.
+pub(crate) fn certificates_under(order: OrderId) -> Term {
+    term(&[b"certificates-under/", &order.0.bytes()])
 }
 
 /// Certificates by this RA Profile.

@@ -1,5 +1,6 @@
 //! What every actor can reach.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub struct Settings {
     pub crl_validity: Duration,
     /// How long an object stays in memory that nobody speaks to and that owes nothing.
     pub idle: Duration,
+    /// How long before its time an object is woken that left memory until then.
+    pub wake: Duration,
     /// How often it is looked which CRLs are to be renewed.
     pub look: Duration,
     /// How long an object is left alone that failed again and again.
@@ -75,6 +78,7 @@ impl Default for Settings {
             audit_retention: Duration::from_secs(3650 * 86_400),
             crl_validity: Duration::from_secs(7 * 86_400),
             idle: Duration::from_secs(20),
+            wake: Duration::from_secs(30),
             look: Duration::from_secs(60),
             quarantine: Duration::from_secs(300),
             also_allowed: Vec::new(),
@@ -94,6 +98,8 @@ pub(crate) struct World {
     pub(crate) turns: Turns,
     /// Whose turn it is to write into the audit log, among those on this node.
     pub(crate) operators: Mutex<()>,
+    /// How many objects are in memory.
+    pub(crate) residents: AtomicUsize,
     /// Set once, right after the world is made: the shards and the publisher hold the world themselves.
     pub(crate) actors: OnceLock<Actors>,
 }

@@ -63,15 +63,20 @@ async fn download(asked: &AccountRequest, id: &str, wanted: Option<&str>) -> Res
             found.ok_or_else(gone)?.certificates.clone()
         }
     };
-    let mut pem = String::new();
-    for der in std::iter::once(&certificate.der).chain(&chain) {
-        pem.push_str(&pem_of(der)?);
-    }
     let now = engine.now();
     let others = alternates.iter().filter(|other| Some(other.name.as_str()) != wanted && other.not_after >= now);
     let own = wanted.map(|_| site.urls.certificate(id));
     let links = own.into_iter().chain(others.map(|other| site.urls.alternate(id, &other.name)));
     let reply = links.fold(Reply::ok(), |reply, url| reply.link(&url, "alternate"));
+    chained(reply, &certificate.der, &chain)
+}
+
+/// A certificate and those above it.
+pub(super) fn chained(reply: Reply, certificate: &[u8], chain: &[Vec<u8>]) -> Result<HttpResponse, ProblemDocument> {
+    let mut pem = pem_of(certificate)?;
+    for above in chain {
+        pem.push_str(&pem_of(above)?);
+    }
     Ok(reply.body("application/pem-certificate-chain", pem))
 }
 
@@ -92,6 +97,12 @@ pub(super) async fn revoke(asked: EitherRequest) -> Result<HttpResponse, Problem
         }
         Err(error) => return Err(error.into()),
     };
+    if found.state.record.period.is_some() {
+        // RFC 8739 section 3.1.2.
+        let detail =
+            "the certificate is renewed automatically, and such certificates are not revoked; cancel its order";
+        return Err(ProblemDocument::new(ProblemType::AutoRenewalRevocationNotSupported, detail));
+    }
     may_revoke(&asked, &found.state.record).await?;
     site.acme.engine.revoke(CertificateId(found.id), reason).await?;
     Ok(Reply::ok().empty())

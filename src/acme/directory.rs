@@ -7,6 +7,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
+use super::auto_renewal::AutoRenewalMeta;
 use super::problem::ProblemDocument;
 use super::reply::Reply;
 use super::request::AccountRequest;
@@ -43,6 +44,8 @@ struct Meta {
     /// RFC 9444 section 4.4.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     subdomain_auth_allowed: bool,
+    #[serde(rename = "auto-renewal", skip_serializing_if = "Option::is_none")]
+    auto_renewal: Option<AutoRenewalMeta>,
 }
 
 /// GET: what there is at this endpoint.
@@ -65,6 +68,7 @@ pub(super) async fn directory(site: Site) -> HttpResponse {
             external_account_required: profile.binding_required,
             profiles: choices.iter().map(|(name, choice)| (name.to_string(), choice.description.clone())).collect(),
             subdomain_auth_allowed: profile.subdomains,
+            auto_renewal: profile.auto_renewal.as_ref().map(AutoRenewalMeta::of),
         },
     })
 }

@@ -6,6 +6,7 @@
 mod account;
 pub mod algorithm;
 mod authorization;
+mod auto_renewal;
 pub mod base64url;
 mod binding;
 mod certificate;

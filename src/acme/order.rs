@@ -1,4 +1,4 @@
-//! Orders (RFC 8555 section 7.4): new, read, finalize.
+//! Orders (RFC 8555 section 7.4): new, read, finalize; and canceled (RFC 8739 section 3.1.2).
 
 use std::time::Duration;
 
@@ -16,9 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Named;
 use super::authorization::look_again;
+use super::auto_renewal::{AutoRenewalObject, NewAutoRenewalObject};
 use super::base64url;
 use super::identifier::{self, IdentifierObject};
 use super::json::Excerpt;
+use super::payload::{BadPayload, Payload};
 use super::problem::{ProblemDocument, embedded};
 use super::refusal::not_issued;
 use super::renewal;
@@ -38,6 +40,14 @@ struct NewOrderPayload {
     not_after: Option<String>,
     profile: Option<String>,
     replaces: Option<String>,
+    #[serde(rename = "auto-renewal")]
+    auto_renewal: Option<NewAutoRenewalObject>,
+}
+
+/// What a client may change of an order (RFC 8739 section 3.1.2).
+#[derive(Deserialize)]
+struct UpdatePayload {
+    status: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +75,10 @@ struct OrderObject {
     finalize: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<String>,
+    #[serde(rename = "auto-renewal", skip_serializing_if = "Option::is_none")]
+    auto_renewal: Option<AutoRenewalObject>,
+    #[serde(rename = "star-certificate", skip_serializing_if = "Option::is_none")]
+    star_certificate: Option<String>,
 }
 
 /// POST new-order.
@@ -86,6 +100,7 @@ pub(super) async fn new_order(asked: AccountRequest) -> Result<HttpResponse, Pro
             Some(text) => Some(renewal::name("\"replaces\"", &text)?),
             None => None,
         },
+        auto_renewal: payload.auto_renewal.map(NewAutoRenewalObject::read).transpose()?,
     };
     let placed = site.acme.engine.place_order(&asked.account, &site.pair, new).await;
     let order = placed.map_err(|error| refused(site, error))?;
@@ -93,11 +108,20 @@ pub(super) async fn new_order(asked: AccountRequest) -> Result<HttpResponse, Pro
     Ok(respond(site, &order, StatusCode::CREATED, None))
 }
 
-/// POST-as-GET to an order.
+/// POST-as-GET to an order, or POST that ends its automatic renewal.
 pub(super) async fn order(asked: AccountRequest, path: web::Path<Named>) -> Result<HttpResponse, ProblemDocument> {
     let site = &asked.site;
-    let order = own(&asked, &path.id).await?;
-    asked.payload.empty()?;
+    let mut order = own(&asked, &path.id).await?;
+    match &asked.payload {
+        Payload::Empty => {}
+        Payload::Json(_) => {
+            let UpdatePayload { status } = asked.payload.json()?;
+            if status.as_deref() != Some(OrderStatus::Canceled.token()) {
+                return Err(BadPayload::NotEmpty.into());
+            }
+            order = site.acme.engine.cancel_renewal(OrderId(order.id)).await?;
+        }
+    }
     let pause = pause(site, &order).await?;
     Ok(respond(site, &order, StatusCode::OK, pause))
 }
@@ -117,7 +141,7 @@ pub(super) async fn finalize(asked: AccountRequest, path: web::Path<Named>) -> R
     Ok(respond(site, &order, StatusCode::OK, pause))
 }
 
-async fn own(asked: &AccountRequest, id: &str) -> Result<Versioned<Order>, ProblemDocument> {
+pub(super) async fn own(asked: &AccountRequest, id: &str) -> Result<Versioned<Order>, ProblemDocument> {
     let id = OrderId::parse(id).ok_or_else(|| ProblemDocument::not_found("the path names no order"))?;
     let order = asked.site.acme.engine.order(id).await?;
     asked.owns(order.state.terms.account, "order")?;
@@ -140,7 +164,14 @@ async fn pause(site: &Site, order: &Versioned<Order>) -> Result<Option<Duration>
     let outstanding = match (order.state.status(now), &order.state.state) {
         (OrderStatus::Processing, _) => return Ok(Some(WORKING)),
         (OrderStatus::Pending, OrderState::Pending { outstanding }) => outstanding,
-        (OrderStatus::Pending | OrderStatus::Ready | OrderStatus::Valid | OrderStatus::Invalid, _) => return Ok(None),
+        (
+            OrderStatus::Pending
+            | OrderStatus::Ready
+            | OrderStatus::Valid
+            | OrderStatus::Invalid
+            | OrderStatus::Canceled,
+            _,
+        ) => return Ok(None),
     };
     let mut pauses = Vec::with_capacity(outstanding.len().min(LOOKED_AT));
     for id in outstanding.iter().take(LOOKED_AT) {
@@ -182,9 +213,11 @@ fn terms_changed(site: &Site) -> ProblemDocument {
 fn object(site: &Site, order: &Versioned<Order>, now: Timestamp) -> OrderObject {
     let id = OrderId(order.id);
     let order = &order.state;
+    let renewal = order.terms.auto_renewal;
+    let issues = matches!(order.state, OrderState::Renewing { .. } | OrderState::Reissuing { .. });
     OrderObject {
         status: order.status(now).token(),
-        expires: rfc3339(order.terms.expires),
+        expires: rfc3339(order.expires()),
         identifiers: order
             .terms
             .subjects
@@ -203,7 +236,9 @@ fn object(site: &Site, order: &Versioned<Order>, now: Timestamp) -> OrderObject 
             .map(|id| site.urls.authorization(id))
             .collect(),
         finalize: site.urls.finalize(id),
-        certificate: order.certificate().map(|id| site.urls.certificate(id)),
+        certificate: order.certificate().filter(|_| renewal.is_none()).map(|id| site.urls.certificate(id)),
+        auto_renewal: renewal.as_ref().map(AutoRenewalObject::of),
+        star_certificate: issues.then(|| site.urls.star_certificate(id)),
     }
 }
 
@@ -214,11 +249,14 @@ fn profile<'a>(site: &Site, order: &'a Order) -> Option<&'a ProfileName> {
 }
 
 fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ProblemDocument> {
-    let Some(text) = text else { return Ok(None) };
-    let at = read_rfc3339(text).ok_or_else(|| {
+    text.map(|text| moment(name, text)).transpose()
+}
+
+/// The time that a member of this name states.
+pub(super) fn moment(name: &str, text: &str) -> Result<Timestamp, ProblemDocument> {
+    read_rfc3339(text).ok_or_else(|| {
         let detail =
             format!("{name:?} is {:?}, which is no time of RFC 3339, as in 2026-01-31T12:00:00Z", Excerpt::new(text));
         ProblemDocument::new(ProblemType::Malformed, detail)
-    })?;
-    Ok(Some(at))
+    })
 }

@@ -174,6 +174,7 @@ pub const fn default_status(kind: ProblemType) -> StatusCode {
     match kind {
         ProblemType::AccountDoesNotExist // 7.3.1
         | ProblemType::AlreadyRevoked // 7.6
+        | ProblemType::AutoRenewalCancellationInvalid // RFC 8739 section 3.1.2
         | ProblemType::BadCsr
         | ProblemType::BadNonce // 6.5
         | ProblemType::BadPublicKey // 6.2
@@ -188,7 +189,10 @@ pub const fn default_status(kind: ProblemType) -> StatusCode {
         | ProblemType::Tls
         | ProblemType::UnsupportedContact
         | ProblemType::UnsupportedIdentifier => StatusCode::BAD_REQUEST,
-        ProblemType::Caa
+        ProblemType::AutoRenewalCanceled // RFC 8739 section 3.1.2
+        | ProblemType::AutoRenewalExpired // RFC 8739 section 3.3
+        | ProblemType::AutoRenewalRevocationNotSupported // RFC 8739 section 3.1.2
+        | ProblemType::Caa
         | ProblemType::ExternalAccountRequired
         | ProblemType::IncorrectResponse
         | ProblemType::OrderNotReady // 7.4

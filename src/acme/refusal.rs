@@ -72,6 +72,7 @@ impl From<Rejection> for ProblemDocument {
             }
             Rejection::Binding(_) => Self::new(ProblemType::Unauthorized, detail),
             Rejection::NoSuchChallenge => Self::not_found(detail),
+            Rejection::NotRenewing(_) => Self::new(ProblemType::AutoRenewalCancellationInvalid, detail),
             Rejection::TooManyOrders => Self::new(ProblemType::RateLimited, detail),
             Rejection::AuthorizationClosed(_)
             | Rejection::CertificateExpired

@@ -72,6 +72,11 @@ pub(super) async fn renewal_info(site: Site, path: web::Path<Named>) -> Result<H
         // The server issued it to itself.
         return Err(unknown());
     }
+    if certificate.state.record.period.is_some() {
+        let detail =
+            "the certificate is renewed automatically (RFC 8739): fetch the next one from its order's URL for it";
+        return Err(ProblemDocument::not_found(detail));
+    }
     let RenewalInfo { window, look_again } = site.acme.engine.renewal_info(rules, &certificate);
     let look_again = Duration::from(look_again);
     Ok(Reply::ok()

@@ -6,7 +6,7 @@ use chancery_machine::problem::ProblemType;
 
 use super::problem::ProblemDocument;
 use super::urls::Resource;
-use super::{account, authorization, certificate, directory, order, renewal, wire};
+use super::{account, authorization, auto_renewal, certificate, directory, order, renewal, wire};
 
 /// Adds the resources of every endpoint, and a problem document for every other path. The application data has to hold an
 /// [`wire::Acme`].
@@ -52,6 +52,12 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 .service(only("/chall/{id}/{place}", "POST").route(web::post().to(authorization::challenge)))
                 .service(only("/cert/{id}", "POST").route(web::post().to(certificate::certificate)))
                 .service(only("/cert/{id}/{chain}", "POST").route(web::post().to(certificate::alternate)))
+                .service(
+                    only("/star/{id}", "POST")
+                        .route(web::get().to(auto_renewal::star_certificate_unauthenticated))
+                        .route(web::head().to(auto_renewal::star_certificate_unauthenticated))
+                        .route(web::post().to(auto_renewal::star_certificate)),
+                )
                 .default_service(web::to(nothing)),
         );
     }

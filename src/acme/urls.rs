@@ -115,6 +115,12 @@ impl Urls {
         format!("{}/cert/{id}/{chain}", self.base)
     }
 
+    /// The current certificate of an order that is renewed automatically (RFC 8739 section 3.3).
+    #[must_use]
+    pub(super) fn star_certificate(&self, id: OrderId) -> String {
+        format!("{}/star/{id}", self.base)
+    }
+
     /// The account whose URL this is, if it is one of this endpoint.
     #[must_use]
     pub(super) fn read_account(&self, url: &str) -> Option<AccountId> {

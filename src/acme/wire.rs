@@ -121,8 +121,8 @@ pub(super) async fn around(
     };
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers
-        .insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Link, Replay-Nonce, Location, Retry-After"));
+    let exposed = "Link, Replay-Nonce, Location, Retry-After, Cert-Not-Before, Cert-Not-After";
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
     if let Ok(acme) = acme {
         if post && !headers.contains_key(&REPLAY_NONCE) {
             insert(headers, REPLAY_NONCE, &acme.nonces.issue(acme.engine.now()));

@@ -100,6 +100,7 @@ pub struct OrdersByStatus {
     pub processing: OrderCount,
     pub valid: OrderCount,
     pub invalid: OrderCount,
+    pub canceled: OrderCount,
 }
 
 /// How many there are.
@@ -294,6 +295,7 @@ impl From<OrderCounts> for OrdersByStatus {
             processing: count(counts.processing),
             valid: count(counts.valid),
             invalid: count(counts.invalid),
+            canceled: count(counts.canceled),
         }
     }
 }

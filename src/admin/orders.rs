@@ -2,8 +2,9 @@
 
 use chancery_actors::Versioned;
 use chancery_actors::listing::{Cursor, OrderQuery, Page};
+use chancery_machine::auto_renewal::AutoRenewal;
 use chancery_machine::id::OrderId;
-use chancery_machine::order::{Order, OrderEvent};
+use chancery_machine::order::{Order, OrderEvent, OrderState};
 use chancery_machine::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -55,8 +56,35 @@ pub struct OrderView {
     pub replaces: Option<String>,
     /// Why there will be no certificate.
     pub error: Option<AcmeProblemView>,
-    /// The id of its certificate.
+    /// The id of its certificate; with automatic renewal, of the last one.
     pub certificate: Option<String>,
+    /// How its certificate is renewed automatically (RFC 8739).
+    pub auto_renewal: Option<AutoRenewalView>,
+}
+
+/// How the certificate of an order is renewed automatically (RFC 8739 section 3.1.1).
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = AutoRenewal)]
+pub struct AutoRenewalView {
+    /// The earliest beginning of the first certificate (RFC 3339).
+    pub start_date: Option<String>,
+    /// The latest end of the last certificate (RFC 3339).
+    pub end_date: String,
+    /// How long each is valid, in seconds.
+    pub lifetime: u64,
+    /// By how much those after the first are pre-dated, in seconds.
+    pub lifetime_adjust: u64,
+    /// Whether the certificate is given to whoever has its URL.
+    pub allow_certificate_get: bool,
+    /// How many were issued.
+    pub issued: u64,
+    /// When the next one is due, if one is (RFC 3339).
+    pub next_due: Option<String>,
+    /// Since when the next one is late (RFC 3339).
+    pub late_since: Option<String>,
+    /// Why it is late.
+    pub late_because: Option<String>,
 }
 
 impl Admin {
@@ -87,10 +115,10 @@ impl Admin {
         Ok(OrderView::of(&order, self.engine.now()))
     }
 
-    /// Ends an order: there will be no certificate.
+    /// Ends an order: there will be no certificate, or with automatic renewal none any more.
     ///
     /// # Errors
-    /// [`AdminError`]; the machine refuses it once the order is no longer pending or ready.
+    /// [`AdminError`]; the machine refuses it once the order is past that.
     pub async fn cancel_order(
         &self,
         operator: &Operator,
@@ -137,6 +165,34 @@ impl OrderView {
             replaces: terms.replaces.as_ref().map(|predecessor| predecessor.certificate.to_string()),
             error: state.error(now).as_ref().map(AcmeProblemView::from),
             certificate: state.certificate().map(|certificate| certificate.to_string()),
+            auto_renewal: terms.auto_renewal.as_ref().map(|terms| AutoRenewalView::of(terms, &state.state)),
+        }
+    }
+}
+
+impl AutoRenewalView {
+    fn of(terms: &AutoRenewal, state: &OrderState) -> Self {
+        let (issued, due, setback) = match state {
+            OrderState::Renewing { series, due, setback } => (series.issued, *due, setback.as_ref()),
+            // It is decided, and only waits for its signature.
+            OrderState::Reissuing { series, intent, .. } => (series.issued, Some(intent.draft.not_before), None),
+            OrderState::Canceled { series, .. } => (series.issued, None, None),
+            OrderState::Pending { .. }
+            | OrderState::Ready
+            | OrderState::Processing { .. }
+            | OrderState::Valid { .. }
+            | OrderState::Invalid { .. } => (0, None, None),
+        };
+        Self {
+            start_date: terms.start.map(rfc3339),
+            end_date: rfc3339(terms.end),
+            lifetime: terms.lifetime.0,
+            lifetime_adjust: terms.adjust.0,
+            allow_certificate_get: terms.certificate_get,
+            issued,
+            next_due: due.map(rfc3339),
+            late_since: setback.map(|setback| rfc3339(setback.since)),
+            late_because: setback.map(|setback| setback.reason.clone()),
         }
     }
 }

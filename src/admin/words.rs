@@ -35,8 +35,8 @@ macro_rules! words {
 words! {
     /// The status of an account (RFC 8555 section 7.1.6).
     AccountStatus of account::AccountStatus { Valid, Deactivated, Revoked }
-    /// The status of an order (RFC 8555 section 7.1.6).
-    OrderStatus of order::OrderStatus { Pending, Ready, Processing, Valid, Invalid }
+    /// The status of an order (RFC 8555 section 7.1.6, RFC 8739 section 3.1.1).
+    OrderStatus of order::OrderStatus { Pending, Ready, Processing, Valid, Invalid, Canceled }
     /// The status of an authorization (RFC 8555 section 7.1.6).
     AuthorizationStatus of authorization::AuthorizationStatus { Pending, Valid, Invalid, Deactivated, Expired, Revoked }
     /// The status of a challenge (RFC 8555 section 7.1.6).

@@ -111,6 +111,7 @@ async fn issue(owner: &Owner) -> anyhow::Result<(Arc<CertifiedKey>, Timestamp)> 
             spki_sha256: Engine::key_digest(&draft.public_key),
             der: own.clone(),
             profiles: None,
+            period: None,
         })
         .await?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(issued.key.to_vec()));

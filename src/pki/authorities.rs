@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use chancery_actors::ports::{AlternateChain, CrlRequest, Draft, DraftError, DraftRequest, Issue, SignError};
+use chancery_actors::ports::{
+    AlternateChain, CrlRequest, Draft, DraftError, DraftRequest, Issue, KeySource, SignError,
+};
 use chancery_machine::id::AuthorityId;
 use chancery_machine::profile::{CertificateContents, KeyRules, Seconds, ValidityRules};
 use chancery_machine::renewal::IssuerStanding;
@@ -21,7 +23,7 @@ use super::certificate::{Issuer, Linted, Plan, Role, serial};
 use super::chain::Chain;
 use super::contents::{Contents, ContentsError};
 use super::crl::crl;
-use super::csr::Csr;
+use super::csr::{BadCsr, Csr};
 use super::key::{IssuerKey, KeyAlgorithm, KeyError};
 use super::lint::Wanted;
 use super::name::{Publication, ServerName, general};
@@ -220,10 +222,7 @@ impl Issue for Authorities {
         if !opened.enabled() {
             return Err(DraftError::Refused(disabled(&opened)));
         }
-        let csr = Csr::parse(&request.csr)
-            .and_then(|csr| csr.accepted(&profile.keys).map(|()| csr))
-            .and_then(|csr| csr.names_exactly(&request.subjects).map(|()| csr))
-            .map_err(|bad| DraftError::BadCsr(bad.to_string()))?;
+        let (public_key, spki) = key(request).map_err(|bad| DraftError::BadCsr(bad.to_string()))?;
         let asked = Asked { not_before: request.not_before, not_after: request.not_after, now: request.now };
         let (not_before, not_after) = asked.within(opened.issuer(), &profile.validity)?;
         let mut seen = BTreeSet::new();
@@ -238,8 +237,8 @@ impl Issue for Authorities {
             first: request.subjects.iter().min().map(ToString::to_string).unwrap_or_default(),
             contents: &profile.contents,
             wildcards: profile.identifiers.wildcards,
-            key: csr.public_key(),
-            spki: csr.spki(),
+            key: &public_key,
+            spki: &spki,
             serial: serial(request.serial_entropy),
             not_before,
             not_after,
@@ -292,6 +291,24 @@ impl Issue for Authorities {
 
     fn crl(&self, request: &CrlRequest) -> Result<Vec<u8>, SignError> {
         crl(&*self.known(request.authority)?, request)
+    }
+}
+
+/// The key that is certified, and the DER of its SubjectPublicKeyInfo. One that is renewed was proven, with its names, when
+/// the order was finalized; but what is known of keys may have changed since.
+fn key(request: &DraftRequest) -> Result<(PublicKey, Vec<u8>), BadCsr> {
+    match &request.key {
+        KeySource::Csr(csr) => {
+            let csr = Csr::parse(csr)?;
+            csr.accepted(&request.profile.keys)?;
+            csr.names_exactly(&request.subjects)?;
+            Ok((csr.public_key().clone(), csr.spki().to_vec()))
+        }
+        KeySource::Renewed(spki) => {
+            let public_key = PublicKey::parse(spki)?;
+            public_key.accepted(&request.profile.keys)?;
+            Ok((public_key, spki.clone()))
+        }
     }
 }
 

@@ -39,7 +39,8 @@ pub(crate) fn house() -> &'static House {
 
 /// An endpoint of the house in the form `/acme/{acmeProfile}/…`: `default`; `terms`, which has terms, a website and CAA
 /// identities, and takes three identifiers; `patient`, which tries a challenge once more after ten minutes; `plain`, which
-/// issues no wildcards; `subdomains`, where an authorization may be for all below its name.
+/// issues no wildcards and offers automatic renewal with lifetimes of days; `star`, which offers that with lifetimes of
+/// seconds; `subdomains`, where an authorization may be for all below its name.
 pub(crate) fn endpoint(name: &str) -> Endpoint {
     open(name)
 }
@@ -78,13 +79,16 @@ pub(crate) fn configuration(http_port: u16, resolver: &str) -> String {
          [acme_profiles.terms]\nterms_of_service = \"https://acme.test/terms/1\"\nwebsite = \"https://acme.test/\"\n\
          caa_identities = [\"acme.test\"]\nidentifiers_per_order = 3\n{network}[]\n\
          [acme_profiles.patient]\n{network}[\"10m\"]\n\
-         [acme_profiles.plain]\n{plain}[]\n\
+         [acme_profiles.plain]\nauto_renewal = {{}}\n{plain}[]\n\
          [acme_profiles.subdomains]\nsubdomain_authorization = true\n{network}[]\n\
          [ra_profiles.subdomains]\nacme_profile = \"subdomains\"\n\
+         [acme_profiles.star]\nauto_renewal = {{ min_lifetime = \"2s\", max_duration = \"1d\", \
+         allow_certificate_get = true }}\n{network}[]\n\
          [ra_profiles.default]\nacme_profile = \"default\"\n\
          [ra_profiles.terms]\nacme_profile = \"terms\"\n\
          [ra_profiles.patient]\nacme_profile = \"patient\"\n\
          [ra_profiles.plain]\nacme_profile = \"plain\"\nwildcards = false\n\
+         [ra_profiles.star]\nacme_profile = \"star\"\n\
          [ra_profiles.idle]\n"
     )
 }

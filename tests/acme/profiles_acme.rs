@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Account, Endpoint, Response, challenge, text};
 use crate::dns::DnsServer;
-use crate::house::{csr, finalize, house, name, prove, publish, ready};
+use crate::house::{csr, finalize, house, moment, name, prove, publish, ready};
 use crate::jws::Signer;
 use crate::profiles::Profiles;
 use crate::scripted_web::{Web, ok, redirect};
@@ -287,4 +287,35 @@ fn what_was_proven_counts_for_later_orders_only_where_the_profile_says_so() {
     let (_, anew) = account.order(&[&host]);
     assert_eq!(anew["status"], "pending");
     assert_ne!(anew["authorizations"], first["authorizations"]);
+}
+
+/// RFC 8739 section 3.2; and section 3.4, which needs both sides: what the profile gives up is not given to old orders either.
+#[test]
+fn automatic_renewal_is_offered_as_the_profile_says() {
+    let profiles = Profiles::acme(&json!({"autoRenewal": {"minLifetime": "10m", "maxDuration": 172_800}}));
+    let offered = || profiles.endpoint().directory()["meta"]["auto-renewal"].clone();
+    let meta = |least, most, get| json!({"min-lifetime": least, "max-duration": most, "allow-certificate-get": get});
+    assert_eq!(offered(), meta(600, 172_800, false));
+    profiles.change_acme(&json!({"autoRenewal": {"allowCertificateGet": true}}));
+    assert_eq!(offered(), meta(86_400, 31_536_000, true), "what is left out has its default");
+
+    let endpoint = profiles.endpoint();
+    let account = endpoint.register("ES256");
+    let host = name("rolling");
+    let renewal = json!({"end-date": moment(864_000), "lifetime": 86_400, "allow-certificate-get": true});
+    let payload = json!({"identifiers": [{"type": "dns", "value": host}], "auto-renewal": renewal});
+    let url = account.post(endpoint.url("newOrder"), &payload).expect(201).location().to_owned();
+    let (authorization, _) = authorization(&account, &account.read(&url).json());
+    prove(&account, &authorization, "http-01");
+    let order = account.await_status(&url, "ready");
+    let order = finalize(&account, &url, &order, &csr(&[&host], &KeyPair::generate().expect("a key is made")));
+    let star = text(&order, "star-certificate");
+    endpoint.send("GET", star, &[], b"").expect(200);
+    profiles.change_acme(&json!({"autoRenewal": {}}));
+    endpoint.send("GET", star, &[], b"").expect_problem(405, "malformed");
+    account.read(star).expect(200);
+    profiles.change_acme(&json!({"autoRenewal": null}));
+    assert_eq!(offered(), Value::Null);
+    account.read(star).expect(200);
+    account.post(endpoint.url("newOrder"), &payload).expect_problem(400, "malformed");
 }

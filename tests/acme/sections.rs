@@ -5,6 +5,7 @@
 use super::{endpoint, endpoint_of};
 
 mod profiles_limits;
+mod rfc8739_star;
 mod rfc9444_subdomains;
 mod rfc9773_renewal;
 mod rfc9964_ml_dsa;

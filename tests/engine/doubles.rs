@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chancery_actors::ports::{
-    Attempt, CaaQuestion, Clock, CrlRequest, Draft, DraftError, DraftRequest, Entropy, Issue, SignError, Validate,
-    Verdict,
+    Attempt, CaaQuestion, Clock, CrlRequest, Draft, DraftError, DraftRequest, Entropy, Issue, KeySource, SignError,
+    Validate, Verdict,
 };
 use chancery_machine::challenge::Reliance;
 use chancery_machine::id::{AuthorityId, Id};
@@ -197,18 +197,18 @@ fn due(counter: &AtomicU32) -> bool {
 
 impl Issue for ScriptedIssuer {
     fn draft(&self, request: &DraftRequest) -> Result<Draft, DraftError> {
-        match request.csr.as_slice() {
-            [] => return Err(DraftError::BadCsr("the CSR is empty".into())),
-            b"panic" => panic_any("the issuer panics on purpose"),
-            _ => {}
-        }
+        let key = match &request.key {
+            KeySource::Csr(csr) if csr.is_empty() => return Err(DraftError::BadCsr("the CSR is empty".into())),
+            KeySource::Csr(csr) if csr == b"panic" => panic_any("the issuer panics on purpose"),
+            KeySource::Csr(key) | KeySource::Renewed(key) => key.clone(),
+        };
         let names: Vec<_> = request.subjects.iter().map(ToString::to_string).collect();
         Ok(Draft {
             authority: request.profile.authority,
             serial: request.serial_entropy.to_vec(),
-            not_before: request.now,
-            not_after: request.now.plus(request.profile.validity.default.into()),
-            public_key: request.csr.clone(),
+            not_before: request.not_before.unwrap_or(request.now),
+            not_after: request.not_after.unwrap_or(request.now.plus(request.profile.validity.default.into())),
+            public_key: key,
             tbs: [&request.serial_entropy[..], names.join(",").as_bytes()].concat(),
         })
     }

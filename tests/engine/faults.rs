@@ -108,7 +108,7 @@ impl Client {
                 }
                 OrderStatus::Pending | OrderStatus::Processing => None,
                 OrderStatus::Valid => Some(order),
-                OrderStatus::Invalid => panic!("the order failed: {order:?}"),
+                OrderStatus::Invalid | OrderStatus::Canceled => panic!("the order failed: {order:?}"),
             }
         })
         .await?;

@@ -116,6 +116,11 @@ impl Lab {
         Started { engine, running }
     }
 
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        chancery_actors::ports::Clock::now(&*self.clock)
+    }
+
     /// Everything of a kind that the store holds.
     pub(crate) async fn all(&self, kind: Kind) -> Vec<ObjectId> {
         self.store.scan(kind, None, 100_000).await.expect("scans")
@@ -253,7 +258,15 @@ pub(crate) fn key(number: u32) -> AccountKey {
 
 pub(crate) fn new_order(names: &[&str]) -> NewOrder {
     let subjects = names.iter().map(|name| Subject::dns(name).expect("a name")).collect();
-    NewOrder { subjects, ancestors: BTreeMap::new(), not_before: None, not_after: None, profile: None, replaces: None }
+    NewOrder {
+        subjects,
+        ancestors: BTreeMap::new(),
+        not_before: None,
+        not_after: None,
+        profile: None,
+        replaces: None,
+        auto_renewal: None,
+    }
 }
 
 pub(crate) fn endpoint() -> Endpoint {

@@ -3,6 +3,7 @@
 //! what has to happen is waited for.
 
 mod audit;
+mod auto_renewal;
 mod closing;
 mod concurrency;
 mod crl;

@@ -62,7 +62,7 @@ async fn drive(engine: &Engine, id: OrderId) {
             }
             OrderStatus::Processing => None,
             OrderStatus::Valid => Some(()),
-            OrderStatus::Invalid => panic!("{order:?}"),
+            OrderStatus::Invalid | OrderStatus::Canceled => panic!("{order:?}"),
         }
     })
     .await;

@@ -68,6 +68,9 @@ pub struct CertificateRecord {
     /// The ACME Profile and the RA Profile by whose rules it was issued.
     #[n(9)]
     pub profiles: Option<(ProfileRef, ProfileRef)>,
+    /// Which period of its order's automatic renewal it is for (RFC 8739), counted from 0.
+    #[n(10)]
+    pub period: Option<u64>,
 }
 
 /// Where a certificate stands.

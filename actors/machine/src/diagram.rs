@@ -6,6 +6,7 @@ mod samples;
 use std::fmt;
 
 use crate::authorization::Authorization;
+use crate::auto_renewal::AutoRenewal;
 use crate::machine::Machine;
 use crate::time::Timestamp;
 
@@ -36,7 +37,7 @@ pub struct Transition {
 /// Every diagram.
 #[must_use]
 pub fn all() -> Vec<Diagram> {
-    vec![account(), order(), authorization(), challenge(), certificate(), credential()]
+    vec![account(), order(), auto_renewal_order(), authorization(), challenge(), certificate(), credential()]
 }
 
 /// The diagram of [`crate::account`].
@@ -57,11 +58,21 @@ pub fn account() -> Diagram {
 /// The diagram of [`crate::order`].
 #[must_use]
 pub fn order() -> Diagram {
+    of_orders("order", None)
+}
+
+/// The diagram of [`crate::order`] with automatic renewal (RFC 8739).
+#[must_use]
+pub fn auto_renewal_order() -> Diagram {
+    of_orders("auto-renewal order", Some(samples::auto_renewal()))
+}
+
+fn of_orders(machine: &'static str, auto_renewal: Option<AutoRenewal>) -> Diagram {
     Trial {
-        machine: "order",
+        machine,
         clock: "time after \"expires\"",
-        begins: samples::new_orders(),
-        states: samples::orders(),
+        begins: samples::new_orders(auto_renewal),
+        states: samples::orders(auto_renewal),
         events: samples::order_events(),
         status: |order, now| order.status(now).token(),
         changed: |before, after| before != after,

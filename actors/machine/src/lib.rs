@@ -6,6 +6,7 @@
 pub mod account;
 pub mod audit;
 pub mod authorization;
+pub mod auto_renewal;
 pub mod certificate;
 pub mod challenge;
 pub mod crl;

@@ -21,11 +21,17 @@
 //! ```
 //!
 //! (RFC 8555 section 7.1.6; [`crate::diagram`] prints it from the code.)
+//!
+//! An order with `auto-renewal` (RFC 8739) is valid as long as its certificates are reissued, until its end date or until
+//! it becomes "canceled": see [`crate::auto_renewal`].
+
+mod renewing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
+use crate::auto_renewal::{AutoRenewal, Series};
 use crate::id::{AccountId, AuthorityId, AuthorizationId, CertificateId};
 use crate::identifier::{DnsName, Subject};
 use crate::machine::{Machine, Step};
@@ -88,6 +94,9 @@ pub struct OrderTerms {
     /// For some subjects the ancestor that the client named as its own too (`ancestorDomain` of RFC 9444 section 4.3).
     #[cbor(n(12), default)]
     pub ancestors: BTreeMap<Subject, DnsName>,
+    /// The `auto-renewal` that was asked for (RFC 8739).
+    #[n(13)]
+    pub auto_renewal: Option<AutoRenewal>,
 }
 
 impl OrderTerms {
@@ -164,6 +173,56 @@ pub enum OrderState {
         #[n(1)]
         error: Problem,
     },
+    /// A certificate is issued, and others follow it (RFC 8739 section 2.2).
+    #[n(5)]
+    Renewing {
+        /// What was issued so far.
+        #[n(0)]
+        series: Series,
+        /// When the next certificate is due; none if the current one is the last.
+        #[n(1)]
+        due: Option<Timestamp>,
+        /// Why it is late.
+        #[n(2)]
+        setback: Option<Setback>,
+    },
+    /// The next certificate is decided in every bit but its signature.
+    #[n(6)]
+    Reissuing {
+        /// What was issued so far.
+        #[n(0)]
+        series: Series,
+        /// The period for which it is.
+        #[n(1)]
+        period: u64,
+        /// What will be signed.
+        #[n(2)]
+        intent: Intent,
+    },
+    /// No certificate follows any more (RFC 8739 section 3.1.2).
+    #[n(7)]
+    Canceled {
+        /// What was issued.
+        #[n(0)]
+        series: Series,
+        /// When that was decided.
+        #[n(1)]
+        at: Timestamp,
+        /// Why, if the client did not ask for it.
+        #[n(2)]
+        error: Option<Problem>,
+    },
+}
+
+/// Why the next certificate of an order is late, for operators.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Setback {
+    /// When it failed first.
+    #[n(0)]
+    pub since: Timestamp,
+    /// Why it failed last.
+    #[n(1)]
+    pub reason: String,
 }
 
 /// The whole intent to issue, stored before anything is signed: a crash gives this certificate or none, never another.
@@ -224,6 +283,19 @@ pub enum OrderEvent {
     Cancelled,
     /// The clock passed `expires`.
     Expired,
+    /// The next certificate was drafted.
+    RenewalDrafted {
+        /// The period for which it is.
+        period: u64,
+        /// What will be signed.
+        intent: Box<Intent>,
+    },
+    /// The next certificate cannot be drafted now, for a reason that operators read.
+    RenewalFailed(String),
+    /// The clock passed the period of the next certificate, or the end date, before it was signed.
+    PeriodPassed,
+    /// The client ended the automatic renewal (RFC 8739 section 3.1.2).
+    RenewalCanceled,
 }
 
 /// What an order can owe.
@@ -231,22 +303,29 @@ pub enum OrderEvent {
 pub enum OrderEffect {
     /// Sign the intent, and come back with [`OrderEvent::Issued`].
     Sign(CertificateId),
+    /// Draft the next certificate, and come back with [`OrderEvent::RenewalDrafted`].
+    Renew {
+        /// Not before this moment.
+        due: Timestamp,
+    },
 }
 
 /// The `status` of an order on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the words of RFC 8555 section 7.1.6")]
+#[allow(missing_docs, reason = "the words of RFC 8555 section 7.1.6, and of RFC 8739 section 3.1.1")]
 pub enum OrderStatus {
     Pending,
     Ready,
     Processing,
     Valid,
     Invalid,
+    Canceled,
 }
 
 impl OrderStatus {
     /// Every status, in the order in which orders go through them.
-    pub const ALL: &'static [Self] = &[Self::Pending, Self::Ready, Self::Processing, Self::Valid, Self::Invalid];
+    pub const ALL: &'static [Self] =
+        &[Self::Pending, Self::Ready, Self::Processing, Self::Valid, Self::Invalid, Self::Canceled];
 
     /// The word of the wire.
     #[must_use]
@@ -257,15 +336,16 @@ impl OrderStatus {
             Self::Processing => "processing",
             Self::Valid => "valid",
             Self::Invalid => "invalid",
+            Self::Canceled => "canceled",
         }
     }
 
-    /// Whether nothing more will happen.
+    /// Whether nothing more will happen, apart from the reissue of an order with `auto-renewal`.
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
             Self::Pending | Self::Ready | Self::Processing => false,
-            Self::Valid | Self::Invalid => true,
+            Self::Valid | Self::Invalid | Self::Canceled => true,
         }
     }
 }
@@ -287,7 +367,10 @@ impl Order {
             | OrderState::Ready
             | OrderState::Processing { .. }
             | OrderState::Valid { .. }
-            | OrderState::Invalid { .. } => self.stored_status(),
+            | OrderState::Invalid { .. }
+            | OrderState::Renewing { .. }
+            | OrderState::Reissuing { .. }
+            | OrderState::Canceled { .. } => self.stored_status(),
         }
     }
 
@@ -298,8 +381,10 @@ impl Order {
             OrderState::Pending { .. } => OrderStatus::Pending,
             OrderState::Ready => OrderStatus::Ready,
             OrderState::Processing { .. } => OrderStatus::Processing,
-            OrderState::Valid { .. } => OrderStatus::Valid,
+            // RFC 8739 section 3.1.1: as long as certificates are being issued, and after the end date too.
+            OrderState::Valid { .. } | OrderState::Renewing { .. } | OrderState::Reissuing { .. } => OrderStatus::Valid,
             OrderState::Invalid { .. } => OrderStatus::Invalid,
+            OrderState::Canceled { .. } => OrderStatus::Canceled,
         }
     }
 
@@ -308,19 +393,25 @@ impl Order {
     pub fn error(&self, now: Timestamp) -> Option<Problem> {
         match &self.state {
             OrderState::Invalid { error, .. } => Some(error.clone()),
+            OrderState::Canceled { error, .. } => error.clone(),
             OrderState::Pending { .. } | OrderState::Ready if self.lapsed(now) => Some(expired()),
             OrderState::Pending { .. }
             | OrderState::Ready
             | OrderState::Processing { .. }
-            | OrderState::Valid { .. } => None,
+            | OrderState::Valid { .. }
+            | OrderState::Renewing { .. }
+            | OrderState::Reissuing { .. } => None,
         }
     }
 
-    /// The certificate, once there is one.
+    /// The certificate, once there is one; the last one of an order with `auto-renewal`.
     #[must_use]
     pub const fn certificate(&self) -> Option<CertificateId> {
-        match self.state {
-            OrderState::Valid { certificate, .. } => Some(certificate),
+        match &self.state {
+            OrderState::Valid { certificate, .. } => Some(*certificate),
+            OrderState::Renewing { series, .. }
+            | OrderState::Reissuing { series, .. }
+            | OrderState::Canceled { series, .. } => Some(series.current),
             OrderState::Pending { .. }
             | OrderState::Ready
             | OrderState::Processing { .. }
@@ -351,11 +442,15 @@ impl Order {
             OrderEvent::AccountClosed => Ok(self.fail(now, account_closed())),
             OrderEvent::Cancelled => Ok(self.fail(now, cancelled())),
             OrderEvent::Finalized(_) => Err(Rejection::OrderNotReady(self.status(now))),
+            OrderEvent::RenewalCanceled => Err(Rejection::NotRenewing(self.status(now))),
             OrderEvent::AuthorizationValid(_)
             | OrderEvent::AuthorizationLost { .. }
             | OrderEvent::Issued(_)
             | OrderEvent::IssuanceFailed(_)
-            | OrderEvent::Expired => Err(Rejection::Stale),
+            | OrderEvent::Expired
+            | OrderEvent::RenewalDrafted { .. }
+            | OrderEvent::RenewalFailed(_)
+            | OrderEvent::PeriodPassed => Err(Rejection::Stale),
         }
     }
 
@@ -363,12 +458,16 @@ impl Order {
         match event {
             OrderEvent::Finalized(_) => Err(Rejection::OrderNotReady(OrderStatus::Invalid)),
             OrderEvent::Cancelled => Err(Rejection::OrderPastCancelling(OrderStatus::Invalid)),
+            OrderEvent::RenewalCanceled => Err(Rejection::NotRenewing(OrderStatus::Invalid)),
             OrderEvent::AuthorizationValid(_)
             | OrderEvent::AuthorizationLost { .. }
             | OrderEvent::Issued(_)
             | OrderEvent::IssuanceFailed(_)
             | OrderEvent::AccountClosed
-            | OrderEvent::Expired => Ok(self.fail(now, expired())),
+            | OrderEvent::Expired
+            | OrderEvent::RenewalDrafted { .. }
+            | OrderEvent::RenewalFailed(_)
+            | OrderEvent::PeriodPassed => Ok(self.fail(now, expired())),
         }
     }
 
@@ -394,7 +493,11 @@ impl Order {
             | OrderEvent::IssuanceFailed(_)
             | OrderEvent::AccountClosed
             | OrderEvent::Cancelled
-            | OrderEvent::Expired) => self.end_open(event, now),
+            | OrderEvent::Expired
+            | OrderEvent::RenewalDrafted { .. }
+            | OrderEvent::RenewalFailed(_)
+            | OrderEvent::PeriodPassed
+            | OrderEvent::RenewalCanceled) => self.end_open(event, now),
         }
     }
 
@@ -407,7 +510,11 @@ impl Order {
             | OrderEvent::IssuanceFailed(_)
             | OrderEvent::AccountClosed
             | OrderEvent::Cancelled
-            | OrderEvent::Expired) => self.end_open(event, now),
+            | OrderEvent::Expired
+            | OrderEvent::RenewalDrafted { .. }
+            | OrderEvent::RenewalFailed(_)
+            | OrderEvent::PeriodPassed
+            | OrderEvent::RenewalCanceled) => self.end_open(event, now),
         }
     }
 
@@ -416,16 +523,23 @@ impl Order {
     fn apply_processing(&self, intent: &Intent, event: OrderEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
         match event {
             OrderEvent::Issued(certificate) if certificate == intent.certificate => {
-                Ok(self.to(OrderState::Valid { certificate, not_after: intent.draft.not_after }))
+                Ok(self.to(match &self.terms.auto_renewal {
+                    None => OrderState::Valid { certificate, not_after: intent.draft.not_after },
+                    Some(terms) => renewing::begun(terms, intent),
+                }))
             }
             OrderEvent::IssuanceFailed(error) => Ok(self.fail(now, error)),
             OrderEvent::Finalized(_) => Err(Rejection::OrderNotReady(OrderStatus::Processing)),
             OrderEvent::Cancelled => Err(Rejection::OrderPastCancelling(OrderStatus::Processing)),
+            OrderEvent::RenewalCanceled => Err(Rejection::NotRenewing(OrderStatus::Processing)),
             OrderEvent::Issued(_)
             | OrderEvent::AuthorizationValid(_)
             | OrderEvent::AuthorizationLost { .. }
             | OrderEvent::AccountClosed
-            | OrderEvent::Expired => Err(Rejection::Stale),
+            | OrderEvent::Expired
+            | OrderEvent::RenewalDrafted { .. }
+            | OrderEvent::RenewalFailed(_)
+            | OrderEvent::PeriodPassed => Err(Rejection::Stale),
         }
     }
 
@@ -433,12 +547,16 @@ impl Order {
         match event {
             OrderEvent::Finalized(_) => Rejection::OrderNotReady(status),
             OrderEvent::Cancelled => Rejection::OrderPastCancelling(status),
+            OrderEvent::RenewalCanceled => Rejection::NotRenewing(status),
             OrderEvent::AuthorizationValid(_)
             | OrderEvent::AuthorizationLost { .. }
             | OrderEvent::Issued(_)
             | OrderEvent::IssuanceFailed(_)
             | OrderEvent::AccountClosed
-            | OrderEvent::Expired => Rejection::Stale,
+            | OrderEvent::Expired
+            | OrderEvent::RenewalDrafted { .. }
+            | OrderEvent::RenewalFailed(_)
+            | OrderEvent::PeriodPassed => Rejection::Stale,
         }
     }
 }
@@ -455,15 +573,26 @@ impl Machine for Order {
             OrderState::Processing { intent } => self.apply_processing(intent, event, now),
             OrderState::Valid { .. } => Err(Self::apply_final(&event, OrderStatus::Valid)),
             OrderState::Invalid { .. } => Err(Self::apply_final(&event, OrderStatus::Invalid)),
+            OrderState::Renewing { series, setback, .. } => self.apply_renewing(series, setback.as_ref(), event, now),
+            OrderState::Reissuing { series, period, intent } => {
+                self.apply_reissuing(series, *period, intent, event, now)
+            }
+            OrderState::Canceled { .. } => Err(Self::apply_final(&event, OrderStatus::Canceled)),
         }
     }
 
     fn owed(&self) -> Vec<OrderEffect> {
         match &self.state {
-            OrderState::Processing { intent } => vec![OrderEffect::Sign(intent.certificate)],
-            OrderState::Pending { .. } | OrderState::Ready | OrderState::Valid { .. } | OrderState::Invalid { .. } => {
-                Vec::new()
+            OrderState::Processing { intent } | OrderState::Reissuing { intent, .. } => {
+                vec![OrderEffect::Sign(intent.certificate)]
             }
+            OrderState::Renewing { due: Some(due), .. } => vec![OrderEffect::Renew { due: *due }],
+            OrderState::Pending { .. }
+            | OrderState::Ready
+            | OrderState::Valid { .. }
+            | OrderState::Invalid { .. }
+            | OrderState::Renewing { due: None, .. }
+            | OrderState::Canceled { .. } => Vec::new(),
         }
     }
 }

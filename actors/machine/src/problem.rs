@@ -56,6 +56,12 @@ types! {
     23 UserActionRequired "userActionRequired" /** A person has to visit the `instance` URL. */,
     24 AlreadyReplaced "alreadyReplaced" /** The certificate to be replaced has been replaced before (RFC 9773). */,
     25 InvalidProfile "invalidProfile" /** The profile that was asked for is not offered (draft-ietf-acme-profiles). */,
+    26 AutoRenewalCanceled "autoRenewalCanceled" /** The automatic renewal was canceled (RFC 8739). */,
+    27 AutoRenewalExpired "autoRenewalExpired" /** The automatic renewal is past its end date (RFC 8739). */,
+    28 AutoRenewalCancellationInvalid "autoRenewalCancellationInvalid"
+        /** Only automatic renewal that goes on can be canceled (RFC 8739). */,
+    29 AutoRenewalRevocationNotSupported "autoRenewalRevocationNotSupported"
+        /** Certificates that are renewed automatically are not revoked (RFC 8739). */,
 }
 
 impl fmt::Display for ProblemType {

@@ -33,8 +33,15 @@ pub enum Rejection {
     #[error("the account is disabled by the server's operator")]
     AccountDisabled,
     /// An operator wants to end an order that is past that.
-    #[error("the order is {status}; it can be cancelled only while it is pending or ready", status = .0.token())]
+    #[error("the order is {status}; it can be cancelled only while it is pending or ready, or renewed automatically", status = .0.token())]
     OrderPastCancelling(OrderStatus),
+    /// RFC 8739 section 3.1.2: canceling is for automatic renewal that goes on.
+    #[error(
+        "the order is {status}, and no certificate of it is renewed automatically; only an auto-renewal order that is \
+         valid can be canceled",
+        status = .0.token()
+    )]
+    NotRenewing(OrderStatus),
     /// The credential of an external account takes no more accounts, or no more orders (RFC 8555 section 7.3.4).
     #[error(transparent)]
     Binding(#[from] BindingRefused),

@@ -34,6 +34,19 @@ fn an_order_has_the_arrows_of_the_rfc() {
     assert_eq!(order.last(), ["invalid", "valid"]);
 }
 
+/// RFC 8739 section 3.1.1: one status more, which nothing leaves.
+#[test]
+fn an_auto_renewal_order_may_be_canceled_while_it_is_valid() {
+    let (order, renewed) = (diagram::order(), diagram::auto_renewal_order());
+    let mut expected = arrows(&order);
+    expected.insert(("valid", "canceled"));
+    assert_eq!(arrows(&renewed), expected);
+    assert_eq!(renewed.last(), ["invalid", "canceled"]);
+    let cancels: BTreeSet<_> =
+        renewed.transitions.iter().filter(|cancel| cancel.to == "canceled").map(|cancel| cancel.event).collect();
+    assert_eq!(cancels, BTreeSet::from(["client cancels", "operator cancels", "account closed"]));
+}
+
 #[test]
 fn an_authorization_has_the_arrows_of_the_rfc() {
     let authorization = diagram::authorization();

@@ -58,7 +58,7 @@ fn scripts_reach_every_status() {
     }
     let expected = [
         ("account", &["valid", "disabled", "deactivated", "revoked"][..]),
-        ("order", &["pending", "ready", "processing", "valid", "invalid", "cancelled"]),
+        ("order", &["pending", "ready", "processing", "valid", "invalid", "cancelled", "renewed", "canceled"]),
         (
             "authorization",
             &["pending", "valid", "valid below", "exempt", "invalid", "deactivated", "expired", "revoked"],

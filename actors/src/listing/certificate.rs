@@ -29,7 +29,7 @@ const SERIAL: usize = 20;
 pub struct CertificateQuery {
     /// Those that this account was issued.
     pub account: Option<AccountId>,
-    /// The one that this order led to.
+    /// The one that this order led to; with automatic renewal, those.
     pub order: Option<OrderId>,
     /// Those that have this status now.
     pub status: Option<CertificateStatus>,
@@ -73,6 +73,9 @@ impl CertificateQuery {
         terms.extend(record.order.map(|(account, _)| terms::certificates_of(account)));
         terms.extend(record.profiles.as_ref().map(|(_, ra_profile)| terms::certificates_by(&ra_profile.name)));
         terms.extend(record.subjects.iter().map(terms::certificates_for));
+        if let (Some((_, order)), Some(_)) = (record.order, record.period) {
+            terms.push(terms::certificates_under(order));
+        }
         match certificate.state {
             CertificateState::Valid => {}
             CertificateState::Revoked { .. } => terms.push(terms::certificates_revoked()),
@@ -85,10 +88,11 @@ impl CertificateQuery {
     }
 
     /// Those that can be found by a name that only they have.
-    async fn named(&self, world: &World) -> Result<Option<Vec<ObjectId>>, StoreError> {
+    async fn named(&self, world: &World) -> Result<Option<Candidates>, StoreError> {
         let store = &world.ports.store;
         if let Some(fingerprint) = &self.fingerprint {
-            return Ok(Some(store.find(&terms::fingerprint(fingerprint)).await?.into_iter().collect()));
+            let found = store.find(&terms::fingerprint(fingerprint)).await?;
+            return Ok(Some(Candidates::Only(found.into_iter().collect())));
         }
         if let Some(serial) = &self.serial {
             let mut found = Vec::new();
@@ -98,13 +102,19 @@ impl CertificateQuery {
                     found.extend(store.find(&terms::serial(authority, serial)).await?);
                 }
             }
-            return Ok(Some(found));
+            return Ok(Some(Candidates::Only(found)));
         }
         let Some(id) = self.order else { return Ok(None) };
         match load::<Order>(world, id.0).await {
+            // Several, which are found by a word of their own.
+            Ok(order) if order.state.terms.auto_renewal.is_some() => Ok(match self.sort {
+                CertificateSort::Created => Some(Candidates::under([terms::certificates_under(id)])),
+                CertificateSort::Expiry => None,
+            }),
             Ok(order) => {
                 let certificate = order.state.certificate();
-                Ok(Some(certificate.map(|id| ObjectId { kind: Self::KIND, id: id.0 }).into_iter().collect()))
+                let object = certificate.map(|id| ObjectId { kind: Self::KIND, id: id.0 });
+                Ok(Some(Candidates::Only(object.into_iter().collect())))
             }
             // Revoked certificates may be kept for longer than their orders.
             Err(LoadError::Absent) => Ok(None),
@@ -144,7 +154,7 @@ impl Query for CertificateQuery {
 
     async fn candidates(&self, world: &World) -> Result<Candidates, StoreError> {
         if let Some(named) = self.named(world).await? {
-            return Ok(Candidates::Only(named));
+            return Ok(named);
         }
         Ok(if self.sort == CertificateSort::Expiry {
             Candidates::ByTerm(self.ends(world.ports.clock.now()))

@@ -49,6 +49,7 @@ pub struct OrderCounts {
     pub processing: Count,
     pub valid: Count,
     pub invalid: Count,
+    pub canceled: Count,
 }
 
 impl OrderQuery {
@@ -64,6 +65,7 @@ impl OrderQuery {
         terms.extend(match stored {
             OrderStatus::Pending | OrderStatus::Ready | OrderStatus::Processing => Some(terms::open_orders()),
             OrderStatus::Invalid => Some(terms::invalid_orders()),
+            OrderStatus::Canceled => Some(terms::canceled_orders()),
             // Most are: whoever looks for these goes through all.
             OrderStatus::Valid => None,
         });
@@ -80,6 +82,7 @@ impl OrderQuery {
             Some(OrderStatus::Processing) => &[OrderStatus::Processing],
             Some(OrderStatus::Valid) => &[OrderStatus::Valid],
             Some(OrderStatus::Invalid) => &[OrderStatus::Pending, OrderStatus::Ready, OrderStatus::Invalid],
+            Some(OrderStatus::Canceled) => &[OrderStatus::Canceled],
         }
     }
 }
@@ -111,6 +114,8 @@ impl Query for OrderQuery {
         } else if self.status == Some(OrderStatus::Invalid) {
             // The clock alone makes open ones invalid.
             Candidates::under([terms::open_orders(), terms::invalid_orders()])
+        } else if self.status == Some(OrderStatus::Canceled) {
+            Candidates::under([terms::canceled_orders()])
         } else {
             Candidates::ById(vec![Range::Kind(Self::KIND)])
         })
@@ -155,7 +160,9 @@ impl OrderCounts {
                 }
                 seen += 1;
                 let status = match stored {
-                    OrderStatus::Processing | OrderStatus::Valid | OrderStatus::Invalid => stored,
+                    OrderStatus::Processing | OrderStatus::Valid | OrderStatus::Invalid | OrderStatus::Canceled => {
+                        stored
+                    }
                     OrderStatus::Pending | OrderStatus::Ready => match load::<Order>(world, place.object.id).await {
                         Ok(order) => order.state.status(now),
                         // Forgotten since the walk came by.
@@ -186,6 +193,7 @@ impl OrderCounts {
             OrderStatus::Processing => &mut self.processing,
             OrderStatus::Valid => &mut self.valid,
             OrderStatus::Invalid => &mut self.invalid,
+            OrderStatus::Canceled => &mut self.canceled,
         }
     }
 }

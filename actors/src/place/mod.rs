@@ -1,6 +1,7 @@
 //! Placing an order: the order and its authorizations come into being in one commit. Also what a client may ask for before
 //! it orders, under the same rules: an authorization by itself.
 
+mod auto_renewal;
 mod choice;
 mod limits;
 mod policy;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chancery_machine::account::Account;
+use chancery_machine::auto_renewal::AutoRenewal;
 use chancery_machine::eab::{BindingRefused, EabCredential, EabEvent};
 use chancery_machine::id::{AccountId, AuthorizationId, EabId, OrderId};
 use chancery_machine::identifier::{DnsName, Subject};
@@ -24,6 +26,7 @@ use futures::future::try_join_all;
 use thiserror::Error;
 use tracing::debug;
 
+pub use self::auto_renewal::NewAutoRenewal;
 use self::limits::Quota;
 pub(crate) use self::limits::Turns;
 pub use self::policy::NotIssued;
@@ -56,6 +59,9 @@ pub struct NewOrder {
     pub profile: Option<String>,
     /// The certificate that it replaces, if it does.
     pub replaces: Option<CertificateName>,
+    /// How its certificate is renewed automatically, if the client wants that; then it wants no certain notBefore and
+    /// notAfter.
+    pub auto_renewal: Option<NewAutoRenewal>,
 }
 
 /// Why an order was not placed. Nothing was stored.
@@ -114,6 +120,7 @@ struct Asked {
     not_after: Option<Timestamp>,
     profile: Option<ProfileName>,
     replaces: Option<Predecessor>,
+    auto_renewal: Option<AutoRenewal>,
 }
 
 /// An order, and all that is stored with it.
@@ -145,6 +152,8 @@ impl Engine {
         let life = self.world.ports.issue.lifetime(pair.ra.authority);
         let life = life.map_err(|error| TurnError::Unavailable(error.to_string()))?;
         validity::accept(pair, life, new.not_before, new.not_after, now)?;
+        let (renewal, stated) = (new.auto_renewal.as_ref(), new.not_before.or(new.not_after));
+        let renewal = renewal.map(|asked| auto_renewal::accept(pair, life, stated, asked, now)).transpose()?;
         let order = OrderId(self.world.new_id());
         let replaced = match &new.replaces {
             Some(name) => Some(self.replaced((account, order), name, &subjects, &pair.acme).await?),
@@ -163,6 +172,7 @@ impl Engine {
             not_after: new.not_after,
             profile: profile.clone(),
             replaces: replaced.as_ref().map(|replaced| replaced.predecessor.clone()),
+            auto_renewal: renewal,
         };
         let drawn = self.draw_up(order, account, pair, asked, now).await?;
         let subjects = &drawn.order.terms.subjects;
@@ -265,12 +275,14 @@ impl Engine {
         asked: Asked,
         now: Timestamp,
     ) -> Result<Drawn, PlaceError> {
-        let Asked { subjects, ancestors, not_before, not_after, profile, replaces } = asked;
+        let Asked { subjects, ancestors, not_before, not_after, profile, replaces, auto_renewal } = asked;
         let found = subjects.iter().map(|subject| self.proven(account, pair, subject, now));
         let found = try_join_all(found).await.map_err(TurnError::from)?;
         // An order never outlives what proves it: so nothing runs out between the order's being ready and its end.
         let life = pair.acme.order_validity.min(pair.acme.authorization_validity);
         let expires = found.iter().flatten().fold(now.plus(life.into()), |end, proven| end.min(proven.expires));
+        // Nothing is left to issue from there on.
+        let expires = auto_renewal.map_or(expires, |renewal| expires.min(renewal.end));
         let joined = self.rely_on(found, id, expires).await?;
 
         let mut writes = Vec::with_capacity(subjects.len() + 2);
@@ -308,6 +320,7 @@ impl Engine {
             profile,
             replaces,
             ancestors,
+            auto_renewal,
         };
         let order = Order::placed(terms, outstanding);
         writes.push(creation(&self.world, id.0, &order));

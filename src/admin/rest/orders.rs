@@ -14,7 +14,7 @@ use super::request::{Body, Caller, MaybeMatch, Page, Params};
 use crate::admin::error::AdminError;
 use crate::admin::objects::{AcmeProblemView, AcmeSubproblemView, IdentifierView, ProfileRefView};
 use crate::admin::operator::Role;
-use crate::admin::orders::OrderView;
+use crate::admin::orders::{AutoRenewalView, OrderView};
 use crate::admin::precondition::Precondition;
 use crate::admin::settings::Fault;
 use crate::admin::words::OrderStatus;
@@ -25,6 +25,7 @@ use crate::admin::words::OrderStatus;
     paths(list, read, cancel, bulk),
     components(schemas(
         OrderView,
+        AutoRenewalView,
         OrderStatus,
         IdentifierView,
         ProfileRefView,
@@ -116,7 +117,8 @@ async fn read(caller: Caller, id: web::Path<String>) -> Result<HttpResponse, Adm
     Ok(ok(&view, Some(view.revision)))
 }
 
-/// Ends an order that is pending or ready: it becomes invalid, and its client is told that an operator ended it.
+/// Ends an order that is pending or ready: it becomes invalid, and its client is told that an operator ended it. One
+/// whose certificates are renewed automatically is canceled, and no certificate follows.
 #[utoipa::path(post, path = "/api/v1/orders/{id}/cancel", operation_id = "cancelOrder", tag = "Orders",
     params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
     responses((status = 200, body = OrderView, headers(("ETag" = String))), Problems))]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::perspectives::perspectives;
-use super::{Fault, bounded, description, networks, profile_name, url, words};
+use super::{AutoRenewalSettings, Fault, bounded, description, networks, profile_name, url, words};
 use crate::span::Span;
 
 /// How an ACME endpoint behaves. Everything may be left out.
@@ -98,6 +98,8 @@ pub struct AcmeProfileSettings {
     pub renewal_interval: Span,
     /// A page for people about why certificates are to be renewed then (RFC 9773 section 4.2).
     pub renewal_explanation_url: Option<String>,
+    /// Orders may have their certificates renewed automatically (RFC 8739); none may if left out.
+    pub auto_renewal: Option<AutoRenewalSettings>,
 }
 
 impl Default for AcmeProfileSettings {
@@ -140,6 +142,7 @@ impl Default for AcmeProfileSettings {
             renewal_length: renewal.length,
             renewal_interval: Span(renewal.interval),
             renewal_explanation_url: renewal.explanation_url,
+            auto_renewal: None,
         }
     }
 }
@@ -188,6 +191,7 @@ impl AcmeProfileSettings {
             renewal_length: renewal.length,
             renewal_interval: Span(renewal.interval),
             renewal_explanation_url: renewal.explanation_url.clone(),
+            auto_renewal: profile.auto_renewal.as_ref().map(AutoRenewalSettings::of),
         }
     }
 
@@ -233,6 +237,7 @@ impl AcmeProfileSettings {
             perspectives: perspectives(&self.perspectives, self.perspectives_required)?,
             no_pre_authorization: !self.pre_authorization,
             subdomains: self.subdomain_authorization,
+            auto_renewal: self.auto_renewal.as_ref().map(AutoRenewalSettings::rules).transpose()?,
         })
     }
 

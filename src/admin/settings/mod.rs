@@ -2,6 +2,7 @@
 //! it was.
 
 mod acme;
+mod auto_renewal;
 mod eab;
 mod perspectives;
 mod ra;
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 pub use self::acme::AcmeProfileSettings;
+pub use self::auto_renewal::AutoRenewalSettings;
 pub use self::eab::EabSettings;
 pub use self::ra::{ExemptionSettings, RaProfileSettings};
 

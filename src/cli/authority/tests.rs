@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::{App, web};
 use chancery_actors::audit::{Act, ActError};
 use chancery_actors::engine::Running;
-use chancery_actors::ports::{Draft, DraftError, DraftRequest, Issue};
+use chancery_actors::ports::{Draft, DraftError, DraftRequest, Issue, KeySource};
 use chancery_actors::{Engine, Ports, Settings};
 use chancery_machine::certificate::CertificateRecord;
 use chancery_machine::identifier::Subject;
@@ -160,6 +160,7 @@ impl Lab {
             spki_sha256: Engine::key_digest(&draft.public_key),
             der,
             profiles: None,
+            period: None,
         };
         self.engine.keep_certificate(record).await.expect("it is kept");
     }
@@ -200,7 +201,7 @@ fn draft(opened: &Authorities, authority: AuthorityId) -> Result<Draft, DraftErr
     aws_lc_rs::rand::fill(&mut serial_entropy).expect("randomness");
     opened.draft(&DraftRequest {
         profile: Arc::new(profile),
-        csr,
+        key: KeySource::Csr(csr),
         subjects: vec![Subject::dns("a.example").expect("a name")],
         serial_entropy,
         not_before: None,

@@ -36,7 +36,7 @@ pub(in crate::cli) enum Command {
     List(Box<ListArgs<Filter>>),
     /// Show one, with the revisions of the profiles under which it was placed.
     Show(ItemArgs),
-    /// End them: they become invalid.
+    /// End them: they become invalid; those that are renewed automatically are canceled.
     Cancel(ItemsArgs),
 }
 
@@ -46,8 +46,8 @@ pub(in crate::cli) struct Filter {
     /// Only those of this account.
     #[arg(long, value_name = "ID")]
     account: Option<String>,
-    /// Only those of this status (RFC 8555 section 7.1.6).
-    #[arg(long, value_parser = ["pending", "ready", "processing", "valid", "invalid"])]
+    /// Only those of this status (RFC 8555 section 7.1.6, RFC 8739 section 3.1.1).
+    #[arg(long, value_parser = ["pending", "ready", "processing", "valid", "invalid", "canceled"])]
     status: Option<String>,
     /// Only those that were placed under this ACME Profile.
     #[arg(long, value_name = "NAME")]

@@ -19,6 +19,8 @@ pub(super) const SPANS: &[&str] = &[
     "longestValidity",
     "backdate",
     "renewalInterval",
+    "minLifetime",
+    "maxDuration",
 ];
 
 /// Attributes without flags of their own.

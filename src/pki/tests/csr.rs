@@ -172,7 +172,7 @@ fn the_profile_decides_about_keys_and_the_csr_about_nothing_else() {
     request.profile = Arc::new(RaProfile { keys: rules, ..lab.profile() });
     let Err(DraftError::BadCsr(sentence)) = lab.authorities.draft(&request) else { panic!("it was accepted") };
     assert!(sentence.contains("does not accept P-256 keys; it accepts P-384"), "{sentence}");
-    let bad = Csr::parse(&request.csr).expect("parses").accepted(&request.profile.keys).expect_err("refused");
+    let bad = Csr::parse(of(&request)).expect("parses").accepted(&request.profile.keys).expect_err("refused");
     assert!(matches!(bad, BadCsr::Key(KeyFault::NotAccepted { .. })));
 
     // A CSR that asks to be an authority gets what the profile gives.
@@ -215,5 +215,12 @@ proptest! {
         // rcgen writes a title as common name, which is no name.
         prop_assert_eq!(csr.names_exactly(&subjects(&names)), Ok(()));
         prop_assert!(csr.names_exactly(&subjects(&names[1..])).is_err());
+    }
+}
+
+fn of(request: &DraftRequest) -> &[u8] {
+    match &request.key {
+        KeySource::Csr(csr) => csr,
+        KeySource::Renewed(_) => panic!("no CSR: {request:?}"),
     }
 }

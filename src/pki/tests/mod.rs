@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use chancery_actors::ports::DraftRequest;
+use chancery_actors::ports::{DraftRequest, KeySource};
 use chancery_machine::id::AuthorityId;
 use chancery_machine::identifier::Subject;
 use chancery_machine::profile::{
@@ -102,7 +102,7 @@ impl Lab {
     fn request(&self, csr: Vec<u8>, names: &[&str]) -> DraftRequest {
         DraftRequest {
             profile: Arc::new(self.profile()),
-            csr,
+            key: KeySource::Csr(csr),
             subjects: subjects(names),
             serial_entropy: [0xa5; 16],
             not_before: None,

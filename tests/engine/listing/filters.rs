@@ -136,8 +136,14 @@ fn account_filters(of: &Population, now: Timestamp) -> Vec<Filter<AccountQuery>>
 fn order_filters(of: &Population, now: Timestamp) -> Vec<Filter<OrderQuery>> {
     let mut all = Vec::new();
     filters!(all: OrderQuery, account in first(&of.accounts, 4), |wanted, order, _now| order.terms.account == wanted);
-    let statuses =
-        [OrderStatus::Pending, OrderStatus::Ready, OrderStatus::Processing, OrderStatus::Valid, OrderStatus::Invalid];
+    let statuses = [
+        OrderStatus::Pending,
+        OrderStatus::Ready,
+        OrderStatus::Processing,
+        OrderStatus::Valid,
+        OrderStatus::Invalid,
+        OrderStatus::Canceled,
+    ];
     filters!(all: OrderQuery, status in statuses, |wanted, order, now| order.status(now) == wanted);
     filters!(all: OrderQuery, acme_profile in names(), |wanted, order, _now| order.terms.acme_profile.name == wanted);
     filters!(all: OrderQuery, ra_profile in names(), |wanted, order, _now| order.terms.ra_profile.name == wanted);

@@ -165,6 +165,7 @@ fn order(account: AccountId, number: u32, nth: u32, created: Timestamp, now: Tim
         profile: None,
         replaces: None,
         ancestors: BTreeMap::new(),
+        auto_renewal: None,
     };
     let state = match nth {
         0 => OrderState::Pending { outstanding: vec![authorization] },

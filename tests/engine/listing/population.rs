@@ -9,6 +9,7 @@ use chancery_actors::listing::{AccountQuery, AuthorizationQuery, CertificateQuer
 use chancery_actors::ports::{Body, Commit, Kind, ObjectId, Revision, Store, StoreError, Term, Write};
 use chancery_machine::account::{Account, AccountBinding, AccountState};
 use chancery_machine::authorization::{Authorization, AuthorizationState, AuthorizationTerms};
+use chancery_machine::auto_renewal::{AutoRenewal, Series};
 use chancery_machine::certificate::{Certificate, CertificateRecord, CertificateState};
 use chancery_machine::eab::{EabCredential, EabScope};
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, EabId, ID_ENTROPY, Id, OrderId};
@@ -281,16 +282,27 @@ pub(crate) fn order(dice: &mut Dice, account: AccountId, created: Timestamp, now
         profile: None,
         replaces: None,
         ancestors: BTreeMap::new(),
+        auto_renewal: None,
     };
     let certificate = CertificateId(dice.id(created));
-    let state = match dice.roll(7) {
+    let state = match dice.roll(8) {
         0 | 1 => OrderState::Pending { outstanding: vec![AuthorizationId(dice.id(created))] },
         2 | 3 => OrderState::Ready,
         4 => OrderState::Processing { intent: intent(certificate, now) },
         5 => OrderState::Valid { certificate, not_after: now },
+        6 => return canceled(terms, certificate, now),
         _ => OrderState::Invalid { at: created, error: Problem::new(ProblemType::Dns, "no") },
     };
     Order { terms, state }
+}
+
+/// An order that was renewed automatically.
+fn canceled(terms: OrderTerms, current: CertificateId, now: Timestamp) -> Order {
+    let (lifetime, adjust) = (Seconds(DAY), Seconds(DAY / 2));
+    let renewal = AutoRenewal { start: None, end: now, lifetime, adjust, certificate_get: false };
+    let series = Series { first: now, period: 0, current, not_after: now, issued: 1, public_key: Vec::new() };
+    let terms = OrderTerms { auto_renewal: Some(renewal), ..terms };
+    Order { terms, state: OrderState::Canceled { series, at: now, error: None } }
 }
 
 fn intent(certificate: CertificateId, now: Timestamp) -> Intent {
@@ -321,6 +333,7 @@ fn certificate(
         spki_sha256: [0; 32],
         der: vec![b'd', number],
         profiles: asked.map(|asked| (asked.acme_profile.clone(), asked.ra_profile.clone())),
+        period: asked.and_then(|asked| asked.auto_renewal).map(|_| 0),
     };
     Certificate { state, ..Certificate::issued(record) }
 }

@@ -7,6 +7,7 @@ use crate::account::{Account, AccountEvent, AccountKey, AccountState};
 use crate::authorization::{
     Authorization, AuthorizationEvent, AuthorizationState, AuthorizationTerms, Dependent, Outcome,
 };
+use crate::auto_renewal::{AutoRenewal, Series};
 use crate::certificate::{Certificate, CertificateEvent, CertificateRecord, CertificateState, RevocationReason};
 use crate::challenge::{Challenge, ChallengeState, ChallengeType, Reliance, TOKEN_ENTROPY, Token};
 use crate::eab::{EabCredential, EabEvent, EabScope, EabStatus};
@@ -73,12 +74,34 @@ pub(super) fn account_events() -> Vec<(&'static str, AccountEvent)> {
     )
 }
 
-pub(super) fn new_orders() -> Vec<Order> {
-    vec![Order::placed(order_terms(), vec![AuthorizationId(ONE)]), Order::placed(order_terms(), Vec::new())]
+pub(super) fn new_orders(auto_renewal: Option<AutoRenewal>) -> Vec<Order> {
+    let placed = |outstanding| Order::placed(OrderTerms { auto_renewal, ..order_terms() }, outstanding);
+    vec![placed(vec![AuthorizationId(ONE)]), placed(Vec::new())]
 }
 
-pub(super) fn orders() -> Vec<Order> {
+/// At [`NOW`] the second of many periods.
+pub(super) fn auto_renewal() -> AutoRenewal {
+    AutoRenewal {
+        start: None,
+        end: Timestamp::from_seconds(100_000),
+        lifetime: Seconds(400),
+        adjust: Seconds(200),
+        certificate_get: false,
+    }
+}
+
+/// Those in which an order can be that has the automatic renewal, or has none.
+pub(super) fn orders(auto_renewal: Option<AutoRenewal>) -> Vec<Order> {
     let (one, other) = (AuthorizationId(ONE), AuthorizationId(OTHER));
+    let series = Series {
+        first: Timestamp::from_seconds(600),
+        period: 0,
+        current: CertificateId(OTHER),
+        not_after: NOW,
+        issued: 1,
+        public_key: Vec::new(),
+    };
+    let renewing = |due| OrderState::Renewing { series: series.clone(), due, setback: None };
     let states = samples!(OrderState:
         OrderState::Pending { .. } => "pending":
             OrderState::Pending { outstanding: vec![one, other] }, OrderState::Pending { outstanding: vec![one] };
@@ -87,8 +110,20 @@ pub(super) fn orders() -> Vec<Order> {
         OrderState::Valid { .. } => "valid":
             OrderState::Valid { certificate: intent().certificate, not_after: EXPIRES };
         OrderState::Invalid { .. } => "invalid": OrderState::Invalid { at: NOW, error: problem() };
+        OrderState::Renewing { .. } => "renewing": renewing(Some(NOW)), renewing(None);
+        OrderState::Reissuing { .. } => "reissuing":
+            OrderState::Reissuing { series: series.clone(), period: 1, intent: intent() };
+        OrderState::Canceled { .. } => "canceled":
+            OrderState::Canceled { series: series.clone(), at: NOW, error: None };
     );
-    states.into_iter().map(|(_, state)| Order { terms: order_terms(), state }).collect()
+    let meant = |name: &str| match name {
+        "valid" => auto_renewal.is_none(),
+        "renewing" | "reissuing" | "canceled" => auto_renewal.is_some(),
+        _ => true,
+    };
+    let terms = OrderTerms { auto_renewal, ..order_terms() };
+    let states = states.into_iter().filter(|(name, _)| meant(name));
+    states.map(|(_, state)| Order { terms: terms.clone(), state }).collect()
 }
 
 pub(super) fn order_events() -> Vec<(&'static str, OrderEvent)> {
@@ -103,6 +138,11 @@ pub(super) fn order_events() -> Vec<(&'static str, OrderEvent)> {
         OrderEvent::AccountClosed => "account closed": OrderEvent::AccountClosed;
         OrderEvent::Cancelled => "operator cancels": OrderEvent::Cancelled;
         OrderEvent::Expired => "clock noticed": OrderEvent::Expired;
+        OrderEvent::RenewalDrafted { .. } => "next certificate drafted":
+            OrderEvent::RenewalDrafted { period: 1, intent: Box::new(intent()) };
+        OrderEvent::RenewalFailed(_) => "drafting failed": OrderEvent::RenewalFailed(String::new());
+        OrderEvent::PeriodPassed => "period passed": OrderEvent::PeriodPassed;
+        OrderEvent::RenewalCanceled => "client cancels": OrderEvent::RenewalCanceled;
     )
 }
 
@@ -259,6 +299,7 @@ fn order_terms() -> OrderTerms {
         profile: None,
         replaces: None,
         ancestors: BTreeMap::new(),
+        auto_renewal: None,
     }
 }
 
@@ -307,6 +348,7 @@ fn record() -> CertificateRecord {
         spki_sha256: [0; 32],
         der: Vec::new(),
         profiles: None,
+        period: None,
     }
 }
 

@@ -79,6 +79,23 @@ pub struct AcmeProfile {
     /// From where else it is looked whether control is proven, and how many must agree.
     #[cbor(n(22), default)]
     pub perspectives: Perspectives,
+    /// What orders may ask for whose certificates are renewed automatically; there are none if `None`.
+    #[n(21)]
+    pub auto_renewal: Option<AutoRenewalRules>,
+}
+
+/// What orders may ask for whose certificates are renewed automatically (RFC 8739 section 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AutoRenewalRules {
+    /// The shortest `lifetime`.
+    #[n(0)]
+    pub min_lifetime: Seconds,
+    /// The longest time from `start-date` to `end-date`.
+    #[n(1)]
+    pub max_duration: Seconds,
+    /// Whether an order may have its certificate given to whoever has the URL.
+    #[n(2)]
+    pub certificate_get: bool,
 }
 
 /// The terms of service of an endpoint (RFC 8555 sections 7.3 and 7.3.3).

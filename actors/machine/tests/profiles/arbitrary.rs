@@ -8,9 +8,9 @@ use chancery_machine::id::{AuthorityId, Id};
 use chancery_machine::network::{Network, NetworkRules, SiteRules};
 use chancery_machine::perspective::{PerspectiveName, Perspectives};
 use chancery_machine::profile::{
-    AcmeProfile, CertificateContents, ExemptName, Exemption, ExemptionMode, ExemptionScope, Exemptions,
-    IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName, ProfileRevision,
-    RaProfile, RetryRules, Seconds, SubjectAttribute, SubjectTemplate, TermsOfService, ValidityRules,
+    AcmeProfile, AutoRenewalRules, CertificateContents, ExemptName, Exemption, ExemptionMode, ExemptionScope,
+    Exemptions, IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName,
+    ProfileRevision, RaProfile, RetryRules, Seconds, SubjectAttribute, SubjectTemplate, TermsOfService, ValidityRules,
 };
 use chancery_machine::renewal::{RenewalCall, RenewalRules};
 use chancery_machine::time::Timestamp;
@@ -24,11 +24,21 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
     let accounts = (option::of(text()), vec(text(), 0..3), any::<bool>(), any::<bool>());
     let challenges = subsequence(ChallengeType::ALL, 0..=ChallengeType::ALL.len());
     let spans = (seconds(), seconds(), option::of(seconds()), vec(seconds(), 0..4), option::of(seconds()));
-    let renewal = (vec(profile_name(), 0..3), renewal_rules());
+    let renewal = (vec(profile_name(), 0..3), renewal_rules(), option::of(auto_renewal()));
     let elsewhere = perspectives();
     let authorizing = (any::<bool>(), any::<bool>());
     (own, accounts, challenges, spans, network_rules(), limits(), renewal, elsewhere, authorizing).prop_map(
-        |(own, accounts, challenges, spans, network, limits, (offers, renewal), perspectives, authorizing)| {
+        |(
+            own,
+            accounts,
+            challenges,
+            spans,
+            network,
+            limits,
+            (offers, renewal, auto_renewal),
+            perspectives,
+            authorizing,
+        )| {
             let (no_pre_authorization, subdomains) = authorizing;
             let (name, revision, description, enabled, default_ra_profile, terms) = own;
             let (website, caa_identities, contact_required, binding_required) = accounts;
@@ -56,6 +66,7 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
                 perspectives,
                 no_pre_authorization,
                 subdomains,
+                auto_renewal,
             }
         },
     )
@@ -169,6 +180,14 @@ fn network() -> impl Strategy<Value = Network> {
         let address = address.to_canonical();
         let longest = if address.is_ipv4() { 33 } else { 129 };
         format!("{address}/{}", prefix % longest).parse().expect("a network")
+    })
+}
+
+fn auto_renewal() -> impl Strategy<Value = AutoRenewalRules> {
+    (seconds(), seconds(), any::<bool>()).prop_map(|(min_lifetime, max_duration, certificate_get)| AutoRenewalRules {
+        min_lifetime,
+        max_duration,
+        certificate_get,
     })
 }
 

@@ -12,6 +12,7 @@ use chancery_machine::time::Timestamp;
 pub(super) enum Errand {
     EndWork { revoke: Option<RevocationReason> },
     Sign { order: OrderId, certificate: CertificateId },
+    Renew { order: OrderId, due: Timestamp },
     Validate { authorization: AuthorizationId, challenge: u32, attempt: u32, due: Timestamp },
     TellOrder { authorization: AuthorizationId, order: OrderId, outcome: Outcome },
     PublishRevocation { certificate: CertificateId },
@@ -28,6 +29,7 @@ impl Errand {
     pub(super) fn of_order(order: OrderId, effect: OrderEffect) -> Self {
         match effect {
             OrderEffect::Sign(certificate) => Self::Sign { order, certificate },
+            OrderEffect::Renew { due } => Self::Renew { order, due },
         }
     }
 
@@ -49,7 +51,7 @@ impl Errand {
     /// Not before this moment.
     pub(super) fn due(&self) -> Timestamp {
         match self {
-            Self::Validate { due, .. } => *due,
+            Self::Validate { due, .. } | Self::Renew { due, .. } => *due,
             Self::EndWork { .. } | Self::Sign { .. } | Self::TellOrder { .. } | Self::PublishRevocation { .. } => {
                 Timestamp::EPOCH
             }

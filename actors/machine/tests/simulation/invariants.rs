@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use chancery_machine::account::{Account, AccountKey, AccountState, AccountStatus};
 use chancery_machine::authorization::{Authorization, AuthorizationState, AuthorizationStatus};
-use chancery_machine::certificate::{CertificateState, CertificateStatus};
+use chancery_machine::certificate::{Certificate, CertificateState, CertificateStatus};
 use chancery_machine::challenge::{ChallengeState, ChallengeType};
 use chancery_machine::id::{AuthorizationId, CertificateId, OrderId};
 use chancery_machine::identifier::Subject;
@@ -17,6 +17,9 @@ use chancery_machine::time::Timestamp;
 use super::errand::Errand;
 use super::world::{PAUSES, World};
 use super::{Violation, hold};
+
+/// Which certificate was signed, and what it says.
+type Signature = (CertificateId, Vec<u8>);
 
 /// What an observer beside the machines has seen.
 #[derive(Default)]
@@ -33,10 +36,16 @@ pub(crate) struct History {
     pub(super) proven: BTreeSet<AuthorizationId>,
     /// How the authorizations of an order stood when it was finalized.
     pub(super) finalized: BTreeMap<OrderId, Vec<(AuthorizationId, AuthorizationStatus)>>,
-    /// What the signer signed.
-    pub(super) signed: BTreeMap<OrderId, BTreeSet<(CertificateId, Vec<u8>)>>,
+    /// What the signer signed, by period of the automatic renewal; 0 without.
+    pub(super) signed: BTreeMap<(OrderId, u64), BTreeSet<Signature>>,
     terms: BTreeMap<OrderId, OrderTerms>,
     intents: BTreeMap<OrderId, Intent>,
+    /// What was to be signed by automatic renewal.
+    renewals: BTreeSet<(OrderId, CertificateId)>,
+    /// The certificates that an order had when its renewal was canceled.
+    canceled: BTreeMap<OrderId, BTreeSet<CertificateId>>,
+    /// The certificates that there were when the work of a closed account was ended.
+    ended: Option<BTreeSet<CertificateId>>,
     attempts: BTreeMap<(AuthorizationId, u32), BTreeSet<u32>>,
     decided_orders: BTreeMap<OrderId, OrderStatus>,
     final_orders: BTreeMap<OrderId, Order>,
@@ -94,7 +103,8 @@ impl History {
             let status = order.status(world.now);
             self.statuses.insert(format!("order {}", status.token()));
             self.terms.entry(*id).or_insert_with(|| order.terms.clone());
-            if status.is_final() {
+            // RFC 8739 section 3.1.2: one that is valid may still be canceled.
+            if status.is_final() && (order.terms.auto_renewal.is_none() || status != OrderStatus::Valid) {
                 self.decided_orders.entry(*id).or_insert(status);
             }
             match &order.state {
@@ -104,8 +114,26 @@ impl History {
                 OrderState::Valid { .. } | OrderState::Invalid { .. } => {
                     self.final_orders.entry(*id).or_insert_with(|| order.clone());
                 }
+                OrderState::Canceled { .. } => {
+                    self.final_orders.entry(*id).or_insert_with(|| order.clone());
+                    self.canceled.entry(*id).or_insert_with(|| certificates_of(world, *id));
+                }
+                OrderState::Reissuing { intent, .. } => {
+                    self.renewals.insert((*id, intent.certificate));
+                }
+                OrderState::Renewing { series, .. } => {
+                    if series.issued > 1 {
+                        self.statuses.insert("order renewed".to_owned());
+                    }
+                }
                 OrderState::Pending { .. } | OrderState::Ready => (),
             }
+        }
+        if matches!(
+            world.account.state,
+            AccountState::Deactivated { settled: true, .. } | AccountState::Revoked { settled: true, .. }
+        ) {
+            self.ended.get_or_insert_with(|| world.certificates.keys().copied().collect());
         }
         for (id, authorization) in &world.authorizations {
             let status = authorization.status(world.now);
@@ -190,7 +218,10 @@ pub(super) fn check(world: &World) -> Result<(), Violation> {
         no_certificate_without_every_authorization_valid_at_finalization,
         no_certificate_without_every_authorization_proven_or_exempt,
         no_certificate_with_a_name_that_its_authorization_is_not_for,
-        never_two_certificates_for_one_order,
+        never_two_certificates_for_one_order_or_period,
+        every_renewed_certificate_is_valid_as_its_period_says,
+        nothing_is_issued_after_cancellation,
+        nothing_is_renewed_for_an_account_that_was_closed,
         every_certificate_was_intended_and_signed,
         one_intent_per_order,
         an_authorization_is_never_valid_without_a_passed_attempt_or_an_exemption,
@@ -345,29 +376,68 @@ fn no_certificate_with_a_name_that_its_authorization_is_not_for(world: &World) -
     })
 }
 
-fn never_two_certificates_for_one_order(world: &World) -> Option<String> {
+/// An order has one certificate, or with automatic renewal one for each period; and states the last.
+fn never_two_certificates_for_one_order_or_period(world: &World) -> Option<String> {
     let mut by_order = BTreeMap::new();
     for (id, certificate) in &world.certificates {
         let Some((_, order)) = certificate.record.order else { continue };
-        if let Some(other) = by_order.insert(order, *id) {
+        if let Some(other) = by_order.insert((order, certificate.record.period.unwrap_or(0)), *id) {
             return Some(format!("order {order} has {other} and {id}"));
         }
     }
     if let Some((order, signed)) = world.history.signed.iter().find(|(_, signed)| signed.len() > 1) {
-        return Some(format!("for order {order} were signed {signed:?}"));
+        return Some(format!("for order {order:?} were signed {signed:?}"));
     }
-    let stated = |(id, order): (&OrderId, &Order)| (*id, order.certificate());
-    let differs = |(id, stated): &(OrderId, Option<CertificateId>)| by_order.get(id) != stated.as_ref();
-    let wrong = world.orders.iter().map(stated).find(differs);
-    wrong.map(|(id, stated)| format!("order {id} states {stated:?} and has {:?}", by_order.get(&id)))
+    let last = |id: &OrderId| by_order.range((*id, 0)..=(*id, u64::MAX)).next_back().map(|(_, last)| *last);
+    let (id, order) = world.orders.iter().find(|(id, order)| last(id) != order.certificate())?;
+    Some(format!("order {id} states {:?} and has {:?}", order.certificate(), last(id)))
+}
+
+/// RFC 8739 sections 3.3 and 3.5: all periods follow from the first certificate, and none is issued before its time or
+/// from the end date on.
+fn every_renewed_certificate_is_valid_as_its_period_says(world: &World) -> Option<String> {
+    world.certificates.iter().find_map(|(id, certificate)| {
+        let (record, (_, order)) = (&certificate.record, certificate.record.order?);
+        let (terms, period) = (world.orders[&order].terms.auto_renewal?, record.period?);
+        let begun = world.certificates.values().map(|certificate| &certificate.record);
+        let begun =
+            begun.filter(|record| record.order.is_some_and(|(_, of)| of == order)).map(|record| record.not_before);
+        let first = begun.min()?;
+        let sound = (record.not_before, record.not_after) == terms.validity(first, period)
+            && record.not_after <= terms.end
+            && (period == 0 || (record.not_before <= record.issued && record.issued < terms.end));
+        (!sound).then(|| format!("certificate {id} for period {period} of {terms:?} since {first}: {record:?}"))
+    })
+}
+
+/// RFC 8739 section 3.1.2.
+fn nothing_is_issued_after_cancellation(world: &World) -> Option<String> {
+    let more = |(order, before): &(&OrderId, &BTreeSet<_>)| certificates_of(world, **order) != **before;
+    let (order, before) = world.history.canceled.iter().find(more)?;
+    Some(format!("order {order} was canceled with {before:?} and has {:?}", certificates_of(world, *order)))
+}
+
+/// Only a first certificate that was decided before may still come.
+fn nothing_is_renewed_for_an_account_that_was_closed(world: &World) -> Option<String> {
+    let before = world.history.ended.as_ref()?;
+    let renewed = world.certificates.iter().filter(|(_, certificate)| certificate.record.period > Some(0));
+    let (id, _) = renewed.into_iter().find(|(id, _)| !before.contains(id))?;
+    Some(format!("certificate {id} was not among {before:?}"))
+}
+
+fn certificates_of(world: &World, order: OrderId) -> BTreeSet<CertificateId> {
+    let of = |certificate: &Certificate| certificate.record.order.is_some_and(|(_, of)| of == order);
+    world.certificates.iter().filter(|(_, certificate)| of(certificate)).map(|(id, _)| *id).collect()
 }
 
 fn every_certificate_was_intended_and_signed(world: &World) -> Option<String> {
     let history = &world.history;
     world.certificates.iter().find_map(|(id, certificate)| {
         let (_, order) = certificate.record.order?;
-        let intended = history.intents.get(&order).is_some_and(|intent| intent.certificate == *id);
-        let signed = history.signed.get(&order).is_some_and(|signed| signed.iter().any(|(signed, _)| signed == id));
+        let intended = history.intents.get(&order).is_some_and(|intent| intent.certificate == *id)
+            || history.renewals.contains(&(order, *id));
+        let signed = history.signed.get(&(order, certificate.record.period.unwrap_or(0)));
+        let signed = signed.is_some_and(|signed| signed.iter().any(|(signed, _)| signed == id));
         (!intended || !signed).then(|| format!("certificate {id} of order {order}: {certificate:?}"))
     })
 }
@@ -395,7 +465,12 @@ fn an_authorization_is_never_valid_without_a_passed_attempt_or_an_exemption(worl
 
 fn an_order_is_never_ready_before_every_authorization_was_valid(world: &World) -> Option<String> {
     world.orders.iter().find_map(|(id, order)| match order.state {
-        OrderState::Ready | OrderState::Processing { .. } | OrderState::Valid { .. } => {
+        OrderState::Ready
+        | OrderState::Processing { .. }
+        | OrderState::Valid { .. }
+        | OrderState::Renewing { .. }
+        | OrderState::Reissuing { .. }
+        | OrderState::Canceled { .. } => {
             let proven = |authorization: &AuthorizationId| {
                 world.history.proven.contains(authorization)
                     || matches!(world.authorizations[authorization].state, AuthorizationState::Valid { .. })
@@ -436,7 +511,8 @@ fn every_order_knows_that_its_authorizations_are_valid(world: &World) -> Option<
 }
 
 fn no_order_remains_processing(world: &World) -> Option<String> {
-    let stuck = world.orders.iter().find(|(_, order)| matches!(order.state, OrderState::Processing { .. }))?;
+    let signs = |order: &Order| matches!(order.state, OrderState::Processing { .. } | OrderState::Reissuing { .. });
+    let stuck = world.orders.iter().find(|(_, order)| signs(order))?;
     Some(format!("order {} is {:?}", stuck.0, stuck.1))
 }
 

@@ -37,6 +37,8 @@ pub(super) enum Operation {
     AgreeToTerms,
     /// An operator cancels an order.
     Cancel { order: u8 },
+    /// A client ends the automatic renewal of an order.
+    CancelRenewal { order: u8 },
     /// A certificate is revoked.
     RevokeCertificate { certificate: u8, reason: u8 },
     /// A CRL is published.
@@ -56,6 +58,8 @@ pub(super) struct Placing {
     pub(super) ancestor: bool,
     /// It replaces the latest certificate.
     pub(super) renews: bool,
+    /// Its certificate is renewed automatically.
+    pub(super) renewed: bool,
 }
 
 /// How an effect is performed.
@@ -86,6 +90,7 @@ fn operation(bytes: &mut impl Iterator<Item = u8>) -> Option<Operation> {
                 fresh: names & 0b1000_0000 != 0,
                 exempt: names & 0b0110_0000 == 0b0110_0000,
                 ancestor: names & 0b0110_0000 == 0b0100_0000,
+                renewed: names & 0b0110_0000 == 0b0010_0000,
                 renews: names & 0b0001_0000 != 0,
             };
             Operation::PlaceOrder { names: names & 0b1111, how }
@@ -116,7 +121,8 @@ fn operation(bytes: &mut impl Iterator<Item = u8>) -> Option<Operation> {
         246..=248 => Operation::SwitchAccount { enabled: bytes.next()? >= 80 },
         249 => Operation::AgreeToTerms,
         250 => Operation::Cancel { order: bytes.next()? },
-        251..=255 => Operation::Stray { object: bytes.next()?, what: bytes.next()? },
+        251 => Operation::CancelRenewal { order: bytes.next()? },
+        252..=255 => Operation::Stray { object: bytes.next()?, what: bytes.next()? },
     })
 }
 

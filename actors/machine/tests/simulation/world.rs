@@ -7,6 +7,7 @@ use chancery_machine::account::{Account, AccountEvent, AccountKey, AccountState,
 use chancery_machine::authorization::{
     Authorization, AuthorizationEvent, AuthorizationStatus, AuthorizationTerms, Outcome,
 };
+use chancery_machine::auto_renewal::AutoRenewal;
 use chancery_machine::certificate::{Certificate, CertificateEvent, CertificateRecord, RevocationReason};
 use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeType, Reliance, TOKEN_ENTROPY, Token};
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, Id, OrderId};
@@ -35,6 +36,9 @@ const ORDERS: usize = 8;
 const ORDER_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// A little shorter than the life of an order, so that either can run out before the other.
 const VALID_FOR: Seconds = Seconds(20 * 3600);
+/// An order may be finalized when most of its renewal is over.
+const RENEWED_FOR: Seconds = Seconds(30 * 3600);
+const LIFETIME: Seconds = Seconds(4 * 3600);
 pub(super) const PAUSES: [Seconds; 2] = [Seconds(10), Seconds(60)];
 
 pub(crate) struct World {
@@ -146,6 +150,11 @@ impl World {
                     self.history.statuses.insert("order cancelled".to_owned());
                 }
             }
+            Operation::CancelRenewal { order } => {
+                if let Some(id) = pick(&self.orders, order).filter(|_| self.serves()) {
+                    self.turn_order(id, &OrderEvent::RenewalCanceled)?;
+                }
+            }
             Operation::RevokeCertificate { certificate, reason } => {
                 if let Some(id) = pick(&self.certificates, certificate) {
                     let reason = RevocationReason::from_code(u64::from(reason % 8));
@@ -162,7 +171,9 @@ impl World {
     pub(crate) fn come_to_rest(&mut self, attempts_pass: bool) -> Result<(), Violation> {
         let how = if attempts_pass { Delivery::Well } else { Delivery::Badly };
         self.restart();
-        let bound = 16 + 12 * self.authorizations.len();
+        // While the account is disabled, each is tried again sixteen times in a lifetime.
+        let renewals = usize::try_from(16 * RENEWED_FOR.0 / LIFETIME.0).expect("a few") + 3;
+        let bound = 16 + 12 * self.authorizations.len() + renewals * self.orders.len();
         for _ in 0..bound {
             self.strike_all()?;
             let owed = self.owed();
@@ -171,7 +182,8 @@ impl World {
             };
             self.now = self.now.max(next);
             for errand in owed.into_iter().filter(|errand| errand.due() <= next) {
-                let how = if matches!(errand, Errand::Sign { .. }) { Delivery::Well } else { how };
+                let issuing = matches!(errand, Errand::Sign { .. } | Errand::Renew { .. });
+                let how = if issuing { Delivery::Well } else { how };
                 self.deliver(errand, how)?;
             }
         }
@@ -265,6 +277,13 @@ impl World {
             not_after: None,
             profile: None,
             replaces,
+            auto_renewal: how.renewed.then(|| AutoRenewal {
+                start: None,
+                end: self.now.plus(RENEWED_FOR.into()),
+                lifetime: LIFETIME,
+                adjust: AutoRenewal::adjusted(LIFETIME, Seconds(0)),
+                certificate_get: false,
+            }),
         };
         self.orders.insert(id, Order::placed(terms, outstanding.into_iter().collect()));
         self.observe()
@@ -338,22 +357,58 @@ impl World {
                 self.turn_order(id, &OrderEvent::AuthorizationLost { authorization, error })?;
             }
         }
+        let validity = match self.orders[&id].terms.auto_renewal {
+            Some(terms) => terms.validity(terms.first(self.now), 0),
+            None => (self.now, self.now.plus(2 * ORDER_LIFE)),
+        };
+        let intent = Box::new(self.intent(validity));
+        self.turn_order(id, &OrderEvent::Finalized(intent)).map(drop)
+    }
+
+    fn intent(&mut self, (not_before, not_after): (Timestamp, Timestamp)) -> Intent {
         let certificate = CertificateId(self.new_id());
         let draft = Draft {
             authority: AuthorityId(Id::from_bytes([2; 16])),
             serial: self.made.to_be_bytes().to_vec(),
-            not_before: self.now,
-            not_after: self.now.plus(2 * ORDER_LIFE),
+            not_before,
+            not_after,
             public_key: vec![],
             tbs: self.made.to_be_bytes().to_vec(),
         };
-        self.turn_order(id, &OrderEvent::Finalized(Box::new(Intent { certificate, draft }))).map(drop)
+        Intent { certificate, draft }
+    }
+
+    /// What the engine does when the next certificate of an order is due: it looks at the account, and drafts for the
+    /// period of this moment.
+    fn renew(&mut self, id: OrderId, due: Timestamp, how: Delivery) -> Result<(), Violation> {
+        let order = &self.orders[&id];
+        let (Some(terms), OrderState::Renewing { series, due: Some(still), .. }) =
+            (order.terms.auto_renewal, &order.state)
+        else {
+            return Ok(());
+        };
+        if *still != due || how == Delivery::Unheard {
+            return Ok(());
+        }
+        let (first, present) = (series.first, order.period_at(series, self.now));
+        let event = if self.account.status() != AccountStatus::Valid {
+            OrderEvent::AccountClosed
+        } else if let Some(period) = present.filter(|_| self.serves() && how != Delivery::Badly) {
+            let intent = Box::new(self.intent(terms.validity(first, period)));
+            OrderEvent::RenewalDrafted { period, intent }
+        } else if present.is_none() {
+            OrderEvent::PeriodPassed
+        } else {
+            OrderEvent::RenewalFailed("the authority is disabled".to_owned())
+        };
+        self.turn_order(id, &event).map(drop)
     }
 
     fn deliver(&mut self, errand: Errand, how: Delivery) -> Result<(), Violation> {
         match errand {
             Errand::EndWork { revoke } => self.end_work(revoke, how),
             Errand::Sign { order, certificate } => self.sign(order, certificate, how),
+            Errand::Renew { order, due } => self.renew(order, due, how),
             Errand::Validate { authorization, challenge, attempt, .. } => {
                 self.validate(authorization, challenge, attempt, how)
             }
@@ -394,15 +449,32 @@ impl World {
 
     /// The signer reads what to sign from the order's state, and from nowhere else.
     fn sign(&mut self, id: OrderId, certificate: CertificateId, how: Delivery) -> Result<(), Violation> {
-        let OrderState::Processing { intent } = &self.orders[&id].state else { return Ok(()) };
+        let order = &self.orders[&id];
+        let intent = match &order.state {
+            OrderState::Processing { intent } => intent,
+            OrderState::Reissuing { series, period, .. } if order.period_at(series, self.now) != Some(*period) => {
+                return self.turn_order(id, &OrderEvent::PeriodPassed).map(drop);
+            }
+            OrderState::Reissuing { intent, .. } => intent,
+            OrderState::Pending { .. }
+            | OrderState::Ready
+            | OrderState::Valid { .. }
+            | OrderState::Invalid { .. }
+            | OrderState::Renewing { .. }
+            | OrderState::Canceled { .. } => return Ok(()),
+        };
         if intent.certificate != certificate {
             return Ok(());
         }
-        if how == Delivery::Badly {
+        let period = intended_for(order);
+        let signed = self.history.signed.get(&(id, period));
+        // What has passed the lint passes it again.
+        if how == Delivery::Badly && signed.is_none() {
             let error = Problem::new(ProblemType::ServerInternal, "the authority is gone");
             return self.turn_order(id, &OrderEvent::IssuanceFailed(error)).map(drop);
         }
-        self.history.signed.entry(id).or_default().insert((certificate, intent.draft.tbs.clone()));
+        let signed = (certificate, intent.draft.tbs.clone());
+        self.history.signed.entry((id, period)).or_default().insert(signed);
         match how {
             Delivery::Unheard => self.observe(),
             Delivery::Well | Delivery::AndAgain | Delivery::Badly => {
@@ -479,7 +551,9 @@ impl World {
             }
             (2, _, _, _) => {
                 // Only one that is processing could mistake it for its own.
-                let processing = |(_, order): &(&OrderId, &Order)| matches!(order.state, OrderState::Processing { .. });
+                let processing = |(_, order): &(&OrderId, &Order)| {
+                    matches!(order.state, OrderState::Processing { .. } | OrderState::Reissuing { .. })
+                };
                 match self.orders.iter().find(processing).map(|(id, _)| *id) {
                     Some(id) => self.turn_order(id, &OrderEvent::Issued(CertificateId(unknown))),
                     None => Ok(false),
@@ -561,7 +635,7 @@ impl World {
                 self.history.finalized.insert(id, before.terms.authorizations.iter().map(status).collect());
             }
             OrderEvent::Issued(certificate) => {
-                if let OrderState::Processing { intent } = &before.state {
+                if let OrderState::Processing { intent } | OrderState::Reissuing { intent, .. } = &before.state {
                     // Stored with this very step.
                     let issued = Certificate::issued(record(id, before, intent, self.now));
                     self.certificates.insert(*certificate, issued);
@@ -572,7 +646,11 @@ impl World {
             | OrderEvent::AuthorizationLost { .. }
             | OrderEvent::IssuanceFailed(_)
             | OrderEvent::AccountClosed
-            | OrderEvent::Cancelled => (),
+            | OrderEvent::Cancelled
+            | OrderEvent::RenewalDrafted { .. }
+            | OrderEvent::RenewalFailed(_)
+            | OrderEvent::PeriodPassed
+            | OrderEvent::RenewalCanceled => (),
         }
         self.orders.insert(id, next);
         self.in_flight.extend(effects.into_iter().map(|effect| Errand::of_order(id, effect)));
@@ -633,7 +711,13 @@ fn record(id: OrderId, order: &Order, intent: &Intent, now: Timestamp) -> Certif
         spki_sha256: [0; 32],
         der: intent.draft.tbs.clone(),
         profiles: Some((order.terms.acme_profile.clone(), order.terms.ra_profile.clone())),
+        period: order.terms.auto_renewal.map(|_| intended_for(order)),
     }
+}
+
+/// The period of what is to be signed; 0 without automatic renewal.
+fn intended_for(order: &Order) -> u64 {
+    if let OrderState::Reissuing { period, .. } = order.state { period } else { 0 }
 }
 
 fn key(byte: u8) -> AccountKey {

@@ -3,6 +3,7 @@
 
 mod account;
 mod authorization;
+mod auto_renewal;
 mod certificate;
 mod eab;
 mod order;

@@ -11,39 +11,48 @@ use crate::table::check;
 /// Section 7.1.6: valid authorizations make it ready, finalize makes it processing, the certificate makes it valid, and an
 /// authorization in any other final state makes it invalid. Section 7.4: finalize at any other time is orderNotReady.
 /// What was decided once stays so, which makes every repetition stale. An operator cancels what no intent stands behind.
+/// RFC 8739 section 3.1.2: what has no automatic renewal is not canceled by its client.
 const IN_FORCE: &str = "
-             | pending A B          | pending A            | ready                | processing            | valid            | invalid connection
-A valid      | pending B            | ready                | stale                | stale                 | stale            | stale
-B valid      | pending A            | stale                | stale                | stale                 | stale            | stale
-C valid      | stale                | stale                | stale                | stale                 | stale            | stale
-A lost       | invalid caa          | invalid caa          | invalid caa          | stale                 | stale            | stale
-B lost       | invalid caa          | invalid caa          | invalid caa          | stale                 | stale            | stale
-C lost       | stale                | stale                | stale                | stale                 | stale            | stale
-finalized    | not ready: pending   | not ready: pending   | processing           | not ready: processing | not ready: valid | not ready: invalid
-issued       | stale                | stale                | stale                | valid                 | stale            | stale
-other issued | stale                | stale                | stale                | stale                 | stale            | stale
-failed       | stale                | stale                | stale                | invalid badCSR        | stale            | stale
-closed       | invalid unauthorized | invalid unauthorized | invalid unauthorized | stale                 | stale            | stale
-cancelled    | invalid unauthorized | invalid unauthorized | invalid unauthorized | too late: processing  | too late: valid  | too late: invalid
-expired      | stale                | stale                | stale                | stale                 | stale            | stale
+             | pending A B           | pending A             | ready                | processing               | valid               | invalid connection
+A valid      | pending B             | ready                 | stale                | stale                    | stale               | stale
+B valid      | pending A             | stale                 | stale                | stale                    | stale               | stale
+C valid      | stale                 | stale                 | stale                | stale                    | stale               | stale
+A lost       | invalid caa           | invalid caa           | invalid caa          | stale                    | stale               | stale
+B lost       | invalid caa           | invalid caa           | invalid caa          | stale                    | stale               | stale
+C lost       | stale                 | stale                 | stale                | stale                    | stale               | stale
+finalized    | not ready: pending    | not ready: pending    | processing           | not ready: processing    | not ready: valid    | not ready: invalid
+issued       | stale                 | stale                 | stale                | valid                    | stale               | stale
+other issued | stale                 | stale                 | stale                | stale                    | stale               | stale
+failed       | stale                 | stale                 | stale                | invalid badCSR           | stale               | stale
+closed       | invalid unauthorized  | invalid unauthorized  | invalid unauthorized | stale                    | stale               | stale
+cancelled    | invalid unauthorized  | invalid unauthorized  | invalid unauthorized | too late: processing     | too late: valid     | too late: invalid
+expired      | stale                 | stale                 | stale                | stale                    | stale               | stale
+drafted      | stale                 | stale                 | stale                | stale                    | stale               | stale
+not drafted  | stale                 | stale                 | stale                | stale                    | stale               | stale
+passed       | stale                 | stale                 | stale                | stale                    | stale               | stale
+canceled     | not renewing: pending | not renewing: pending | not renewing: ready  | not renewing: processing | not renewing: valid | not renewing: invalid
 ";
 
 /// Section 7.1.6: an order that expires before it is finalized is invalid, whatever happens then.
 const LAPSED: &str = "
-             | pending A B        | pending A          | ready              | processing            | valid            | invalid connection
-A valid      | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
-B valid      | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
-C valid      | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
-A lost       | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
-B lost       | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
-C lost       | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
-finalized    | not ready: invalid | not ready: invalid | not ready: invalid | not ready: processing | not ready: valid | not ready: invalid
-issued       | invalid malformed  | invalid malformed  | invalid malformed  | valid                 | stale            | stale
-other issued | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
-failed       | invalid malformed  | invalid malformed  | invalid malformed  | invalid badCSR        | stale            | stale
-closed       | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
-cancelled    | too late: invalid  | too late: invalid  | too late: invalid  | too late: processing  | too late: valid  | too late: invalid
-expired      | invalid malformed  | invalid malformed  | invalid malformed  | stale                 | stale            | stale
+             | pending A B           | pending A             | ready                 | processing               | valid               | invalid connection
+A valid      | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+B valid      | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+C valid      | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+A lost       | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+B lost       | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+C lost       | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+finalized    | not ready: invalid    | not ready: invalid    | not ready: invalid    | not ready: processing    | not ready: valid    | not ready: invalid
+issued       | invalid malformed     | invalid malformed     | invalid malformed     | valid                    | stale               | stale
+other issued | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+failed       | invalid malformed     | invalid malformed     | invalid malformed     | invalid badCSR           | stale               | stale
+closed       | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+cancelled    | too late: invalid     | too late: invalid     | too late: invalid     | too late: processing     | too late: valid     | too late: invalid
+expired      | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+drafted      | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+not drafted  | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+passed       | invalid malformed     | invalid malformed     | invalid malformed     | stale                    | stale               | stale
+canceled     | not renewing: invalid | not renewing: invalid | not renewing: invalid | not renewing: processing | not renewing: valid | not renewing: invalid
 ";
 
 #[test]
@@ -130,6 +139,10 @@ fn events() -> Vec<(&'static str, OrderEvent)> {
         ("closed", OrderEvent::AccountClosed),
         ("cancelled", OrderEvent::Cancelled),
         ("expired", OrderEvent::Expired),
+        ("drafted", OrderEvent::RenewalDrafted { period: 1, intent: Box::new(intent()) }),
+        ("not drafted", OrderEvent::RenewalFailed("no".to_owned())),
+        ("passed", OrderEvent::PeriodPassed),
+        ("canceled", OrderEvent::RenewalCanceled),
     ]
 }
 
@@ -154,6 +167,9 @@ fn describe(next: &Order, now: Timestamp) -> String {
             assert_eq!(*at, now);
             assert!(!error.detail.is_empty());
             format!("invalid {}", error.kind.token())
+        }
+        OrderState::Renewing { .. } | OrderState::Reissuing { .. } | OrderState::Canceled { .. } => {
+            panic!("RFC 8739 section 3.1.1: only with auto-renewal, and {next:?} has none")
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chancery_machine::account::{Account, AccountBinding, AccountKey, AccountState};
 use chancery_machine::audit::{AuditEntry, AuditHead};
 use chancery_machine::authorization::{Authorization, AuthorizationState, AuthorizationTerms, Dependent, Outcome};
+use chancery_machine::auto_renewal::{AutoRenewal, Series};
 use chancery_machine::certificate::{Certificate, CertificateRecord, CertificateState, RevocationReason};
 use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeType, TOKEN_ENTROPY, Token};
 use chancery_machine::crl::Crl;
@@ -12,13 +13,13 @@ use chancery_machine::eab::{EabCredential, EabScope};
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, EabId, Id, OrderId};
 use chancery_machine::identifier::{DnsName, Subject};
 use chancery_machine::network::{Network, NetworkRules, SiteRules};
-use chancery_machine::order::{Draft, Intent, Order, OrderState, OrderTerms, Predecessor, ProfileRef};
+use chancery_machine::order::{Draft, Intent, Order, OrderState, OrderTerms, Predecessor, ProfileRef, Setback};
 use chancery_machine::perspective::{PerspectiveName, Perspectives};
 use chancery_machine::problem::{Problem, ProblemType, Subproblem};
 use chancery_machine::profile::{
-    AcmeProfile, CertificateContents, Endpoint, ExemptName, Exemption, ExemptionMode, ExemptionScope, Exemptions,
-    IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName, ProfileRevision,
-    RaProfile, RetryRules, Seconds, SubjectTemplate, TermsOfService, ValidityRules,
+    AcmeProfile, AutoRenewalRules, CertificateContents, Endpoint, ExemptName, Exemption, ExemptionMode, ExemptionScope,
+    Exemptions, IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName,
+    ProfileRevision, RaProfile, RetryRules, Seconds, SubjectTemplate, TermsOfService, ValidityRules,
 };
 use chancery_machine::renewal::{RenewalCall, RenewalRules};
 use chancery_machine::time::Timestamp;
@@ -75,6 +76,7 @@ pub(crate) fn order(state: OrderState) -> Order {
         profile: None,
         replaces: None,
         ancestors: BTreeMap::new(),
+        auto_renewal: None,
     };
     Order { terms, state }
 }
@@ -147,6 +149,7 @@ pub(crate) fn certificate(state: CertificateState) -> Certificate {
         spki_sha256: [7; 32],
         der: vec![0x30, 0],
         profiles: None,
+        period: None,
     };
     Certificate { state, ..Certificate::issued(record) }
 }
@@ -235,6 +238,55 @@ pub(crate) fn accounts_2() -> Vec<(&'static str, Account)> {
         ("revoked-with-certificates", account(revoked(false, RevocationReason::KeyCompromise))),
         ("revoked-with-certificates-settled", account(revoked(true, RevocationReason::CessationOfOperation))),
     ]
+}
+
+/// With automatic renewal (RFC 8739), and in the states that only such orders have.
+pub(crate) fn orders_renewing() -> Vec<(&'static str, Order)> {
+    let auto_renewal = AutoRenewal {
+        start: Some(NOW),
+        end: Timestamp::from_seconds(9_000),
+        lifetime: Seconds(400),
+        adjust: Seconds(200),
+        certificate_get: true,
+    };
+    let series = Series {
+        first: NOW,
+        period: 3,
+        current: CertificateId(Id::from_bytes([8; 16])),
+        not_after: EXPIRES,
+        issued: 2,
+        public_key: vec![4, 5],
+    };
+    let renewing = |due, setback| OrderState::Renewing { series: series.clone(), due, setback };
+    let canceled = |error| OrderState::Canceled { series: series.clone(), at: EXPIRES, error };
+    let setback = Setback { since: NOW, reason: "the authority is disabled".to_owned() };
+    let states = [
+        ("ready", OrderState::Ready),
+        ("renewing", renewing(Some(EXPIRES), None)),
+        ("renewing-late", renewing(Some(EXPIRES), Some(setback))),
+        ("renewing-last", renewing(None, None)),
+        ("reissuing", OrderState::Reissuing { series: series.clone(), period: 4, intent: intent() }),
+        ("canceled", canceled(None)),
+        ("canceled-by-operator", canceled(Some(problem()))),
+    ];
+    let terms = OrderTerms { auto_renewal: Some(auto_renewal), ..order(OrderState::Ready).terms };
+    states.map(|(name, state)| (name, Order { terms: terms.clone(), state })).to_vec()
+}
+
+pub(crate) fn certificates_renewed() -> Vec<(&'static str, Certificate)> {
+    let valid = certificate(CertificateState::Valid);
+    vec![("renewed", Certificate { record: CertificateRecord { period: Some(4), ..valid.record }, ..valid })]
+}
+
+pub(crate) fn acme_profiles_renewing() -> Vec<(&'static str, AcmeProfile)> {
+    let [(_, plain), _] = acme_profiles().try_into().expect("two");
+    let rules = |certificate_get| AutoRenewalRules {
+        min_lifetime: Seconds(86_400),
+        max_duration: Seconds(31_536_000),
+        certificate_get,
+    };
+    let with = |rules| AcmeProfile { auto_renewal: Some(rules), ..plain.clone() };
+    vec![("auto-renewal", with(rules(false))), ("auto-renewal-get", with(rules(true)))]
 }
 
 pub(crate) fn authorizations_2() -> Vec<(&'static str, Authorization)> {
@@ -397,6 +449,7 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
         perspectives: Perspectives::default(),
         no_pre_authorization: false,
         subdomains: false,
+        auto_renewal: None,
     };
     let full = AcmeProfile {
         revision: ProfileRevision(9),

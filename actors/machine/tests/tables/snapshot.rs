@@ -16,9 +16,10 @@ use chancery_machine::snapshot::{Snapshot, Unreadable, decode, encode};
 use proptest::prelude::*;
 
 use crate::sample::{
-    accounts, accounts_2, acme_profiles, acme_profiles_2, acme_profiles_authorizing, audit_entries, audit_heads,
-    authorizations, authorizations_2, authorizations_3, certificates, certificates_2, certificates_3, credentials,
-    crls, orders, orders_2, orders_ancestors, ra_profiles, ra_profiles_2,
+    accounts, accounts_2, acme_profiles, acme_profiles_2, acme_profiles_authorizing, acme_profiles_renewing,
+    audit_entries, audit_heads, authorizations, authorizations_2, authorizations_3, certificates, certificates_2,
+    certificates_3, certificates_renewed, credentials, crls, orders, orders_2, orders_ancestors, orders_renewing,
+    ra_profiles, ra_profiles_2,
 };
 use crate::table::reads_back;
 
@@ -39,6 +40,9 @@ macro_rules! for_every_kind {
         $check("authorization-3", &authorizations_3());
         $check("order-ancestors", &orders_ancestors());
         $check("acme-profile-authorizing", &acme_profiles_authorizing());
+        $check("order-auto-renewal", &orders_renewing());
+        $check("certificate-auto-renewal", &certificates_renewed());
+        $check("acme-profile-auto-renewal", &acme_profiles_renewing());
         $check("acme-profile", &acme_profiles());
         $check("ra-profile", &ra_profiles());
         $check("acme-profile-2", &acme_profiles_2());
@@ -133,6 +137,7 @@ proptest! {
     fn overwritten_snapshots_never_panic(which: prop::sample::Index, at: prop::sample::Index, noise: [u8; 9]) {
         overwrite(&authorizations(), which, at, noise);
         overwrite(&accounts_2(), which, at, noise);
+        overwrite(&orders_renewing(), which, at, noise);
         overwrite(&acme_profiles(), which, at, noise);
         overwrite(&ra_profiles(), which, at, noise);
         overwrite(&credentials(), which, at, noise);

@@ -79,6 +79,7 @@ fn word(rejection: Rejection) -> String {
         Rejection::AccountDisabled => "account disabled".to_owned(),
         Rejection::AlreadyReplaced => "already replaced".to_owned(),
         Rejection::OrderPastCancelling(status) => format!("too late: {}", status.token()),
+        Rejection::NotRenewing(status) => format!("not renewing: {}", status.token()),
         Rejection::Binding(refused) => match refused {
             BindingRefused::Deleted => "refused: deleted",
             BindingRefused::Revoked => "refused: revoked",
