@@ -197,6 +197,28 @@ fn it_counts_as_long_as_it_is_valid_for_its_account_and_what_it_was_proven_for()
 }
 
 #[test]
+fn it_lets_its_account_revoke_as_long_as_it_is_valid() {
+    run(async {
+        let lab = Lab::new();
+        let (started, account) = start(&lab).await;
+        let engine = &started.engine;
+        let names = |names: &[&str]| new_order(names).subjects;
+        prove(engine, &account, new(ZONE, true)).await;
+        let holds = async |subjects: Vec<Subject>| {
+            engine.holds_authorizations(account_id(&account), &subjects).await.expect("the store answers")
+        };
+        assert!(holds(names(&[ZONE, "a.example.org", "b.c.example.org"])).await);
+        for beyond in ["*.example.org", "*.a.example.org", "xexample.org", "org"] {
+            assert!(!holds(names(&["a.example.org", beyond])).await, "{beyond}");
+        }
+        // Nobody has noted that its time is over.
+        lab.clock.advance(9 * DAY);
+        assert!(!holds(names(&["a.example.org"])).await);
+        started.stop();
+    });
+}
+
+#[test]
 fn what_an_operator_has_taken_back_counts_no_more() {
     run(async {
         let lab = Lab::new();
