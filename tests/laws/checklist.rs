@@ -13,6 +13,7 @@ const EXTENSIONS: &[&str] = &[
     "CAA (RFC 8659, RFC 8657)",
     "RFC 8737",
     "RFC 8738",
+    "RFC 8739",
     "RFC 9444",
     "RFC 9773",
     "RFC 9881, RFC 9964",
