@@ -51,6 +51,7 @@ impl Engine {
             disabled: None,
             acme_profile: new.acme_profile,
             binding: new.binding,
+            former_keys: Vec::new(),
         };
         let made = match credential {
             None => self.create(id, account.clone()).await,

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use chancery_machine::account::Account;
+use chancery_machine::account::{Account, AccountStatus};
 use chancery_machine::authorization::{
-    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, AuthorizationStatus, Outcome,
+    Authorization, AuthorizationEffect, AuthorizationEvent, AuthorizationState, AuthorizationStatus,
+    AuthorizationTerms, Outcome,
 };
+use chancery_machine::challenge::base64url;
 use chancery_machine::id::{AuthorizationId, Id, OrderId};
 use chancery_machine::machine::Machine;
 use chancery_machine::order::{Order, OrderEvent};
+use chancery_machine::profile::{AcmeProfile, PersistDraft};
 use chancery_machine::snapshot;
 use chancery_machine::time::Timestamp;
 use tokio::sync::oneshot;
@@ -18,7 +21,7 @@ use crate::listing::AuthorizationQuery;
 use crate::ports::{AccountUri, Attempt, Body, Kind, Verdict};
 use crate::resident::{Performance, Performed, Role, load};
 use crate::terms;
-use crate::validator::Try;
+use crate::validator::{Errand, Try};
 use crate::world::World;
 
 impl Role for Authorization {
@@ -101,12 +104,14 @@ async fn validate(
         Ok(account) => account.state,
         Err(error) => return Performed::Again(format!("account {}: {error}", terms.account)),
     };
+    // Its closing ends this authorization too, and may not have come so far yet: until then nothing is proven for it.
+    if account.status() != AccountStatus::Valid {
+        return Performed::Done(AuthorizationEvent::AccountClosed, Vec::new());
+    }
     let profile = match world.acme_profile_at(&terms.acme_profile).await {
         Ok(profile) => profile,
         Err(error) => return Performed::Again(format!("ACME Profile {}: {error}", terms.acme_profile.name)),
     };
-    let mut network = profile.network.clone();
-    network.allowed.extend(&world.settings.also_allowed);
     let Some((_, validator)) = world.validators.iter().find(|(kind, _)| *kind == challenge.kind) else {
         return Performed::Again(format!("there is no validator for {}", challenge.kind));
     };
@@ -114,18 +119,18 @@ async fn validate(
     let request = Attempt {
         kind: challenge.kind,
         identifier: terms.identifier.clone(),
-        // Whoever may prove all below a name proves as much as for its wildcard.
-        wildcard: terms.wildcard || terms.subdomains,
+        wildcard: terms.wildcard,
+        subdomains: terms.subdomains,
         account_url: world.ports.urls.account(&terms.endpoint, terms.account),
         issuers: profile.caa_identities.clone(),
         token: challenge.token.clone(),
         key_authorization: challenge.token.key_authorization(&account.key.thumbprint),
-        account_uri: AccountUri::Url,
-        network: Arc::new(network),
+        account_uri: account_uri(world, terms, &account, &profile),
+        network: world.network(&profile),
         perspectives: Arc::new(profile.perspectives.clone()),
     };
     let full = || Performed::Again("too many validations are waiting".into());
-    if validator.try_send(Try { account: terms.account, attempt: request, reply }).is_err() {
+    if validator.try_send(Try { account: terms.account, errand: Errand::Attempt(request), reply }).is_err() {
         return full();
     }
     let Ok(verdict) = verdict.await else { return full() };
@@ -143,6 +148,21 @@ async fn validate(
             let event = AuthorizationEvent::AttemptFailed { challenge: place, attempt, error, transcript };
             Performed::Done(event, Vec::new())
         }
+    }
+}
+
+/// How a record of dns-persist-01 has to name the account.
+fn account_uri(world: &World, terms: &AuthorizationTerms, account: &Account, profile: &AcmeProfile) -> AccountUri {
+    match profile.persist_draft {
+        PersistDraft::Draft01 => AccountUri::Url,
+        PersistDraft::Draft02 => AccountUri::Hashed {
+            prefix: world.ports.urls.account_hash_prefix(&terms.endpoint),
+            // The present key first, then those before it, the latest first (section 4.2 of the draft).
+            thumbprints: std::iter::once(&account.key.thumbprint)
+                .chain(account.former_keys.iter().rev().map(|thumbprint| &**thumbprint))
+                .map(|thumbprint| base64url(thumbprint))
+                .collect(),
+        },
     }
 }
 

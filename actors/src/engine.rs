@@ -86,13 +86,12 @@ impl Engine {
         let service = service.handle();
 
         let (published, profiles) = ProfileRegistry::channel();
-        let validators = ChallengeType::ALL
-            .iter()
-            .map(|kind| {
-                let port = Arc::clone(&ports.validate);
-                (*kind, Validator::start_in_arbiter(&service, |_| Validator::new(port)))
-            })
-            .collect();
+        let validator = || {
+            let port = Arc::clone(&ports.validate);
+            Validator::start_in_arbiter(&service, |_| Validator::new(port))
+        };
+        let validators = ChallengeType::ALL.iter().map(|kind| (*kind, validator())).collect();
+        let caa = validator();
         let issuer = Issuer::start(&ports.issue, settings.issuers.max(1));
         let world = Arc::new(World {
             ports,
@@ -101,6 +100,7 @@ impl Engine {
             issuer,
             profiles,
             validators,
+            caa,
             turns: Turns::default(),
             operators: Mutex::default(),
             residents: AtomicUsize::new(0),

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use chancery_machine::authorization::{Authorization, AuthorizationStatus};
 use chancery_machine::id::CertificateId;
+use chancery_machine::identifier::Subject;
 use chancery_machine::order::{Draft, Intent, Order, OrderEvent, OrderStatus, OrderTerms};
+use chancery_machine::problem::Problem;
 use chancery_machine::profile::ProfileName;
 use chancery_machine::rejection::Rejection;
 use chancery_machine::time::Timestamp;
@@ -41,6 +43,9 @@ pub enum FinalizeError {
     /// The RA Profile that the order names is not offered any more (draft-ietf-acme-profiles).
     #[error("the profile {0} that the order names is not offered here any more; place a new order")]
     ProfileWithdrawn(ProfileName),
+    /// CAA records do not allow the certificate, or could not be had: for each identifier a problem that the client may read.
+    #[error("the CAA records of {} identifiers do not allow it, or cannot be had", .0.len())]
+    Caa(Vec<(Subject, Problem)>),
     /// The profile allows no sound certificate; the reason is in the log.
     #[error("the server's settings do not allow this certificate")]
     Refused,
@@ -111,6 +116,7 @@ impl Engine {
         }
         self.still_offered(&order.state)?;
         let intent = Box::new(self.intend(&order.state, csr).await?);
+        self.permitted(&order.state).await?;
         let mut guards = guards.to_vec();
         for attempt in 0..ATTEMPTS {
             let all = [guards.clone(), self.proofs(order).await?].concat();

@@ -7,6 +7,7 @@ mod account;
 mod alarm;
 pub mod audit;
 mod authorization;
+mod caa;
 pub mod catalog;
 mod certificate;
 mod crl;

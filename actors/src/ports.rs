@@ -35,6 +35,9 @@ pub trait Entropy: Send + Sync + 'static {
 pub trait Urls: Send + Sync + 'static {
     /// The URL of an account: the `kid` of its requests (RFC 8555 section 6.2).
     fn account(&self, endpoint: &Endpoint, account: AccountId) -> String;
+
+    /// What stands before the digests that name accounts in records of dns-persist-01: `accountHashPrefix` of the directory.
+    fn account_hash_prefix(&self, endpoint: &Endpoint) -> String;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -370,6 +373,8 @@ pub struct Attempt {
     pub identifier: Identifier,
     /// Whether it is for the wildcard below the identifier.
     pub wildcard: bool,
+    /// Whether it is for everything below the identifier too (RFC 9444).
+    pub subdomains: bool,
     /// The URL of the account that asks, as clients know it.
     pub account_url: String,
     /// The names by which DNS records may mean this authority (`caaIdentities` of the directory).
@@ -387,11 +392,12 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// What has to be asked of the CAA records before this attempt proves anything.
+    /// What has to be asked of the CAA records before this attempt proves anything. Of all names below a name only those count
+    /// that an order has, so then it is asked when the order is finalized.
     #[must_use]
     pub fn caa(&self) -> Option<CaaQuestion> {
         let Identifier::Dns(name) = &self.identifier else { return None };
-        (!self.issuers.is_empty()).then(|| CaaQuestion {
+        (!self.issuers.is_empty() && !self.subdomains).then(|| CaaQuestion {
             name: name.clone(),
             wildcard: self.wildcard,
             account_url: self.account_url.clone(),

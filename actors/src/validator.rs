@@ -1,4 +1,4 @@
-//! Validators: one actor for each type of challenge. It bounds how much runs at once, and is fair between accounts: who
+//! Validators: one actor for each type of challenge, and one for CAA records alone. It bounds how much runs at once, and is fair between accounts: who
 //! sends ten thousand challenges waits for their own, not everybody for them.
 
 use std::collections::{HashMap, VecDeque};
@@ -8,7 +8,7 @@ use actix::prelude::*;
 use chancery_machine::id::AccountId;
 use tokio::sync::oneshot;
 
-use crate::ports::{Attempt, Validate, Verdict};
+use crate::ports::{Attempt, CaaQuestion, Validate, Verdict};
 
 /// How many attempts of one type run at once.
 const RUNNING: usize = 256;
@@ -19,10 +19,16 @@ const WAITING: usize = 16 * 1024;
 /// How many of them are one account's, so that no account can fill the room alone.
 const LINE: usize = WAITING / 16;
 
-/// Makes an attempt for an account. The reply is dropped where too many wait, of all accounts or of this one.
+/// What a validator can be sent for.
+pub(crate) enum Errand {
+    Attempt(Attempt),
+    Caa(CaaQuestion),
+}
+
+/// Runs an errand for an account. The reply is dropped where too many wait, of all accounts or of this one.
 pub(crate) struct Try {
     pub(crate) account: AccountId,
-    pub(crate) attempt: Attempt,
+    pub(crate) errand: Errand,
     pub(crate) reply: oneshot::Sender<Verdict>,
 }
 
@@ -47,7 +53,7 @@ impl Drop for Place {
     }
 }
 
-/// The validator of one type of challenge.
+/// The validator of one type of challenge, or of CAA records.
 pub(crate) struct Validator {
     port: Arc<dyn Validate>,
     running: usize,
@@ -61,7 +67,7 @@ impl Validator {
 
     fn run(&mut self, ctx: &Context<Self>) {
         while self.running < RUNNING
-            && let Some(Try { attempt, mut reply, .. }) = self.waiting.pop()
+            && let Some(Try { errand, mut reply, .. }) = self.waiting.pop()
         {
             if reply.is_closed() {
                 continue;
@@ -71,9 +77,13 @@ impl Validator {
             let place = Place(ctx.address());
             actix_rt::spawn(async move {
                 let _place = place;
+                let verdict = match errand {
+                    Errand::Attempt(attempt) => port.attempt(attempt),
+                    Errand::Caa(question) => port.permits(question),
+                };
                 // Whoever owed the attempt may not owe it any more: then it stops in the middle.
                 let verdict = tokio::select! {
-                    verdict = port.attempt(attempt) => Some(verdict),
+                    verdict = verdict => Some(verdict),
                     () = reply.closed() => None,
                 };
                 if let Some(verdict) = verdict {
@@ -95,9 +105,9 @@ impl Actor for Validator {
 impl Handler<Try> for Validator {
     type Result = ();
 
-    fn handle(&mut self, attempt: Try, ctx: &mut Self::Context) {
-        if self.waiting.len() < WAITING && self.waiting.line(&attempt.account) < LINE {
-            self.waiting.push(attempt.account, attempt);
+    fn handle(&mut self, errand: Try, ctx: &mut Self::Context) {
+        if self.waiting.len() < WAITING && self.waiting.line(&errand.account) < LINE {
+            self.waiting.push(errand.account, errand);
             self.run(ctx);
         }
     }

@@ -11,8 +11,9 @@ use chancery_machine::certificate::Certificate;
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::eab::EabCredential;
 use chancery_machine::id::{ID_ENTROPY, Id};
-use chancery_machine::network::Network;
+use chancery_machine::network::{Network, NetworkRules};
 use chancery_machine::order::Order;
+use chancery_machine::profile::AcmeProfile;
 use tokio::sync::{Mutex, oneshot};
 
 use crate::crl::Publisher;
@@ -94,6 +95,8 @@ pub(crate) struct World {
     pub(crate) issuer: Issuer,
     pub(crate) profiles: Profiles,
     pub(crate) validators: Vec<(ChallengeType, Addr<Validator>)>,
+    /// Asks for CAA records alone.
+    pub(crate) caa: Addr<Validator>,
     /// The turns of accounts whose orders are limited.
     pub(crate) turns: Turns,
     /// Whose turn it is to write into the audit log, among those on this node.
@@ -145,6 +148,13 @@ impl World {
         let mut entropy = [0; ID_ENTROPY];
         self.ports.entropy.fill(&mut entropy);
         Id::new(self.ports.clock.now(), entropy)
+    }
+
+    /// How validation under this profile meets the network.
+    pub(crate) fn network(&self, profile: &AcmeProfile) -> Arc<NetworkRules> {
+        let mut network = profile.network.clone();
+        network.allowed.extend(&self.settings.also_allowed);
+        Arc::new(network)
     }
 
     pub(crate) fn actors(&self) -> Result<&Actors, TurnError> {

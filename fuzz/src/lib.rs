@@ -21,6 +21,12 @@ pub mod acme {
     mod spki;
 }
 
+/// What DNS records say.
+#[path = "../../src/validate"]
+pub mod validate {
+    pub mod issue_value;
+}
+
 /// Certification requests of RFC 2986.
 #[path = "../../src/pki"]
 pub mod pki {

@@ -7,10 +7,11 @@ use actix_web::{HttpResponse, web};
 use chancery_actors::Versioned;
 use chancery_actors::place::NewAuthorization;
 use chancery_machine::authorization::{Authorization, AuthorizationStatus};
-use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeStatus};
+use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeStatus, ChallengeType};
 use chancery_machine::id::AuthorizationId;
 use chancery_machine::identifier::Subject;
 use chancery_machine::problem::ProblemType;
+use chancery_machine::profile::{AcmeProfile, PersistDraft};
 use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -74,11 +75,31 @@ struct ChallengeObject {
     kind: &'static str,
     url: String,
     status: &'static str,
-    token: String,
+    #[serde(flatten)]
+    shown: Shown,
     #[serde(skip_serializing_if = "Option::is_none")]
     validated: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<serde_json::Value>,
+}
+
+/// What a client has to know to meet a challenge.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown {
+    /// RFC 8555 section 8.
+    Token { token: String },
+    /// draft-ietf-acme-dns-persist-01 section 3.1.
+    Persist01 {
+        accounturi: String,
+        #[serde(rename = "issuer-domain-names")]
+        issuer_domain_names: Vec<String>,
+    },
+    /// draft-ietf-acme-dns-persist-02 section 3.1.
+    Persist02 {
+        #[serde(rename = "issuerDomainNames")]
+        issuer_domain_names: Vec<String>,
+    },
 }
 
 /// POST new-authz.
@@ -104,7 +125,7 @@ pub(super) async fn new_authorization(asked: AccountRequest) -> Result<HttpRespo
     let authorization = made.map_err(|error| unwilling(refused(site, error)))?;
     let id = AuthorizationId(authorization.id);
     let reply = Reply::new(StatusCode::CREATED).location(&site.urls.authorization(id));
-    Ok(respond(reply, site, id, &authorization.state))
+    respond(reply, site, id, &authorization.state).await
 }
 
 /// POST to an authorization: POST-as-GET reads it, `{"status": "deactivated"}` gives it up.
@@ -115,7 +136,7 @@ pub(super) async fn authorization(
     let site = &asked.site;
     let (id, authorization) = own(&asked, &path.id).await?;
     if asked.payload == Payload::Empty {
-        return Ok(respond(Reply::ok(), site, id, &authorization.state));
+        return respond(Reply::ok(), site, id, &authorization.state).await;
     }
     let update: UpdatePayload = asked.payload.json()?;
     if update.status.as_deref() != Some("deactivated") {
@@ -123,7 +144,7 @@ pub(super) async fn authorization(
         return Err(ProblemDocument::new(ProblemType::Malformed, detail));
     }
     let authorization = site.acme.engine.deactivate_authorization(id).await?;
-    Ok(respond(Reply::ok(), site, id, &authorization.state))
+    respond(Reply::ok(), site, id, &authorization.state).await
 }
 
 /// POST to a challenge: POST-as-GET reads it, any object says that it is ready (RFC 8555 section 7.5.1).
@@ -147,7 +168,7 @@ pub(super) async fn challenge(
         .location(&url)
         .link(&site.urls.authorization(id), "up")
         .retry_after(pause(challenge, site.acme.engine.now()))
-        .json(&challenge_object(url, challenge)))
+        .json(&challenge_object(url, challenge, shown(site, &authorization.state, challenge).await?)))
 }
 
 async fn own(asked: &AccountRequest, id: &str) -> Result<(AuthorizationId, Versioned<Authorization>), ProblemDocument> {
@@ -157,29 +178,58 @@ async fn own(asked: &AccountRequest, id: &str) -> Result<(AuthorizationId, Versi
     Ok((id, authorization))
 }
 
-fn respond(reply: Reply, site: &Site, id: AuthorizationId, authorization: &Authorization) -> HttpResponse {
+async fn respond(
+    reply: Reply,
+    site: &Site,
+    id: AuthorizationId,
+    authorization: &Authorization,
+) -> Result<HttpResponse, ProblemDocument> {
     let now = site.acme.engine.now();
     let status = authorization.status(now);
     let pause = (status == AuthorizationStatus::Pending).then(|| look_again(authorization, now));
-    let challenges = (0..)
-        .zip(&authorization.challenges)
-        .filter(|(_, challenge)| shown(status, challenge))
-        .map(|(place, challenge)| challenge_object(site.urls.challenge(id, place), challenge))
-        .collect();
+    let mut challenges = Vec::with_capacity(authorization.challenges.len());
+    for (place, challenge) in (0..).zip(&authorization.challenges).filter(|(_, challenge)| listed(status, challenge)) {
+        let shown = shown(site, authorization, challenge).await?;
+        challenges.push(challenge_object(site.urls.challenge(id, place), challenge, shown));
+    }
     let terms = &authorization.terms;
     let known = terms.subdomains || site.pair.acme.subdomains;
-    reply.retry_after(pause).json(&AuthorizationObject {
+    Ok(reply.retry_after(pause).json(&AuthorizationObject {
         identifier: IdentifierObject::of(&terms.identifier),
         status: status.token(),
         expires: authorization.expires().map(rfc3339),
         challenges,
         wildcard: terms.wildcard,
         subdomain_auth_allowed: known.then_some(terms.subdomains),
-    })
+    }))
+}
+
+/// What the client is shown: of a record that stays, by the rules under which it will be looked at.
+async fn shown(site: &Site, authorization: &Authorization, challenge: &Challenge) -> Result<Shown, ProblemDocument> {
+    match challenge.kind {
+        ChallengeType::Http01 | ChallengeType::Dns01 | ChallengeType::TlsAlpn01 | ChallengeType::DnsAccount01 => {
+            Ok(Shown::Token { token: challenge.token.as_str().to_owned() })
+        }
+        ChallengeType::DnsPersist01 => {
+            let profile = site.acme.engine.acme_profile_at(&authorization.terms.acme_profile).await?;
+            let issuer_domain_names = issuer_domain_names(&profile);
+            Ok(match profile.persist_draft {
+                PersistDraft::Draft01 => {
+                    Shown::Persist01 { accounturi: site.urls.account(authorization.terms.account), issuer_domain_names }
+                }
+                PersistDraft::Draft02 => Shown::Persist02 { issuer_domain_names },
+            })
+        }
+    }
+}
+
+/// The names by which a record of dns-persist-01 may mean this authority: in small letters, without the root's dot.
+pub(super) fn issuer_domain_names(profile: &AcmeProfile) -> Vec<String> {
+    profile.caa_identities.iter().map(|name| name.to_ascii_lowercase()).collect()
 }
 
 /// RFC 8555 section 7.1.4: all while pending; afterwards the one that was validated, or those that failed.
-fn shown(status: AuthorizationStatus, challenge: &Challenge) -> bool {
+fn listed(status: AuthorizationStatus, challenge: &Challenge) -> bool {
     match status {
         AuthorizationStatus::Pending => true,
         AuthorizationStatus::Valid => challenge.status() == ChallengeStatus::Valid,
@@ -209,7 +259,7 @@ fn pause(challenge: &Challenge, now: Timestamp) -> Option<Duration> {
     }
 }
 
-fn challenge_object(url: String, challenge: &Challenge) -> ChallengeObject {
+fn challenge_object(url: String, challenge: &Challenge, shown: Shown) -> ChallengeObject {
     let (validated, error) = match &challenge.state {
         ChallengeState::Pending => (None, None),
         // RFC 8555 erratum 5732: a challenge that is being tried again shows why the attempt before failed.
@@ -221,7 +271,7 @@ fn challenge_object(url: String, challenge: &Challenge) -> ChallengeObject {
         kind: challenge.kind.token(),
         url,
         status: challenge.status().token(),
-        token: challenge.token.as_str().to_owned(),
+        shown,
         validated,
         error: error.and_then(|error| serde_json::to_value(embedded(error)).ok()),
     }

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
+use chancery_machine::challenge::ChallengeType;
+use chancery_machine::profile::PersistDraft;
 use serde::Serialize;
 
+use super::authorization::issuer_domain_names;
 use super::auto_renewal::AutoRenewalMeta;
 use super::problem::ProblemDocument;
 use super::reply::Reply;
@@ -46,6 +49,16 @@ struct Meta {
     subdomain_auth_allowed: bool,
     #[serde(rename = "auto-renewal", skip_serializing_if = "Option::is_none")]
     auto_renewal: Option<AutoRenewalMeta>,
+    #[serde(flatten)]
+    persist: Option<PersistMeta>,
+}
+
+/// What a client needs to publish records of dns-persist-01 before it orders anything (draft -02, sections 3.2 and 4.1).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PersistMeta {
+    issuer_domain_names: Vec<String>,
+    account_hash_prefix: String,
 }
 
 /// GET: what there is at this endpoint.
@@ -69,8 +82,21 @@ pub(super) async fn directory(site: Site) -> HttpResponse {
             profiles: choices.iter().map(|(name, choice)| (name.to_string(), choice.description.clone())).collect(),
             subdomain_auth_allowed: profile.subdomains,
             auto_renewal: profile.auto_renewal.as_ref().map(AutoRenewalMeta::of),
+            persist: persist(&site),
         },
     })
+}
+
+fn persist(site: &Site) -> Option<PersistMeta> {
+    let profile = &site.pair.acme;
+    let offered = profile.challenges.contains(&ChallengeType::DnsPersist01) && !profile.caa_identities.is_empty();
+    match profile.persist_draft {
+        PersistDraft::Draft02 if offered => Some(PersistMeta {
+            issuer_domain_names: issuer_domain_names(profile),
+            account_hash_prefix: site.urls.account_hash_prefix(),
+        }),
+        PersistDraft::Draft01 | PersistDraft::Draft02 => None,
+    }
 }
 
 /// POST-as-GET (RFC 8555 section 6.3).

@@ -160,6 +160,14 @@ impl From<FinalizeError> for ProblemDocument {
             FinalizeError::Turn(error) => error.into(),
             FinalizeError::Endpoint(error) => error.into(),
             FinalizeError::ProfileWithdrawn(_) => Self::new(ProblemType::InvalidProfile, error.to_string()),
+            FinalizeError::Caa(refused) => {
+                let parts = refused.into_iter().map(|(subject, problem)| Subproblem {
+                    kind: problem.kind,
+                    detail: problem.detail,
+                    identifier: Some(subject.identifier),
+                });
+                compound(parts.collect()).into()
+            }
             FinalizeError::Refused => Self::new(ProblemType::ServerInternal, error.to_string()),
         }
     }

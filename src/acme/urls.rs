@@ -45,6 +45,10 @@ impl ports::Urls for AccountUrls {
     fn account(&self, endpoint: &Endpoint, account: AccountId) -> String {
         Urls::new(&self.origin, endpoint).account(account)
     }
+
+    fn account_hash_prefix(&self, endpoint: &Endpoint) -> String {
+        Urls::new(&self.origin, endpoint).account_hash_prefix()
+    }
 }
 
 /// The URLs of one endpoint.
@@ -70,6 +74,12 @@ impl Urls {
     #[must_use]
     pub(super) fn account(&self, id: AccountId) -> String {
         format!("{}/acct/{id}", self.base)
+    }
+
+    /// What stands before the digests that name accounts in records of dns-persist-01. There is nothing to be had below it.
+    #[must_use]
+    pub(super) fn account_hash_prefix(&self) -> String {
+        format!("{}/acct-hash/", self.base)
     }
 
     /// The list of an account's orders, those after `after`.

@@ -69,6 +69,8 @@ pub struct Attempting {
     network: NetworkRules,
     #[n(8)]
     account_uri: Uri,
+    #[cbor(n(9), default)]
+    subdomains: bool,
 }
 
 /// A question about CAA records as it travels, likewise.
@@ -172,6 +174,7 @@ impl From<&Attempt> for Question {
             kind: attempt.kind,
             identifier: attempt.identifier.clone(),
             wildcard: attempt.wildcard,
+            subdomains: attempt.subdomains,
             account_url: attempt.account_url.clone(),
             issuers: attempt.issuers.clone(),
             token: attempt.token.clone(),
@@ -205,6 +208,7 @@ impl Attempting {
             kind: self.kind,
             identifier: self.identifier,
             wildcard: self.wildcard,
+            subdomains: self.subdomains,
             account_url: self.account_url,
             issuers: self.issuers,
             token: self.token,
@@ -345,6 +349,7 @@ mod tests {
             kind: ChallengeType::Dns01,
             identifier: Identifier::Dns(DnsName::parse("www.example.org").expect("a name")),
             wildcard: true,
+            subdomains: true,
             account_url: "https://ca.example/acme/default/acct/1".into(),
             issuers: vec!["ca.example".into()],
             key_authorization: token.key_authorization(&[9; 32]),

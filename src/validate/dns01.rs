@@ -9,10 +9,15 @@ use chancery_machine::transcript::{EXCERPT, Happening, excerpt};
 
 use super::Errand;
 
-/// Asks for the TXT records, and looks whether any one of them is the digest.
+/// Asks for the TXT records at the place that the RFC names.
 pub(super) async fn prove(errand: &Errand<'_>) -> Result<(), Problem> {
+    prove_at(errand, "_acme-challenge").await
+}
+
+/// Asks for the TXT records at these labels before the name, and looks whether any one of them is the digest.
+pub(super) async fn prove_at(errand: &Errand<'_>, labels: &str) -> Result<(), Problem> {
     let name = name(errand)?;
-    let asked = format!("_acme-challenge.{name}");
+    let asked = format!("{labels}.{name}");
     let expected = URL_SAFE_NO_PAD.encode(digest(&SHA256, errand.attempt.key_authorization.as_bytes()));
 
     // No record at all is `dns` (section 6.7: a problem with a DNS query), whether the name is missing (NXDOMAIN) or
@@ -23,9 +28,9 @@ pub(super) async fn prove(errand: &Errand<'_>) -> Result<(), Problem> {
         .await
         .map_err(|error| error.problem(&asked, "TXT", &format!("with the value {expected}")))?;
 
-    let found = texts.iter().map(|text| String::from_utf8_lossy(text)).collect::<Vec<_>>();
+    let found = texts.iter().map(|text| String::from_utf8_lossy(&text.value)).collect::<Vec<_>>();
     errand.notes.note(Happening::Compared { expected: expected.clone(), found: excerpts(&found) });
-    if texts.iter().any(|text| text == expected.as_bytes()) {
+    if texts.iter().any(|text| text.value == expected.as_bytes()) {
         return Ok(());
     }
     // Records that say something else are `unauthorized`: the zone answers and does not vouch for this account's key.
@@ -41,7 +46,7 @@ pub(super) async fn prove(errand: &Errand<'_>) -> Result<(), Problem> {
 }
 
 /// The DNS proves nothing of an address (RFC 8738 section 7); such a challenge is never offered.
-fn name<'a>(errand: &Errand<'a>) -> Result<&'a DnsName, Problem> {
+pub(super) fn name<'a>(errand: &Errand<'a>) -> Result<&'a DnsName, Problem> {
     match &errand.attempt.identifier {
         Identifier::Dns(name) => Ok(name),
         Identifier::Ip(_) => {
@@ -51,7 +56,7 @@ fn name<'a>(errand: &Errand<'a>) -> Result<&'a DnsName, Problem> {
 }
 
 /// As many of the texts, each cut short, as an excerpt holds.
-fn excerpts(texts: &[std::borrow::Cow<'_, str>]) -> String {
+pub(super) fn excerpts(texts: &[std::borrow::Cow<'_, str>]) -> String {
     let mut joined = String::new();
     for text in texts {
         if joined.len() >= EXCERPT {

@@ -1,18 +1,23 @@
 //! Validation: one attempt in, one verdict out (RFC 8555 section 8).
 //!
-//! [`Validators`] tries http-01 (section 8.3), dns-01 (section 8.4) and tls-alpn-01 (RFC 8737). It meets the network under the rules of the
+//! [`Validators`] tries http-01 (section 8.3), dns-01 (section 8.4), tls-alpn-01 (RFC 8737), dns-account-01 and
+//! dns-persist-01, and asks for CAA records (RFC 8659) once control is proven. It meets the network under the rules of the
 //! profile ([`NetworkRules`](chancery_machine::network::NetworkRules)): the profile's resolvers are asked, or the
 //! system's if it names none; every address is checked after every resolution and connected to as it was checked, so
 //! that neither a redirect nor a changing DNS answer leads to where only this host may go (sections 10.2 to 10.4).
 //! Names below `localhost` are loopback without asking anybody (RFC 6761 section 6.3); the profile decides whether
-//! loopback may be contacted. They have no other records, so dns-01 cannot prove them.
+//! loopback may be contacted. They have no other records, so no challenge by DNS can prove them, and no CAA record forbids them.
+//!
+//! What a resolver refuses to answer, because it is forged (DNSSEC) or for any other reason, proves nothing and permits nothing.
+//! Where the profile names trust anchors, answers are validated here too (RFC 4035).
 //!
 //! # What an operator should know: the limits
 //!
 //! | what | limit | past it |
 //! |---|---|---|
-//! | an attempt, from its first question to its verdict | 30 s | it fails: `connection` for http-01 and tls-alpn-01, `dns` for dns-01 |
-//! | one question to one resolver, UDP repeats and TCP included | 5 s | the next resolver is asked |
+//! | an attempt, from its first question to its verdict, CAA included | 30 s | it fails: `connection` for http-01 and tls-alpn-01, `dns` for challenges by DNS |
+//! | one question to one resolver, UDP repeats and TCP included | 5 s; 15 s where we validate DNSSEC | the next resolver is asked |
+//! | the search for CAA records at finalize | 30 s | it fails: `dns` |
 //! | one question to all resolvers | 15 s | it fails: `dns` |
 //! | CNAMEs in one answer; answers with nothing but CNAMEs | 16; 8 | the name counts as one without records |
 //! | addresses of a name that are tried, IPv6 and IPv4 in turn | 8 | the others are left out |
@@ -33,6 +38,9 @@
 pub mod caa;
 mod certificate;
 mod dns01;
+mod dns_account01;
+mod dns_persist01;
+mod extended_error;
 mod fetch;
 mod http01;
 pub mod issue_value;
@@ -87,10 +95,8 @@ impl Validate for Validators {
                 ChallengeType::Http01 => http01::prove(&errand).await.map(|()| Reliance::default()),
                 ChallengeType::Dns01 => dns01::prove(&errand).await.map(|()| Reliance::default()),
                 ChallengeType::TlsAlpn01 => tls_alpn01::prove(&errand).await.map(|()| Reliance::default()),
-                // Filled by the rooms that follow this commit.
-                ChallengeType::DnsAccount01 | ChallengeType::DnsPersist01 => {
-                    Err(Problem::new(ProblemType::ServerInternal, "this server does not validate that challenge yet"))
-                }
+                ChallengeType::DnsAccount01 => dns_account01::prove(&errand).await.map(|()| Reliance::default()),
+                ChallengeType::DnsPersist01 => dns_persist01::prove(&errand).await,
             }?;
             if let Some(question) = attempt.caa() {
                 caa::permits(&question, &self.resolvers, &notes).await?;

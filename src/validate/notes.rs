@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chancery_actors::ports::Clock;
+use chancery_machine::time::Timestamp;
 use chancery_machine::transcript::{Happening, Transcript};
 
 /// A transcript that concurrent steps write to, and that outlives an attempt which is broken off.
@@ -16,6 +17,11 @@ impl Notes {
     pub(super) fn begin(clock: Arc<dyn Clock>) -> Self {
         let transcript = Mutex::new(Transcript::begin(clock.now()));
         Self { clock, transcript }
+    }
+
+    /// The present moment, by the clock of the transcript.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Something is over.

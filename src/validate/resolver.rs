@@ -9,6 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chancery_machine::dnssec::TrustAnchors;
 use chancery_machine::identifier::DnsName;
 use chancery_machine::network::NetworkRules;
 use chancery_machine::problem::{Problem, ProblemType};
@@ -17,14 +20,16 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::dnssec::{self, Algorithm, PublicKeyBuf};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use hickory_resolver::proto::rr::{LowerName, Name, RData, Record, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use thiserror::Error;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Limits;
 use super::caa::Property;
+use super::extended_error::{self, ExtendedError};
 use super::notes::Notes;
 
 /// How many sets of resolvers keep their clients: about as many as there are profiles in use.
@@ -43,8 +48,12 @@ pub(super) enum LookupError {
     NoSuchName,
     #[error("no such record")]
     NoData,
+    #[error("it answered SERVFAIL{}", .0.as_ref().map(|why| format!(" ({})", why.full())).unwrap_or_default())]
+    ServFail(Option<ExtendedError>),
     #[error("{0}")]
     Failed(String),
+    #[error("DNSSEC does not prove what the resolver answered")]
+    Bogus,
     #[error("the resolver cannot be reached: {0}")]
     Unreachable(String),
     #[error("no answer within {0:?}")]
@@ -68,9 +77,18 @@ impl LookupError {
                 "{subject} has no {record} record; create the {record} record {wanted}, wait until all name servers \
                  of the zone answer with it, and try again"
             ),
+            Self::ServFail(why) => format!(
+                "the resolver could not find the {record} records of {subject}: it answered SERVFAIL{}; check that the \
+                 zone's name servers answer and, if it is signed, that its signatures are valid",
+                why.as_ref().map(|why| format!(" ({})", why.meaning())).unwrap_or_default()
+            ),
             Self::Failed(code) => format!(
                 "the resolver could not find the {record} records of {subject}: {code}; check that the zone's name \
                  servers answer and, if it is signed, that its signatures are valid"
+            ),
+            Self::Bogus => format!(
+                "DNSSEC does not prove the {record} records of {subject}, nor that they are unsigned; check the \
+                 signatures of the zone and the DS records above it"
             ),
             Self::Unreachable(_) => format!(
                 "this server cannot reach its DNS resolver to ask for the {record} records of {subject}; try again \
@@ -95,7 +113,31 @@ pub(super) struct Resolvers {
     per_try: Duration,
     per_lookup: Duration,
     /// Sets of resolvers, the last used at the end.
-    kept: Mutex<Vec<Arc<[Resolver]>>>,
+    kept: Mutex<Vec<Arc<Clients>>>,
+}
+
+/// The resolvers of some rules, in the order in which they are asked, and whether they are believed.
+struct Clients {
+    resolvers: Vec<Resolver>,
+    dnssec: Option<TrustAnchors>,
+}
+
+/// What was found at a name, or where its aliases lead.
+#[derive(Debug, Default, PartialEq)]
+struct Found {
+    data: Vec<RData>,
+    /// The shortest time to live on the way, in seconds.
+    ttl: u32,
+    /// Whether all of it is signed up to a trust anchor.
+    secure: bool,
+}
+
+/// A TXT record, its strings put together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) value: Vec<u8>,
+    /// How long it may be kept, in seconds.
+    pub(super) ttl: u32,
 }
 
 struct Resolver {
@@ -134,7 +176,7 @@ impl Resolvers {
             (Err(_), Err(error)) => return Err(error),
             (v6, v4) => (v6.unwrap_or_default(), v4.unwrap_or_default()),
         };
-        let (mut v6, mut v4) = (v6.iter().filter_map(RData::ip_addr), v4.iter().filter_map(RData::ip_addr));
+        let (mut v6, mut v4) = (v6.data.iter().filter_map(RData::ip_addr), v4.data.iter().filter_map(RData::ip_addr));
         let mut addresses = Vec::new();
         loop {
             match (v6.next(), v4.next()) {
@@ -144,15 +186,16 @@ impl Resolvers {
         }
     }
 
-    /// The TXT records of a name, the strings of each put together.
+    /// The TXT records of a name: at least one.
     pub(super) async fn texts(
         &self,
         rules: &NetworkRules,
         name: &str,
         notes: &Notes,
-    ) -> Result<Vec<Vec<u8>>, LookupError> {
+    ) -> Result<Vec<Text>, LookupError> {
         let found = self.ask(rules, name, RecordType::TXT, notes).await?;
-        Ok(found.iter().filter_map(text).collect())
+        let texts = found.data.iter().filter_map(text);
+        Ok(texts.map(|value| Text { value, ttl: found.ttl }).collect())
     }
 
     /// The CAA records of a name: at least one.
@@ -163,7 +206,7 @@ impl Resolvers {
         notes: &Notes,
     ) -> Result<Vec<Property>, LookupError> {
         let found = self.ask(rules, name, RecordType::CAA, notes).await?;
-        Ok(found.iter().filter_map(property).collect())
+        Ok(found.data.iter().filter_map(property).collect())
     }
 
     /// What the first resolver that has an answer, even a negative one, says.
@@ -173,34 +216,55 @@ impl Resolvers {
         name: &str,
         kind: RecordType,
         notes: &Notes,
-    ) -> Result<Vec<RData>, LookupError> {
+    ) -> Result<Found, LookupError> {
         // With the root dot: absolute, so that no search list is ever applied.
         let absolute = Name::from_ascii(format!("{name}.")).map_err(|_| LookupError::TooLong)?;
-        let resolvers = self.of(rules).inspect_err(|error| {
+        let validating = rules.dnssec.is_some();
+        let clients = self.of(rules).inspect_err(|error| {
             notes.note(Happening::GaveUp { reason: excerpt(&error.to_string()) });
         })?;
         let deadline = Instant::now() + self.per_lookup;
         let mut failure = LookupError::Timeout(self.per_lookup);
-        for resolver in resolvers.iter() {
-            let asked = timeout(self.per_try, resolver.client.lookup(absolute.clone(), kind));
+        // A chain of signatures takes many questions, each of which may take as long as one that stands alone.
+        let per_try = if validating { self.per_lookup } else { self.per_try };
+        for resolver in &clients.resolvers {
+            let asked = timeout(per_try, resolver.client.lookup(absolute.clone(), kind));
             let answer = match timeout_at(deadline, asked).await {
-                Ok(Ok(Ok(lookup))) => records(&absolute, kind, lookup.answers()),
+                Ok(Ok(Ok(lookup))) => records(&absolute, kind, lookup.answers(), validating),
                 Ok(Ok(Err(error))) => Err(self.reason(&error)),
-                Ok(Err(_)) => Err(LookupError::Timeout(self.per_try)),
+                Ok(Err(_)) => Err(LookupError::Timeout(per_try)),
                 Err(_) => Err(LookupError::Timeout(self.per_lookup)),
             };
+            // Why a resolver failed is told in full to operators, and by its number to the client.
+            let why = match &answer {
+                Err(LookupError::ServFail(_)) => {
+                    let asked = extended_error::ask(resolver.address, &absolute, kind);
+                    timeout_at(deadline, asked).await.ok().flatten()
+                }
+                Ok(_) | Err(_) => None,
+            };
+            let answer = answer.map_err(|error| match (&error, &why) {
+                (LookupError::ServFail(_), Some(why)) => LookupError::ServFail(Some(why.clone())),
+                _ => error,
+            });
+            let proof = answer.as_ref().ok().filter(|_| validating).map(|found| match found.secure {
+                true => ", secure by DNSSEC",
+                false => ", unsigned by DNSSEC",
+            });
             notes.note(Happening::Resolved {
                 resolver: resolver.address.to_string(),
                 name: excerpt(name),
-                record: kind.to_string(),
-                answer: answer.as_ref().map(|found| noted(found)).map_err(ToString::to_string),
+                record: format!("{kind}{}", proof.unwrap_or_default()),
+                answer: answer.as_ref().map(|found| noted(&found.data)).map_err(ToString::to_string),
             });
             match answer {
                 Ok(found) => return Ok(found),
                 Err(error @ (LookupError::NoSuchName | LookupError::NoData)) => return Err(error),
                 // A response code tells more than silence does.
-                Err(error @ LookupError::Failed(_)) => failure = error,
-                Err(error @ LookupError::Unreachable(_)) if !matches!(failure, LookupError::Failed(_)) => {
+                Err(error @ (LookupError::ServFail(_) | LookupError::Failed(_) | LookupError::Bogus)) => {
+                    failure = error
+                }
+                Err(error @ LookupError::Unreachable(_)) if matches!(failure, LookupError::Timeout(_)) => {
                     failure = error;
                 }
                 Err(_) => {}
@@ -213,29 +277,37 @@ impl Resolvers {
     }
 
     /// The clients for the resolvers that these rules name.
-    fn of(&self, rules: &NetworkRules) -> Result<Arc<[Resolver]>, LookupError> {
+    fn of(&self, rules: &NetworkRules) -> Result<Arc<Clients>, LookupError> {
         // Read each time, so that a host that moves to another network needs no restart.
         let addresses = if rules.resolvers.is_empty() { of_the_system()? } else { rules.resolvers.clone() };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |known: &Arc<[Resolver]>| known.iter().map(|resolver| &resolver.address).eq(&addresses);
+        let same = |known: &Arc<Clients>| {
+            known.dnssec == rules.dnssec && known.resolvers.iter().map(|resolver| &resolver.address).eq(&addresses)
+        };
         if let Some(place) = kept.iter().position(same) {
-            let resolvers = kept.remove(place);
-            kept.push(Arc::clone(&resolvers));
-            return Ok(resolvers);
+            let clients = kept.remove(place);
+            kept.push(Arc::clone(&clients));
+            return Ok(clients);
         }
+        let anchors = rules.dnssec.as_ref().map(anchors).transpose()?.map(Arc::new);
         let resolvers = addresses
             .iter()
-            .map(|&address| self.client(address).map(|client| Resolver { address, client }))
-            .collect::<Result<Arc<[_]>, _>>()
+            .map(|&address| self.client(address, anchors.clone()).map(|client| Resolver { address, client }))
+            .collect::<Result<_, _>>()
             .map_err(|error| LookupError::NoResolver(error.to_string()))?;
+        let clients = Arc::new(Clients { resolvers, dnssec: rules.dnssec.clone() });
         if kept.len() >= KEPT {
             kept.remove(0);
         }
-        kept.push(Arc::clone(&resolvers));
-        Ok(resolvers)
+        kept.push(Arc::clone(&clients));
+        Ok(clients)
     }
 
-    fn client(&self, address: SocketAddr) -> Result<TokioResolver, NetError> {
+    fn client(
+        &self,
+        address: SocketAddr,
+        anchors: Option<Arc<dnssec::TrustAnchors>>,
+    ) -> Result<TokioResolver, NetError> {
         let over = |mut connection: ConnectionConfig| {
             connection.port = address.port();
             connection
@@ -250,7 +322,11 @@ impl Resolvers {
         options.cache_size = 0;
         options.use_hosts_file = ResolveHosts::Never;
         options.case_randomization = true;
-        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options).build()
+        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        if let Some(anchors) = anchors {
+            builder = builder.with_trust_anchor(anchors);
+        }
+        builder.with_options(options).build()
     }
 
     fn reason(&self, error: &NetError) -> LookupError {
@@ -260,6 +336,15 @@ impl Resolvers {
                 ResponseCode::NoError => LookupError::NoData,
                 code => failed(code),
             },
+            // A proof of absence that proves only that nothing is signed there (RFC 9276 section 3.2).
+            NetError::Dns(DnsError::Nsec { response, proof, .. }) if proof.is_insecure() => {
+                match response.response_code {
+                    ResponseCode::NXDomain => LookupError::NoSuchName,
+                    ResponseCode::NoError => LookupError::NoData,
+                    code => failed(code),
+                }
+            }
+            NetError::Dns(DnsError::Nsec { .. } | DnsError::DnssecBogus) => LookupError::Bogus,
             NetError::Dns(DnsError::ResponseCode(code)) => failed(*code),
             NetError::Timeout => LookupError::Timeout(self.per_try),
             NetError::Io(_) | NetError::NoConnections | NetError::Busy => LookupError::Unreachable(error.to_string()),
@@ -270,7 +355,7 @@ impl Resolvers {
 
 fn failed(code: ResponseCode) -> LookupError {
     LookupError::Failed(match code {
-        ResponseCode::ServFail => "it answered SERVFAIL".into(),
+        ResponseCode::ServFail => return LookupError::ServFail(None),
         ResponseCode::Refused => "it answered REFUSED".into(),
         other => format!("it answered with response code {}", u16::from(other)),
     })
@@ -292,26 +377,56 @@ fn of_the_system() -> Result<Vec<SocketAddr>, LookupError> {
     Ok(addresses)
 }
 
-/// The records of this type that belong to the name or to what its CNAMEs lead to, whatever else the answer holds.
-fn records(name: &Name, kind: RecordType, answers: &[Record]) -> Result<Vec<RData>, LookupError> {
+/// The records of this type that belong to the name or to what its CNAMEs lead to, whatever else the answer holds. Where we
+/// validate, each of them is either signed or proven to be unsigned: whoever leaves a zone unsigned is served as ever.
+fn records(name: &Name, kind: RecordType, answers: &[Record], validating: bool) -> Result<Found, LookupError> {
     let mut owner = name;
+    let mut way = Vec::new();
     // Bounded, so that a long chain or a circle costs little.
     for _ in 0..ALIASES {
         let alias = answers.iter().find_map(|record| match &record.data {
-            RData::CNAME(target) if record.name == *owner => Some(&target.0),
+            RData::CNAME(target) if record.name == *owner => Some((record, &target.0)),
             _ => None,
         });
         match alias {
-            Some(target) => owner = target,
+            Some((record, target)) => {
+                way.push(record);
+                owner = target;
+            }
             None => break,
         }
     }
-    let found = answers
-        .iter()
-        .filter(|record| record.name == *owner && record.record_type() == kind)
-        .map(|record| record.data.clone())
-        .collect::<Vec<_>>();
-    if found.is_empty() { Err(LookupError::NoData) } else { Ok(found) }
+    let own = answers.iter().filter(|record| record.name == *owner && record.record_type() == kind);
+    let own = own.collect::<Vec<_>>();
+    if own.is_empty() {
+        return Err(LookupError::NoData);
+    }
+    way.extend(&own);
+    if validating && way.iter().any(|record| record.proof.is_bogus() || record.proof.is_indeterminate()) {
+        return Err(LookupError::Bogus);
+    }
+    Ok(Found {
+        data: own.iter().map(|record| record.data.clone()).collect(),
+        ttl: way.iter().map(|record| record.ttl).min().unwrap_or_default(),
+        secure: way.iter().all(|record| record.proof.is_secure()),
+    })
+}
+
+/// The anchors as the resolver's library has them.
+fn anchors(anchors: &TrustAnchors) -> Result<dnssec::TrustAnchors, LookupError> {
+    if anchors.0.is_empty() {
+        return Ok(dnssec::TrustAnchors::default());
+    }
+    let mut all = dnssec::TrustAnchors::empty();
+    for anchor in &anchors.0 {
+        let bad = |_| LookupError::NoResolver(format!("{anchor} is no trust anchor"));
+        let key = STANDARD.decode(anchor.key()).map_err(|error| bad(error.to_string()))?;
+        let zone = anchor.zone().map_or_else(String::new, ToString::to_string);
+        let zone = Name::from_ascii(format!("{zone}.")).map_err(|error| bad(error.to_string()))?;
+        let key = PublicKeyBuf::new(key, Algorithm::from_u8(anchor.algorithm()));
+        all.insert_with_name(&key, LowerName::from(zone));
+    }
+    Ok(all)
 }
 
 /// Whether a name is loopback by its name alone (RFC 6761 section 6.3).
@@ -375,9 +490,10 @@ mod tests {
             record("A.test.", RData::CNAME(CNAME(name("B.test.")))),
             record("b.test.", RData::from(IpAddr::V4(Ipv4Addr::LOCALHOST))),
         ];
-        assert_eq!(records(&name("a.test."), RecordType::TXT, &answers), Ok(vec![txt("right")]));
-        assert_eq!(records(&name("c.test."), RecordType::TXT, &answers), Err(LookupError::NoData));
-        assert_eq!(records(&name("a.test."), RecordType::AAAA, &answers), Err(LookupError::NoData));
+        let found = |host, kind| records(&name(host), kind, &answers, false).map(|found| (found.data, found.ttl));
+        assert_eq!(found("a.test.", RecordType::TXT), Ok((vec![txt("right")], 60)));
+        assert_eq!(found("c.test.", RecordType::TXT), Err(LookupError::NoData));
+        assert_eq!(found("a.test.", RecordType::AAAA), Err(LookupError::NoData));
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod credential;
 mod directory_truth;
 #[path = "../support/dns.rs"]
 mod dns;
+mod dns_account_label;
+mod dns_persist;
 mod house;
 #[path = "../support/jws.rs"]
 mod jws;
@@ -22,6 +24,7 @@ mod profiles_urls;
 mod renewal;
 #[path = "../support/responder.rs"]
 mod responder;
+mod rfc8659_caa;
 mod rfc8737_tls_alpn;
 mod rfc8738_addresses;
 mod s6_5_restart;

@@ -84,7 +84,11 @@ pub(crate) struct ScriptedValidator {
     calls: Mutex<Vec<String>>,
     running: AtomicUsize,
     most: AtomicUsize,
+    caa: Mutex<Arc<Caa>>,
+    questions: Mutex<Vec<CaaQuestion>>,
 }
+
+type Caa = dyn Fn(&CaaQuestion) -> Result<(), Problem> + Send + Sync;
 
 impl Default for ScriptedValidator {
     fn default() -> Self {
@@ -93,6 +97,8 @@ impl Default for ScriptedValidator {
             calls: Mutex::default(),
             running: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
+            caa: Mutex::new(Arc::new(|_| Ok(()))),
+            questions: Mutex::default(),
         }
     }
 }
@@ -100,6 +106,16 @@ impl Default for ScriptedValidator {
 impl ScriptedValidator {
     pub(crate) fn follow(&self, script: impl Fn(&Attempt, usize) -> Act + Send + Sync + 'static) {
         *locked(&self.script) = Arc::new(script);
+    }
+
+    /// What CAA records say from now on.
+    pub(crate) fn caa(&self, says: impl Fn(&CaaQuestion) -> Result<(), Problem> + Send + Sync + 'static) {
+        *locked(&self.caa) = Arc::new(says);
+    }
+
+    /// What was asked of CAA records alone, in order.
+    pub(crate) fn questions(&self) -> Vec<CaaQuestion> {
+        locked(&self.questions).clone()
     }
 
     pub(crate) fn calls(&self) -> Vec<String> {
@@ -145,8 +161,11 @@ impl Validate for ScriptedValidator {
         Verdict { outcome, reliance: Reliance::default(), transcript: Transcript::begin(now) }
     }
 
-    async fn permits(&self, _: CaaQuestion) -> Verdict {
-        Verdict { outcome: Ok(()), reliance: Reliance::default(), transcript: Transcript::begin(Timestamp::EPOCH) }
+    async fn permits(&self, question: CaaQuestion) -> Verdict {
+        let says = Arc::clone(&locked(&self.caa));
+        let outcome = says(&question);
+        locked(&self.questions).push(question);
+        Verdict { outcome, reliance: Reliance::default(), transcript: Transcript::begin(Timestamp::EPOCH) }
     }
 }
 

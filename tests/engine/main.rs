@@ -4,6 +4,7 @@
 
 mod audit;
 mod auto_renewal;
+mod caa;
 mod closing;
 mod concurrency;
 mod crl;

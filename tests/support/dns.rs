@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use hickory_proto::op::{Message, OpCode, ResponseCode};
+use hickory_proto::op::{Edns, Message, OpCode, ResponseCode};
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::rdata::{CAA, CNAME, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
@@ -70,6 +71,8 @@ pub(crate) enum Transport {
 pub(crate) enum Trouble {
     /// SERVFAIL.
     ServFail,
+    /// SERVFAIL with extended error 6 (RFC 8914): what the resolver found is forged.
+    Bogus,
     /// REFUSED.
     Refused,
     /// No answer ever.
@@ -94,6 +97,7 @@ struct Contents {
     defaults: Vec<IpAddr>,
     questions: Vec<Question>,
     capitals: bool,
+    upstream: Option<SocketAddr>,
 }
 
 impl Zone {
@@ -159,6 +163,11 @@ impl Zone {
         };
     }
 
+    /// Who is asked for every name that has no record here; nobody at first. The answer is passed on as it comes.
+    pub(crate) fn set_upstream(&self, upstream: Option<SocketAddr>) {
+        self.contents().upstream = upstream;
+    }
+
     /// Every question so far, in order.
     pub(crate) fn questions(&self) -> Vec<Question> {
         self.contents().questions.clone()
@@ -188,8 +197,8 @@ impl Zone {
     }
 
     /// The bytes of the response, if there is one.
-    fn answer(&self, request: &[u8], transport: Transport) -> Option<Vec<u8>> {
-        let request = Message::from_vec(request).ok()?;
+    fn answer(&self, bytes: &[u8], transport: Transport) -> Option<Vec<u8>> {
+        let request = Message::from_vec(bytes).ok()?;
         let query = request.queries.first()?;
         let (host, kind) = (key(&query.name().to_ascii()), query.query_type());
         let mut contents = self.contents();
@@ -200,10 +209,19 @@ impl Zone {
         response.metadata.recursion_desired = request.metadata.recursion_desired;
         response.metadata.recursion_available = true;
         response.add_query(query.clone());
+        if let Some(upstream) = contents.upstream.filter(|_| !contents.records.contains_key(&host)) {
+            return forwarded(bytes, upstream);
+        }
         let trouble = contents.troubles.get(&host).copied();
         match trouble {
             Some(Trouble::Silence) => return None,
             Some(Trouble::ServFail) => response.metadata.response_code = ResponseCode::ServFail,
+            Some(Trouble::Bogus) => {
+                response.metadata.response_code = ResponseCode::ServFail;
+                let mut edns = Edns::new();
+                edns.options_mut().insert(EdnsOption::Unknown(15, [&[0, 6], &b"no DS for this key"[..]].concat()));
+                response.set_edns(edns);
+            }
             Some(Trouble::Refused) => response.metadata.response_code = ResponseCode::Refused,
             Some(Trouble::Truncation) if transport == Transport::Udp => response.metadata.truncation = true,
             Some(Trouble::Truncation | Trouble::LoneAlias) | None => {
@@ -253,6 +271,17 @@ impl Contents {
         let below = format!(".{host}");
         !self.defaults.is_empty() || self.records.keys().any(|known| known == host || known.ends_with(&below))
     }
+}
+
+/// What another server answers.
+fn forwarded(request: &[u8], upstream: SocketAddr) -> Option<Vec<u8>> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+    socket.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    socket.send_to(request, upstream).ok()?;
+    let mut buffer = vec![0; 65_535];
+    let length = socket.recv(&mut buffer).ok()?;
+    buffer.truncate(length);
+    Some(buffer)
 }
 
 fn key(host: &str) -> String {

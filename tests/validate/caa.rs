@@ -192,6 +192,16 @@ async fn an_attempt_asks_after_control_is_proven() {
     assert_eq!(asked(&dns).len(), before);
 }
 
+/// RFC 9444: which names below it there will be, only an order says; it is asked when that is finalized.
+#[tokio::test]
+async fn a_proof_for_all_below_a_name_is_not_asked_about() {
+    let dns = DnsServer::start();
+    dns.zone().add_caa("a.test", 0, "issue", ";");
+    let below = Attempt { subdomains: true, ..proven(&dns, "a.test") };
+    assert_eq!(Validators::new(Arc::new(Now), patient()).attempt(below).await.outcome, Ok(()));
+    assert_eq!(asked(&dns), Vec::<String>::new());
+}
+
 /// The directory's `caaIdentities` are the switch.
 #[tokio::test]
 async fn an_authority_without_a_name_does_not_ask() {

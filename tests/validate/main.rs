@@ -1,5 +1,4 @@
-//! Validation against real servers on loopback: http-01 and dns-01 (RFC 8555 sections 8.3 and 8.4), tls-alpn-01 (RFC 8737),
-//! and addresses (RFC 8738).
+//! Validation against real servers on loopback: the challenges, CAA, and DNSSEC.
 
 #[path = "../support/dns.rs"]
 mod dns;
@@ -10,10 +9,15 @@ mod addresses;
 mod caa;
 mod control;
 mod dns01;
+mod dns_account01;
+mod dns_persist01;
+mod dnssec;
 mod http01;
 mod resolving;
 #[path = "../support/responder.rs"]
 mod responder;
+#[path = "../support/signed_dns.rs"]
+mod signed_dns;
 mod tls_alpn01;
 #[path = "../support/scripted_web.rs"]
 mod web;
@@ -57,6 +61,7 @@ fn attempt(kind: ChallengeType, name: &str, network: NetworkRules) -> Attempt {
         kind,
         identifier: Identifier::Dns(DnsName::parse(name).expect("a name")),
         wildcard: false,
+        subdomains: false,
         account_url: "https://ca.test/acme/default/acct/1".into(),
         issuers: Vec::new(),
         key_authorization: token.key_authorization(&[9; 32]),

@@ -34,6 +34,22 @@ async fn a_failing_zone_is_told_from_a_missing_record() {
     }
 }
 
+/// What a resolver finds forged (DNSSEC) it answers with SERVFAIL: nothing is proven by that, and operators read why
+/// (RFC 8914). Its own words are not for clients.
+#[tokio::test]
+async fn what_the_resolver_finds_forged_proves_nothing() {
+    let dns = DnsServer::start();
+    dns.zone().add_txt(HOST, &dns01::digest());
+    dns.zone().set_trouble(HOST, Some(Trouble::Bogus));
+    let verdict = run(patient(), attempt(ChallengeType::Dns01, "www.example.test", rules(&dns, 80))).await;
+    let problem = failed(&verdict, ProblemType::Dns, &[HOST, "SERVFAIL", "extended error 6, DNSSEC bogus"]);
+    assert!(!problem.detail.contains("no DS for this key"), "{problem}");
+    assert!(happened(&verdict.transcript, |what| matches!(
+        what,
+        Happening::Resolved { answer: Err(answer), .. } if answer.contains("DNSSEC bogus: no DS for this key")
+    )));
+}
+
 #[tokio::test]
 async fn silence_ends_with_the_limit() {
     let dns = DnsServer::start();

@@ -13,6 +13,7 @@
 //!
 //! (RFC 8555 section 7.1.6; [`crate::diagram`] prints it from the code.)
 
+use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
 use crate::certificate::RevocationReason;
@@ -52,7 +53,14 @@ pub struct Account {
     /// The external account that it is bound to (RFC 8555 section 7.3.4).
     #[n(8)]
     pub binding: Option<AccountBinding>,
+    /// The thumbprints of the keys that it had before, the last one at the end, at most [`FORMER_KEYS`]. Records of
+    /// dns-persist-01 that were made with them go on to name it.
+    #[cbor(n(9), default)]
+    pub former_keys: Vec<ByteArray<32>>,
 }
+
+/// How many keys of the past are known of an account.
+pub const FORMER_KEYS: usize = 100;
 
 /// How an account is bound to an external one (RFC 8555 section 7.3.4).
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -197,7 +205,7 @@ impl Account {
             AccountEvent::ContactsUpdated(contacts) if contacts == self.contacts => Err(Rejection::Stale),
             AccountEvent::ContactsUpdated(contacts) => Ok(Step::between(self, Self { contacts, ..self.clone() })),
             AccountEvent::KeyChanged(key) if key == self.key => Err(Rejection::Stale),
-            AccountEvent::KeyChanged(key) => Ok(Step::between(self, Self { key, ..self.clone() })),
+            AccountEvent::KeyChanged(key) => Ok(Step::between(self, self.with_key(key))),
             AccountEvent::Deactivated => Ok(self.to(AccountState::Deactivated { at: now, settled: false })),
             AccountEvent::Revoked { certificates } => {
                 Ok(self.to(AccountState::Revoked { at: now, settled: false, certificates }))
@@ -207,6 +215,16 @@ impl Account {
             AccountEvent::TermsAgreed => Ok(Step::between(self, Self { terms_agreed: Some(now), ..self.clone() })),
             AccountEvent::WorkEnded => Err(Rejection::Stale),
         }
+    }
+
+    fn with_key(&self, key: AccountKey) -> Self {
+        let mut former_keys = self.former_keys.clone();
+        // One that is had again is not of the past, and counts once.
+        let (old, new) = (ByteArray::from(self.key.thumbprint), ByteArray::from(key.thumbprint));
+        former_keys.retain(|former| *former != old && *former != new);
+        former_keys.push(old);
+        former_keys.drain(..former_keys.len().saturating_sub(FORMER_KEYS));
+        Self { key, former_keys, ..self.clone() }
     }
 
     fn disable(&self, since: Option<Timestamp>) -> Result<Step<Self>, Rejection> {

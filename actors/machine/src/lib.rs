@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod challenge;
 pub mod crl;
 pub mod diagram;
+pub mod dnssec;
 pub mod eab;
 pub mod id;
 pub mod identifier;

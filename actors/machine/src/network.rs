@@ -6,6 +6,8 @@ use std::str::FromStr;
 use minicbor::{Decode, Encode};
 use thiserror::Error;
 
+use crate::dnssec::TrustAnchors;
+
 /// A block of addresses, as in `10.0.0.0/8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Network {
@@ -78,6 +80,9 @@ pub struct NetworkRules {
     /// If there are any, the only blocks that may be contacted.
     #[cbor(n(4), default)]
     pub only: Vec<Network>,
+    /// From where DNSSEC is validated here; `None` leaves that to the resolvers.
+    #[cbor(n(5), default)]
+    pub dnssec: Option<TrustAnchors>,
     /// What the host that validates lets be contacted, whatever the profile says. It is that host's own, so it is neither
     /// stored nor sent.
     #[cbor(skip)]
@@ -108,6 +113,7 @@ impl Default for NetworkRules {
             tls_port: 443,
             only: Vec::new(),
             site: SiteRules::default(),
+            dnssec: None,
         }
     }
 }

@@ -122,6 +122,7 @@ fn counts_until(
     let proven = authorization.challenges.iter().any(|challenge| {
         matches!(challenge.state, ChallengeState::Valid { .. })
             && policy::offered(&pair.acme, &proof).any(|offered| offered == challenge.kind)
+            && challenge.reliance.reuse_until.is_none_or(|end| now < end)
     });
     let asked_for = terms.pre_authorized && !pair.acme.no_pre_authorization;
     let fresh = asked_for || pair.acme.authorization_reuse.is_some_and(|span| now.since(since) < span.into());

@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 
 use chancery_machine::challenge::ChallengeType;
-use chancery_machine::identifier::DnsName;
 use chancery_machine::network::{NetworkRules, SiteRules};
 use chancery_machine::profile::{
-    AcmeProfile, Limits, ProfileName, ProfileRevision, RetryRules, Seconds, TermsOfService,
+    AcmeProfile, Limits, PersistDraft, ProfileName, ProfileRevision, RetryRules, Seconds, TermsOfService,
 };
 use chancery_machine::renewal::RenewalRules;
 use chancery_machine::time::Timestamp;
@@ -14,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::perspectives::perspectives;
-use super::{AutoRenewalSettings, Fault, bounded, description, networks, profile_name, url, words};
+use super::{AutoRenewalSettings, Fault, bounded, description, dns, networks, profile_name, url, words};
 use crate::span::Span;
 
 /// How an ACME endpoint behaves. Everything may be left out.
@@ -52,6 +51,10 @@ pub struct AcmeProfileSettings {
     /// Resolvers, address and port; the system's if empty.
     #[schema(value_type = Vec<String>)]
     pub resolvers: Vec<SocketAddr>,
+    /// Who validates DNSSEC: "resolver", whose SERVFAIL is honoured, or "validate", this server too.
+    pub dnssec: String,
+    /// The keys from which this server validates, DNSKEY records as in a zone file; the root's if empty.
+    pub trust_anchors: Vec<String>,
     /// Special networks (loopback, link-local) that validation may contact all the same.
     pub allowed_networks: Vec<String>,
     /// If there are any, the only networks that validation may contact.
@@ -80,6 +83,8 @@ pub struct AcmeProfileSettings {
     /// Whether an authorization, if the client asks for that, is for all names below its own too (RFC 9444). Only challenges
     /// by DNS prove so much.
     pub subdomain_authorization: bool,
+    /// Which draft of draft-ietf-acme-dns-persist dns-persist-01 follows: 1 or 2.
+    pub dns_persist_draft: u8,
     /// How many identifiers an order may have.
     pub identifiers_per_order: u32,
     /// How many orders of one account may be pending or ready at a time; any number if left out.
@@ -120,6 +125,8 @@ impl Default for AcmeProfileSettings {
             external_account_required: false,
             challenges: ChallengeType::ALL.iter().map(ToString::to_string).collect(),
             resolvers: network.resolvers,
+            dnssec: dns::dnssec_word(None).into(),
+            trust_anchors: Vec::new(),
             allowed_networks: Vec::new(),
             only_networks: Vec::new(),
             perspectives: Vec::new(),
@@ -133,6 +140,7 @@ impl Default for AcmeProfileSettings {
             authorization_reuse: None,
             pre_authorization: true,
             subdomain_authorization: false,
+            dns_persist_draft: PersistDraft::default().number(),
             identifiers_per_order: 100,
             open_orders_per_account: None,
             orders_per_hour: None,
@@ -169,6 +177,8 @@ impl AcmeProfileSettings {
             external_account_required: profile.binding_required,
             challenges: profile.challenges.iter().map(ToString::to_string).collect(),
             resolvers: network.resolvers.clone(),
+            dnssec: dns::dnssec_word(network.dnssec.as_ref()).into(),
+            trust_anchors: network.dnssec.iter().flat_map(|anchors| &anchors.0).map(ToString::to_string).collect(),
             allowed_networks: texts(&network.allowed),
             only_networks: texts(&network.only),
             perspectives: profile.perspectives.names.iter().map(ToString::to_string).collect(),
@@ -182,6 +192,7 @@ impl AcmeProfileSettings {
             authorization_reuse: profile.authorization_reuse.map(Span),
             pre_authorization: !profile.no_pre_authorization,
             subdomain_authorization: profile.subdomains,
+            dns_persist_draft: profile.persist_draft.number(),
             identifiers_per_order: limits.identifiers_per_order,
             open_orders_per_account: limits.open_orders_per_account,
             orders_per_hour: limits.orders_per_hour,
@@ -219,7 +230,7 @@ impl AcmeProfileSettings {
             default_ra_profile: default.map(|name| profile_name("defaultRaProfile", name)).transpose()?,
             terms: self.terms(before.map(|before| &before.terms), now)?,
             website: url("website", self.website.as_ref())?,
-            caa_identities: self.caa_identities()?,
+            caa_identities: dns::caa_identities(&self.caa_identities, &challenges)?,
             contact_required: self.contact_required,
             binding_required: self.external_account_required,
             challenges,
@@ -238,6 +249,7 @@ impl AcmeProfileSettings {
             no_pre_authorization: !self.pre_authorization,
             subdomains: self.subdomain_authorization,
             auto_renewal: self.auto_renewal.as_ref().map(AutoRenewalSettings::rules).transpose()?,
+            persist_draft: dns::persist_draft(self.dns_persist_draft)?,
         })
     }
 
@@ -275,17 +287,6 @@ impl AcmeProfileSettings {
         Ok(TermsOfService { changed, ..terms })
     }
 
-    fn caa_identities(&self) -> Result<Vec<String>, Fault> {
-        bounded("caaIdentities", self.caa_identities.len(), 100)?;
-        match self.caa_identities.iter().position(|text| DnsName::parse(text).is_err()) {
-            Some(place) => {
-                let detail = format!("{:?} is no domain name", self.caa_identities[place]);
-                Err(Fault::new(format!("caaIdentities[{place}]"), detail))
-            }
-            None => Ok(self.caa_identities.clone()),
-        }
-    }
-
     fn retry(&self) -> Result<RetryRules, Fault> {
         if self.retry_pauses.len() > 10 || self.retry_pauses.iter().any(|pause| pause.0.0 > 86_400) {
             return Err(Fault::new("retryPauses", "at most ten pauses, of at most a day each"));
@@ -315,6 +316,7 @@ impl AcmeProfileSettings {
             tls_port: self.tls_port,
             only: networks("onlyNetworks", &self.only_networks)?,
             site: SiteRules::default(),
+            dnssec: dns::dnssec(&self.dnssec, &self.trust_anchors)?,
         })
     }
 
@@ -351,6 +353,8 @@ pub(super) fn within(field: &str, span: Span, least: u64, most: u64) -> Result<S
 mod tests {
     use super::*;
 
+    const ANCHOR: &str = "corp.example. DNSKEY 257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=";
+
     fn name() -> ProfileName {
         ProfileName::parse("default").expect("a name")
     }
@@ -369,6 +373,9 @@ mod tests {
             contact_required: true,
             challenges: vec!["dns-01".into()],
             resolvers: vec!["192.0.2.53:53".parse().expect("an address")],
+            dnssec: "validate".into(),
+            trust_anchors: vec![ANCHOR.into()],
+            dns_persist_draft: 2,
             only_networks: vec!["10.0.0.0/8".into()],
             perspectives: vec!["north".into(), "south".into()],
             perspectives_required: Some(2),
@@ -417,6 +424,15 @@ mod tests {
         assert_eq!(with(|settings| settings.website = Some("ca.example".into())), "website");
         assert_eq!(with(|settings| settings.website = Some("https://ca.example/>".into())), "website");
         assert_eq!(with(|settings| settings.caa_identities = vec!["a b".into()]), "caaIdentities[0]");
+        assert_eq!(with(|settings| settings.caa_identities = vec!["a".into(); 11]), "caaIdentities");
+        assert_eq!(with(|settings| settings.dnssec = "on".into()), "dnssec");
+        assert_eq!(with(|settings| settings.trust_anchors = vec![ANCHOR.into()]), "trustAnchors");
+        let validating = |settings: &mut AcmeProfileSettings| {
+            settings.dnssec = "validate".into();
+            settings.trust_anchors = vec![ANCHOR.into(), "corp.example. DS 1 2 3 4".into()];
+        };
+        assert_eq!(with(validating), "trustAnchors[1]");
+        assert_eq!(with(|settings| settings.dns_persist_draft = 3), "dnsPersistDraft");
         assert_eq!(with(|settings| settings.default_ra_profile = Some("a/b".into())), "defaultRaProfile");
         assert_eq!(with(|settings| settings.ra_profiles = vec!["a".into(), "a/b".into()]), "raProfiles[1]");
         assert_eq!(with(|settings| settings.renewal_begin = 96), "renewalBegin");

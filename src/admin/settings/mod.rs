@@ -3,6 +3,7 @@
 
 mod acme;
 mod auto_renewal;
+mod dns;
 mod eab;
 mod perspectives;
 mod ra;

@@ -144,6 +144,7 @@ fn account(number: u32, created: Timestamp) -> Account {
         disabled: None,
         acme_profile: None,
         binding: None,
+        former_keys: Vec::new(),
     }
 }
 

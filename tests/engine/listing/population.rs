@@ -234,6 +234,7 @@ fn account(dice: &mut Dice, number: u32, created: Timestamp, credentials: &[EabI
         disabled: (dice.roll(3) == 0).then_some(created),
         acme_profile,
         binding,
+        former_keys: Vec::new(),
     }
 }
 

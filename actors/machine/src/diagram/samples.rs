@@ -277,6 +277,7 @@ fn account(state: AccountState) -> Account {
         disabled: None,
         acme_profile: None,
         binding: None,
+        former_keys: Vec::new(),
     }
 }
 

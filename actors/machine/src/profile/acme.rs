@@ -82,6 +82,9 @@ pub struct AcmeProfile {
     /// What orders may ask for whose certificates are renewed automatically; there are none if `None`.
     #[n(21)]
     pub auto_renewal: Option<AutoRenewalRules>,
+    /// Which draft dns-persist-01 follows.
+    #[cbor(n(23), default)]
+    pub persist_draft: PersistDraft,
 }
 
 /// What orders may ask for whose certificates are renewed automatically (RFC 8739 section 3.2).
@@ -96,6 +99,40 @@ pub struct AutoRenewalRules {
     /// Whether an order may have its certificate given to whoever has the URL.
     #[n(2)]
     pub certificate_get: bool,
+}
+
+/// A revision of draft-ietf-acme-dns-persist. They share the name of the challenge and differ in what its record says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum PersistDraft {
+    /// Revision -01: the record names the account by its URL.
+    #[default]
+    #[n(1)]
+    Draft01,
+    /// Revision -02: it names it by a digest.
+    #[n(2)]
+    Draft02,
+}
+
+impl PersistDraft {
+    /// The number of the revision.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Draft01 => 1,
+            Self::Draft02 => 2,
+        }
+    }
+
+    /// The revision of that number, if it is spoken here.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Draft01),
+            2 => Some(Self::Draft02),
+            _ => None,
+        }
+    }
 }
 
 /// The terms of service of an endpoint (RFC 8555 sections 7.3 and 7.3.3).

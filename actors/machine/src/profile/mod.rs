@@ -14,7 +14,7 @@ use std::time::Duration;
 use minicbor::{Decode, Encode};
 use thiserror::Error;
 
-pub use self::acme::{AcmeProfile, AutoRenewalRules, Limits, RetryRules, TermsOfService};
+pub use self::acme::{AcmeProfile, AutoRenewalRules, Limits, PersistDraft, RetryRules, TermsOfService};
 pub use self::contents::{
     BadOid, BadSubject, CertificateContents, KeyUsage, Oid, SubjectAttribute, SubjectPart, SubjectTemplate,
 };

@@ -3,14 +3,16 @@
 use std::net::{IpAddr, SocketAddr};
 
 use chancery_machine::challenge::ChallengeType;
+use chancery_machine::dnssec::TrustAnchors;
 use chancery_machine::eab::{EabCredential, EabScope};
 use chancery_machine::id::{AuthorityId, Id};
 use chancery_machine::network::{Network, NetworkRules, SiteRules};
 use chancery_machine::perspective::{PerspectiveName, Perspectives};
 use chancery_machine::profile::{
     AcmeProfile, AutoRenewalRules, CertificateContents, ExemptName, Exemption, ExemptionMode, ExemptionScope,
-    Exemptions, IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName,
-    ProfileRevision, RaProfile, RetryRules, Seconds, SubjectAttribute, SubjectTemplate, TermsOfService, ValidityRules,
+    Exemptions, IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, PersistDraft,
+    ProfileName, ProfileRevision, RaProfile, RetryRules, Seconds, SubjectAttribute, SubjectTemplate, TermsOfService,
+    ValidityRules,
 };
 use chancery_machine::renewal::{RenewalCall, RenewalRules};
 use chancery_machine::time::Timestamp;
@@ -24,21 +26,13 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
     let accounts = (option::of(text()), vec(text(), 0..3), any::<bool>(), any::<bool>());
     let challenges = subsequence(ChallengeType::ALL, 0..=ChallengeType::ALL.len());
     let spans = (seconds(), seconds(), option::of(seconds()), vec(seconds(), 0..4), option::of(seconds()));
-    let renewal = (vec(profile_name(), 0..3), renewal_rules(), option::of(auto_renewal()));
+    let persist = select(vec![PersistDraft::Draft01, PersistDraft::Draft02]);
+    let renewal = (vec(profile_name(), 0..3), renewal_rules(), option::of(auto_renewal()), persist);
     let elsewhere = perspectives();
     let authorizing = (any::<bool>(), any::<bool>());
     (own, accounts, challenges, spans, network_rules(), limits(), renewal, elsewhere, authorizing).prop_map(
-        |(
-            own,
-            accounts,
-            challenges,
-            spans,
-            network,
-            limits,
-            (offers, renewal, auto_renewal),
-            perspectives,
-            authorizing,
-        )| {
+        |(own, accounts, challenges, spans, network, limits, renewal, perspectives, authorizing)| {
+            let (offers, renewal, auto_renewal, persist_draft) = renewal;
             let (no_pre_authorization, subdomains) = authorizing;
             let (name, revision, description, enabled, default_ra_profile, terms) = own;
             let (website, caa_identities, contact_required, binding_required) = accounts;
@@ -67,6 +61,7 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
                 no_pre_authorization,
                 subdomains,
                 auto_renewal,
+                persist_draft,
             }
         },
     )
@@ -158,14 +153,18 @@ fn terms() -> impl Strategy<Value = TermsOfService> {
 
 fn network_rules() -> impl Strategy<Value = NetworkRules> {
     let resolver = (any::<IpAddr>(), any::<u16>()).prop_map(SocketAddr::from);
-    (vec(resolver, 0..3), vec(network(), 0..3), any::<(u16, u16)>(), vec(network(), 0..3)).prop_map(
-        |(resolvers, allowed, (http_port, tls_port), only)| NetworkRules {
+    let anchor = "([a-z]{1,8}\\.){0,2}\\. DNSKEY 25[67] 3 1[345] ([A-Za-z0-9+/]{4}){1,8}";
+    let anchor = anchor.prop_map(|text| text.replace("..", ".").parse().expect("an anchor"));
+    let dnssec = option::of(vec(anchor, 0..3).prop_map(TrustAnchors));
+    (vec(resolver, 0..3), vec(network(), 0..3), any::<(u16, u16)>(), vec(network(), 0..3), dnssec).prop_map(
+        |(resolvers, allowed, (http_port, tls_port), only, dnssec)| NetworkRules {
             resolvers,
             allowed,
             http_port,
             tls_port,
             only,
             site: SiteRules::default(),
+            dnssec,
         },
     )
 }

@@ -66,6 +66,7 @@ impl World {
             disabled: None,
             acme_profile: None,
             binding: None,
+            former_keys: Vec::new(),
         };
         Self {
             now,

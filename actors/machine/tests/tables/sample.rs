@@ -7,8 +7,9 @@ use chancery_machine::audit::{AuditEntry, AuditHead};
 use chancery_machine::authorization::{Authorization, AuthorizationState, AuthorizationTerms, Dependent, Outcome};
 use chancery_machine::auto_renewal::{AutoRenewal, Series};
 use chancery_machine::certificate::{Certificate, CertificateRecord, CertificateState, RevocationReason};
-use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeType, TOKEN_ENTROPY, Token};
+use chancery_machine::challenge::{Challenge, ChallengeState, ChallengeType, Reliance, TOKEN_ENTROPY, Token};
 use chancery_machine::crl::Crl;
+use chancery_machine::dnssec::TrustAnchors;
 use chancery_machine::eab::{EabCredential, EabScope};
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, EabId, Id, OrderId};
 use chancery_machine::identifier::{DnsName, Subject};
@@ -18,8 +19,8 @@ use chancery_machine::perspective::{PerspectiveName, Perspectives};
 use chancery_machine::problem::{Problem, ProblemType, Subproblem};
 use chancery_machine::profile::{
     AcmeProfile, AutoRenewalRules, CertificateContents, Endpoint, ExemptName, Exemption, ExemptionMode, ExemptionScope,
-    Exemptions, IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, ProfileName,
-    ProfileRevision, RaProfile, RetryRules, Seconds, SubjectTemplate, TermsOfService, ValidityRules,
+    Exemptions, IdentifierPattern, IdentifierRules, IdentifierType, KeyRules, KeyUsage, Limits, Oid, PersistDraft,
+    ProfileName, ProfileRevision, RaProfile, RetryRules, Seconds, SubjectTemplate, TermsOfService, ValidityRules,
 };
 use chancery_machine::renewal::{RenewalCall, RenewalRules};
 use chancery_machine::time::Timestamp;
@@ -54,6 +55,7 @@ pub(crate) fn account(state: AccountState) -> Account {
         disabled: None,
         acme_profile: None,
         binding: None,
+        former_keys: Vec::new(),
     }
 }
 
@@ -367,6 +369,33 @@ pub(crate) fn orders_ancestors() -> Vec<(&'static str, Order)> {
     vec![("ancestors", Order { terms, ..ready })]
 }
 
+/// With keys that it had before.
+pub(crate) fn accounts_keys() -> Vec<(&'static str, Account)> {
+    let former_keys = vec![[3; 32].into(), [2; 32].into()];
+    vec![("former-keys", Account { former_keys, ..account(AccountState::Valid) })]
+}
+
+/// With a proof that says how long it may be relied on.
+pub(crate) fn authorizations_reliance() -> Vec<(&'static str, Authorization)> {
+    let valid = AuthorizationState::Valid { since: NOW, expires: EXPIRES };
+    let mut authorization = authorization(valid, ChallengeState::Valid { validated: NOW }, Some(Outcome::Valid));
+    authorization.challenges[0].reliance = Reliance { until: Some(EXPIRES), reuse_until: Some(AFTER) };
+    vec![("reliance", authorization)]
+}
+
+/// With what is said of the DNS.
+pub(crate) fn acme_profiles_dns() -> Vec<(&'static str, AcmeProfile)> {
+    let (_, plain) = acme_profiles().swap_remove(0);
+    let anchor = "corp.example. DNSKEY 257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=";
+    let of = |anchors| NetworkRules { dnssec: Some(TrustAnchors(anchors)), ..NetworkRules::default() };
+    let own = of(vec![anchor.parse().expect("an anchor"), anchor[12..].parse().expect("an anchor")]);
+    let persist_draft = PersistDraft::Draft02;
+    vec![
+        ("root", AcmeProfile { network: of(Vec::new()), ..plain.clone() }),
+        ("own", AcmeProfile { network: own, persist_draft, ..plain }),
+    ]
+}
+
 pub(crate) fn certificates_2() -> Vec<(&'static str, Certificate)> {
     let valid = certificate(CertificateState::Valid);
     let profiles = (
@@ -450,6 +479,7 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
         no_pre_authorization: false,
         subdomains: false,
         auto_renewal: None,
+        persist_draft: PersistDraft::Draft01,
     };
     let full = AcmeProfile {
         revision: ProfileRevision(9),
@@ -480,6 +510,7 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
             tls_port: 5001,
             only: vec![network("10.0.0.0/8"), network("fd00::/8")],
             site: SiteRules::default(),
+            dnssec: None,
         },
         limits: Limits {
             identifiers_per_order: 5,

@@ -16,15 +16,15 @@ use chancery_machine::snapshot::{Snapshot, Unreadable, decode, encode};
 use proptest::prelude::*;
 
 use crate::sample::{
-    accounts, accounts_2, acme_profiles, acme_profiles_2, acme_profiles_authorizing, acme_profiles_renewing,
-    audit_entries, audit_heads, authorizations, authorizations_2, authorizations_3, certificates, certificates_2,
-    certificates_3, certificates_renewed, credentials, crls, orders, orders_2, orders_ancestors, orders_renewing,
-    ra_profiles, ra_profiles_2,
+    accounts, accounts_2, accounts_keys, acme_profiles, acme_profiles_2, acme_profiles_authorizing, acme_profiles_dns,
+    acme_profiles_renewing, audit_entries, audit_heads, authorizations, authorizations_2, authorizations_3,
+    authorizations_reliance, certificates, certificates_2, certificates_3, certificates_renewed, credentials, crls,
+    orders, orders_2, orders_ancestors, orders_renewing, ra_profiles, ra_profiles_2,
 };
 use crate::table::reads_back;
 
-/// Runs a check on the samples of every kind of snapshot. A kind with a number has the fields that came after those of
-/// the kind without: older snapshots read as if they were `None`, or false.
+/// Runs a check on the samples of every kind of snapshot. A kind with a number or a word has the fields that came after
+/// those of the kind without: older snapshots read as if they were `None`, or false.
 macro_rules! for_every_kind {
     ($check:ident) => {
         $check("account", &accounts());
@@ -44,6 +44,9 @@ macro_rules! for_every_kind {
         $check("certificate-auto-renewal", &certificates_renewed());
         $check("acme-profile-auto-renewal", &acme_profiles_renewing());
         $check("acme-profile", &acme_profiles());
+        $check("account-keys", &accounts_keys());
+        $check("authorization-reliance", &authorizations_reliance());
+        $check("acme-profile-dns", &acme_profiles_dns());
         $check("ra-profile", &ra_profiles());
         $check("acme-profile-2", &acme_profiles_2());
         $check("ra-profile-2", &ra_profiles_2());

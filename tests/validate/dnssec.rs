@@ -1,0 +1,138 @@
+//! DNSSEC (RFC 4033 to 4035), validated by ourselves from a trust anchor of the profile, against a zone that is really signed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery::validate::Validators;
+use chancery_actors::ports::{CaaQuestion, Validate as _, Verdict};
+use chancery_machine::challenge::ChallengeType;
+use chancery_machine::dnssec::TrustAnchors;
+use chancery_machine::identifier::DnsName;
+use chancery_machine::network::NetworkRules;
+use chancery_machine::problem::ProblemType;
+use chancery_machine::transcript::Happening;
+
+use super::dns::DnsServer;
+use super::signed_dns::{SignedDns, SignedZone, ZONE};
+use super::{Now, attempt, failed, happened, key_authorization, patient};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn value() -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, key_authorization().as_bytes()))
+}
+
+fn host(label: &str) -> String {
+    format!("{label}.{ZONE}")
+}
+
+/// The record that proves control of `www` in the signed zone.
+fn proof() -> (String, String) {
+    (format!("_acme-challenge.{}", host("www")), value())
+}
+
+fn zone(lasts: Duration) -> SignedZone {
+    let (at, value) = proof();
+    SignedZone::new(&[(&at, &value)], Some(&host("plain")), lasts)
+}
+
+fn anchored(dns: &SignedDns, anchor: &str) -> NetworkRules {
+    let dnssec = Some(TrustAnchors(vec![anchor.parse().expect("an anchor")]));
+    NetworkRules { resolvers: vec![dns.address()], dnssec, ..NetworkRules::default() }
+}
+
+async fn validate(name: &str, network: NetworkRules) -> Verdict {
+    Validators::new(Arc::new(Now), patient()).attempt(attempt(ChallengeType::Dns01, name, network)).await
+}
+
+fn noted(verdict: &Verdict, word: &str) -> bool {
+    happened(&verdict.transcript, |step| matches!(step, Happening::Resolved { record, .. } if record.contains(word)))
+}
+
+#[tokio::test]
+async fn what_is_signed_up_to_the_anchor_is_secure() {
+    let dns = zone(HOUR).serve();
+    let verdict = validate(&host("www"), anchored(&dns, dns.anchor())).await;
+    assert_eq!(verdict.outcome, Ok(()), "{:#?}", verdict.transcript);
+    assert!(noted(&verdict, "TXT, secure by DNSSEC"), "{:#?}", verdict.transcript);
+}
+
+/// That there is none is proven too, so no CAA record can be kept from us.
+#[tokio::test]
+async fn what_is_not_there_is_proven_not_to_be_there() {
+    let dns = zone(HOUR).serve();
+    failed(&validate(ZONE, anchored(&dns, dns.anchor())).await, ProblemType::Dns, &["NXDOMAIN"]);
+    let question = |name: &str| CaaQuestion {
+        name: DnsName::parse(name).expect("a name"),
+        wildcard: false,
+        account_url: "https://ca.test/acme/default/acct/1".into(),
+        issuers: vec!["ca.test".into()],
+        method: Some(ChallengeType::Dns01),
+        network: Arc::new(anchored(&dns, dns.anchor())),
+        perspectives: Arc::default(),
+    };
+    // Above the anchor nothing is known: the search climbs out of the zone and finds nobody to believe.
+    let verdict = Validators::new(Arc::new(Now), patient()).permits(question(ZONE)).await;
+    failed(&verdict, ProblemType::Dns, &["CAA", "test"]);
+    assert!(
+        happened(&verdict.transcript, |step| matches!(
+            step,
+            Happening::Resolved { name, answer: Err(answer), .. } if name == ZONE && answer == "no such record"
+        )),
+        "{:#?}",
+        verdict.transcript
+    );
+}
+
+#[tokio::test]
+async fn what_was_changed_after_it_was_signed_is_no_answer() {
+    let (at, value) = proof();
+    let mut forged = SignedZone::new(&[(&at, "what the holder published")], None, HOUR);
+    forged.tamper(&at, &value);
+    let dns = forged.serve();
+    failed(&validate(&host("www"), anchored(&dns, dns.anchor())).await, ProblemType::Dns, &["DNSSEC"]);
+    // Without validation it would have proven control.
+    let unasked = NetworkRules { dnssec: None, ..anchored(&dns, dns.anchor()) };
+    assert_eq!(validate(&host("www"), unasked).await.outcome, Ok(()));
+}
+
+#[tokio::test]
+async fn signatures_that_have_ended_are_no_answer() {
+    let dns = zone(Duration::ZERO).serve();
+    // A signature is good to the end of the second in which it ends.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    failed(&validate(&host("www"), anchored(&dns, dns.anchor())).await, ProblemType::Dns, &["DNSSEC"]);
+}
+
+#[tokio::test]
+async fn another_key_than_the_anchor_proves_nothing() {
+    let (dns, other) = (zone(HOUR).serve(), zone(HOUR).serve());
+    failed(&validate(&host("www"), anchored(&dns, other.anchor())).await, ProblemType::Dns, &["DNSSEC"]);
+}
+
+/// A zone without signatures, and nobody who proves that it needs none.
+#[tokio::test]
+async fn an_unsigned_zone_at_the_anchor_is_no_answer() {
+    let signed = zone(HOUR).serve();
+    let dns = DnsServer::start();
+    let (at, value) = proof();
+    dns.zone().add_txt(&at, &value);
+    let network = NetworkRules { resolvers: vec![dns.address()], ..anchored(&signed, signed.anchor()) };
+    failed(&validate(&host("www"), network).await, ProblemType::Dns, &["DNSSEC"]);
+}
+
+/// The zone above proves that it has delegated the name without a key: whoever does not sign is served as ever.
+#[tokio::test]
+async fn what_is_proven_to_be_unsigned_is_believed_as_it_is() {
+    let signed = zone(HOUR).serve();
+    let dns = DnsServer::start();
+    dns.zone().set_upstream(Some(signed.address()));
+    dns.zone().add_txt(&format!("_acme-challenge.www.{}", host("plain")), &value());
+    let network = NetworkRules { resolvers: vec![dns.address()], ..anchored(&signed, signed.anchor()) };
+    let verdict = validate(&format!("www.{}", host("plain")), network).await;
+    assert_eq!(verdict.outcome, Ok(()), "{:#?}", verdict.transcript);
+    assert!(noted(&verdict, "TXT, unsigned by DNSSEC"), "{:#?}", verdict.transcript);
+}
