@@ -262,7 +262,7 @@ impl Resolvers {
                 Err(error @ (LookupError::NoSuchName | LookupError::NoData)) => return Err(error),
                 // A response code tells more than silence does.
                 Err(error @ (LookupError::ServFail(_) | LookupError::Failed(_) | LookupError::Bogus)) => {
-                    failure = error
+                    failure = error;
                 }
                 Err(error @ LookupError::Unreachable(_)) if matches!(failure, LookupError::Timeout(_)) => {
                     failure = error;

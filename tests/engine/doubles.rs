@@ -69,6 +69,8 @@ impl Entropy for CountingEntropy {
 #[derive(Clone)]
 pub(crate) enum Act {
     Pass,
+    /// Passes, and says how long that may be relied on.
+    PassFor(Reliance),
     Fail,
     Panic,
     /// Passes once the gate has a place.
@@ -152,13 +154,18 @@ impl Validate for ScriptedValidator {
         self.most.fetch_max(self.running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         let _runs = Runs(&self.running);
         let script = Arc::clone(&locked(&self.script));
+        let mut reliance = Reliance::default();
         let outcome = match script(&attempt, nth) {
             Act::Pass => Ok(()),
+            Act::PassFor(stated) => {
+                reliance = stated;
+                Ok(())
+            }
             Act::Fail => Err(Problem::new(ProblemType::Connection, "nobody answers")),
             Act::Panic => panic_any("the validator panics on purpose"),
             Act::Wait(gate) => gate.acquire().await.map(|_| ()).map_err(|_| Problem::new(ProblemType::Dns, "closed")),
         };
-        Verdict { outcome, reliance: Reliance::default(), transcript: Transcript::begin(now) }
+        Verdict { outcome, reliance, transcript: Transcript::begin(now) }
     }
 
     async fn permits(&self, question: CaaQuestion) -> Verdict {

@@ -3,13 +3,14 @@
 use chancery_actors::{Engine, Versioned};
 use chancery_machine::account::Account;
 use chancery_machine::authorization::{AuthorizationEvent, ORDERS};
-use chancery_machine::challenge::ChallengeType;
+use chancery_machine::challenge::{ChallengeType, Reliance};
 use chancery_machine::id::{AuthorizationId, OrderId};
 use chancery_machine::order::{Order, OrderStatus};
 use chancery_machine::profile::{AcmeProfile, ExemptName, Exemption, ExemptionScope, ProfileRevision, Seconds};
 use futures::future::join_all;
 
 use super::audit::deed;
+use super::doubles::Act;
 use super::lab::{
     DAY, Lab, Started, declare, finalize, name, obtain, order_until, pair, place, profiles, profiles_with, ready,
     register, run,
@@ -99,6 +100,42 @@ fn it_counts_only_as_long_as_the_profile_says_and_never_in_its_last_minute() {
         assert!(!relies(engine, &account, proven).await);
         lab.clock.advance(60);
         assert!(!relies(engine, &account, proven).await);
+        started.stop();
+    });
+}
+
+/// The time to live of a record of dns-persist-01 (draft -01): the order itself goes on, those after it do not rely on it.
+#[test]
+fn a_proof_can_say_for_how_long_new_orders_rely_on_it() {
+    run(async {
+        let lab = Lab::new();
+        let (started, account) = start(&lab).await;
+        let engine = &started.engine;
+        let end = engine.now().plus(Seconds(300).into());
+        lab.validator.follow(move |_, _| Act::PassFor(Reliance { until: None, reuse_until: Some(end) }));
+        let first = ready(engine, &account, &[NAME]).await;
+        lab.clock.advance(299);
+        assert!(relies(engine, &account, only(&first)).await);
+        lab.clock.advance(1);
+        assert!(!relies(engine, &account, only(&first)).await);
+        finalize(engine, &account, &first).await.expect("finalizes");
+        started.stop();
+    });
+}
+
+/// The end of such a record (draft -02): nothing is issued on it any more.
+#[test]
+fn a_proof_can_say_when_it_ends() {
+    run(async {
+        let lab = Lab::new();
+        let (started, account) = start(&lab).await;
+        let engine = &started.engine;
+        let end = engine.now().plus(Seconds(300).into());
+        lab.validator.follow(move |_, _| Act::PassFor(Reliance { until: Some(end), reuse_until: None }));
+        let order = ready(engine, &account, &[NAME]).await;
+        lab.clock.advance(300);
+        finalize(engine, &account, &order).await.expect_err("the proof has ended");
+        assert_eq!(order_until(engine, OrderId(order.id), OrderStatus::Invalid).await.state.certificate(), None);
         started.stop();
     });
 }

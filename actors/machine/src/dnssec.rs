@@ -101,7 +101,7 @@ impl FromStr for TrustAnchor {
         let key: String = words.collect();
         let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+/".contains(&byte);
         let body = key.trim_end_matches('=');
-        let sound = key.len() % 4 == 0 && key.len() - body.len() <= 2 && body.bytes().all(letter);
+        let sound = key.len().is_multiple_of(4) && key.len() - body.len() <= 2 && body.bytes().all(letter);
         if body.is_empty() || !sound || key.len() > LONGEST {
             return Err(bad());
         }

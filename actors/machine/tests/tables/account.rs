@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chancery_machine::account::{Account, AccountEffect, AccountEvent, AccountState, AccountStatus};
+use chancery_machine::account::{Account, AccountEffect, AccountEvent, AccountState, AccountStatus, FORMER_KEYS};
 use chancery_machine::certificate::RevocationReason;
 use chancery_machine::machine::Machine;
 use chancery_machine::time::Timestamp;
@@ -50,6 +50,28 @@ fn the_table_knows_every_kind_of_event() {
     };
     let kinds: BTreeSet<_> = events().iter().map(|(_, event)| kind(event)).collect();
     assert_eq!(kinds, (0..=7).collect());
+}
+
+/// draft-ietf-acme-dns-persist-02 section 4.2: each key of the past once, the last one at the end; and not for ever.
+#[test]
+fn keys_of_the_past_are_kept() {
+    let thumbprints = |account: &Account| account.former_keys.iter().map(|key| key[0]).collect::<Vec<_>>();
+    let change =
+        |account: &Account, byte| account.apply(AccountEvent::KeyChanged(key(byte)), NOW).expect("it is valid").next;
+    let mut changed = account(AccountState::Valid);
+    for byte in [2, 3] {
+        changed = change(&changed, byte);
+    }
+    assert_eq!(thumbprints(&changed), [1, 2]);
+    // Back to the first: it is the present one, and no key is known twice.
+    changed = change(&changed, 1);
+    assert_eq!(thumbprints(&changed), [2, 3]);
+    for byte in 10..=200 {
+        changed = change(&changed, byte);
+    }
+    let expected = (100..=199).collect::<Vec<_>>();
+    assert_eq!(thumbprints(&changed), expected);
+    assert_eq!(expected.len(), FORMER_KEYS);
 }
 
 #[test]

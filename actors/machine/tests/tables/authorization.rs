@@ -184,6 +184,21 @@ fn the_tables_know_every_kind_of_event() {
     assert_eq!(kinds, (0..=8).collect());
 }
 
+/// What proves control may say for how long; it never makes that longer.
+#[test]
+fn a_proof_that_ends_ends_the_authorization() {
+    let processing = ChallengeState::Processing { attempt: 1, due: NOW, error: None };
+    let pending = authorization(AuthorizationState::Pending, processing, None);
+    let full = NOW.plus(pending.terms.valid_for.into());
+    for (until, expires) in [(None, full), (Some(BEFORE), BEFORE), (Some(full.plus(Duration::from_secs(1))), full)] {
+        let reliance = Reliance { until, reuse_until: Some(NOW) };
+        let event = AuthorizationEvent::AttemptPassed { challenge: 0, attempt: 1, transcript: transcript(), reliance };
+        let valid = attempt(&pending, &event, NOW).expect("it is awaited");
+        assert_eq!(valid.state, AuthorizationState::Valid { since: NOW, expires });
+        assert_eq!(valid.challenges[0].reliance, reliance);
+    }
+}
+
 #[test]
 fn what_is_owed_follows_from_the_state() {
     let tell = |outcome| vec![AuthorizationEffect::TellOrder { order: P, outcome }];
