@@ -157,12 +157,40 @@ fn who_validates_is_told_that_all_below_the_name_is_proven() {
         let told = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&told);
         lab.validator.follow(move |attempt, _| {
-            locked(&seen).push(attempt.wildcard);
+            locked(&seen).push((attempt.wildcard, attempt.subdomains));
             Act::Pass
         });
         prove(engine, &account, new(ZONE, true)).await;
         prove(engine, &account, new(ZONE, false)).await;
-        assert_eq!(*locked(&told), [true, false]);
+        assert_eq!(*locked(&told), [(false, true), (false, false)]);
+        started.stop();
+    });
+}
+
+/// RFC 8659 section 3: of all names below it only those are certified that an order has, so CAA records are asked for when that
+/// is finalized.
+#[test]
+fn caa_records_of_names_below_are_asked_for_at_finalize() {
+    run(async {
+        let lab = Lab::new();
+        let (started, account) = start(&lab).await;
+        let engine = &started.engine;
+        declare(
+            engine,
+            profiles_with(|acme, _| {
+                whole(acme);
+                acme.authorization_reuse = Some(Seconds(DAY));
+                acme.caa_identities = vec!["ca.test".into()];
+            }),
+        )
+        .await;
+        let proven = prove(engine, &account, new(ZONE, true)).await;
+        assert!(relies(engine, &account, "c.example.org", proven).await);
+        let order = place(engine, &account, &["c.example.org", ZONE]).await;
+        finalize(engine, &account, &order).await.expect("finalizes");
+        let mut asked: Vec<_> = lab.validator.questions().iter().map(|asked| asked.name.to_string()).collect();
+        asked.sort();
+        assert_eq!(asked, ["c.example.org", ZONE]);
         started.stop();
     });
 }
