@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::client::{Account, Endpoint, Response, text};
-use crate::house::{name, open};
+use crate::house::{moment, name, open};
 use crate::jws::Signer;
 use crate::profiles::{Profiles, create};
 
@@ -136,6 +136,19 @@ const EXTENSIONS: &[Extension] = &[
                 true => response.expect_problem(403, "externalAccountRequired"),
                 false => response.expect(201),
             };
+        },
+    },
+    // RFC 8739.
+    Extension {
+        settings: |offered, _| json!({"autoRenewal": offered.then(|| json!({"minLifetime": "1d"}))}),
+        advertised: |endpoint| endpoint.directory()["meta"].get("auto-renewal").is_some(),
+        used: |_, account, offered, _| {
+            let renewal = json!({"end-date": moment(10 * 86_400), "lifetime": 86_400});
+            let response = order(account, &json!({"identifiers": identifiers(), "auto-renewal": renewal}));
+            match offered {
+                true => assert!(response.expect(201).json().get("auto-renewal").is_some()),
+                false => drop(response.expect_problem(400, "malformed")),
+            }
         },
     },
 ];

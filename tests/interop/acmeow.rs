@@ -67,3 +67,12 @@ fn acmeow_tls_alpn_01() {
     run(scenario(&trial, &lab, SCRIPT, "tls").env("TLS_PORT", port.to_string()));
     lab.issued(lab.path("tls.pem"), &["acmeow.test"]);
 }
+
+#[test]
+fn acmeow_proves_a_name_and_its_wildcard_by_one_record_that_stays() {
+    let Some(trial) = Trial::of(Client::Acmeow, &[Feature::DnsPersist01, Feature::Wildcard]) else { return };
+    let lab = Lab::new();
+    lab.admin().patch("/acmeProfiles/default", "*", &json!({"caaIdentities": ["ca.acmeow.test"]})).expect(200);
+    run(&mut scenario(&trial, &lab, SCRIPT, "persistent"));
+    lab.issued(lab.path("persistent.pem"), &["*.acmeow.test", "acmeow.test"]);
+}

@@ -11,12 +11,15 @@ const LINES: usize = 42;
 /// What has a row beside RFC 8555.
 const EXTENSIONS: &[&str] = &[
     "CAA (RFC 8659, RFC 8657)",
+    "DNSSEC",
     "RFC 8737",
     "RFC 8738",
     "RFC 8739",
     "RFC 9444",
     "RFC 9773",
     "RFC 9881, RFC 9964",
+    "draft-ietf-acme-dns-account-label",
+    "draft-ietf-acme-dns-persist",
     "draft-ietf-acme-profiles",
     "perspectives",
 ];

@@ -12,6 +12,7 @@ import requests
 from acmeow import (
     AcmeClient,
     CallbackDnsHandler,
+    CallbackDnsPersistHandler,
     CallbackTlsAlpnHandler,
     ChallengeType,
     FileHttpHandler,
@@ -78,6 +79,16 @@ def wildcard():
     obtain(client, names, handler, ChallengeType.DNS, "wildcard.pem", KeyType.EC384)
 
 
+def persistent():
+    client = connect()
+    client.create_account()
+    client.create_order([Identifier.dns("acmeow.test"), Identifier.dns("*.acmeow.test")])
+    handler = CallbackDnsPersistHandler(lambda _domain, host, value: set_txt(host, value), propagation_delay=0)
+    client.complete_dns_persist_challenges(handler, verify_dns=False)
+    client.finalize_order(KeyType.EC256)
+    store(client, "persistent.pem")
+
+
 def tls():
     client = connect()
     client.create_account()
@@ -110,5 +121,5 @@ def address():
     obtain(client, [Identifier.ip("127.0.0.1")], by_http(), ChallengeType.HTTP, "address.pem", KeyType.RSA2048)
 
 
-scenarios = [account, wildcard, tls, address]
+scenarios = [account, wildcard, persistent, tls, address]
 {scenario.__name__: scenario for scenario in scenarios}[sys.argv[1]]()
