@@ -251,11 +251,15 @@ impl Drop for Trial {
         } else if found.passed() {
             // Not where a trial has failed: then the run has failed already, and with a better reason.
             let committed = fs::read_to_string(&path).unwrap_or_default();
+            let how = "run `cargo test --test interop` without CI=true and commit the page";
             assert!(
-                committed == page,
-                "docs/INTEROP.md is not what this run has found; run `cargo test --test interop` without CI=true and \
-                 commit the page. It would be:\n{page}"
+                cells(&committed).eq(cells(&page)),
+                "docs/INTEROP.md is not what this run has found; {how}. It would be:\n{page}"
             );
+            if committed != page {
+                // Debian brings its packages up to date when it sees fit: clients that go on doing the same are no failure.
+                println!("docs/INTEROP.md names other versions than this run has found; {how}");
+            }
         }
     }
 }
@@ -296,6 +300,11 @@ impl Found {
         }
         page
     }
+}
+
+/// The page without the line of versions.
+fn cells(page: &str) -> impl Iterator<Item = &str> {
+    page.lines().filter(|line| !line.starts_with("| | "))
 }
 
 /// How many trials a whole run has: every test of this target but those of this file.
