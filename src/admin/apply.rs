@@ -152,10 +152,11 @@ impl Admin {
     async fn plan(&self, declared: &Declared, options: &Options) -> Result<Act<Applied>, ApplyError> {
         let catalog = self.engine.catalog().await?;
         let basis = basis(&catalog);
+        let target = Target::of(self.engine.now(), &*self.authorities, declared, &catalog)?;
+        // What cannot be understood is at fault whatever has changed.
         if options.basis.as_ref().is_some_and(|seen| *seen != basis) {
             return Err(ApplyError::Changed);
         }
-        let target = Target::of(self.engine.now(), &*self.authorities, declared, &catalog)?;
         target.check_references(&catalog, options.prune)?;
         let mut act = Act::nothing(Vec::new());
         self.make(&mut act, &catalog, &target.ra).await?;

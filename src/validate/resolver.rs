@@ -18,8 +18,10 @@ use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::transcript::{Happening, excerpt};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
 use hickory_resolver::proto::dnssec::{self, Algorithm, PublicKeyBuf};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{LowerName, Name, RData, Record, RecordType};
@@ -230,7 +232,9 @@ impl Resolvers {
         for resolver in &clients.resolvers {
             let asked = timeout(per_try, resolver.client.lookup(absolute.clone(), kind));
             let answer = match timeout_at(deadline, asked).await {
+                Ok(Ok(Ok(lookup))) if validating && spliced(&lookup) => Err(LookupError::Bogus),
                 Ok(Ok(Ok(lookup))) => records(&absolute, kind, lookup.answers(), validating),
+                Ok(Ok(Err(error))) if validating && !absence_is_proven(&absolute, &error) => Err(LookupError::Bogus),
                 Ok(Ok(Err(error))) => Err(self.reason(&error)),
                 Ok(Err(_)) => Err(LookupError::Timeout(per_try)),
                 Err(_) => Err(LookupError::Timeout(self.per_lookup)),
@@ -399,7 +403,8 @@ fn records(name: &Name, kind: RecordType, answers: &[Record], validating: bool) 
     let own = answers.iter().filter(|record| record.name == *owner && record.record_type() == kind);
     let own = own.collect::<Vec<_>>();
     if own.is_empty() {
-        return Err(LookupError::NoData);
+        // That there is nothing has to be proven too, and these records prove something else.
+        return Err(if validating { LookupError::Bogus } else { LookupError::NoData });
     }
     way.extend(&own);
     if validating && way.iter().any(|record| record.proof.is_bogus() || record.proof.is_indeterminate()) {
@@ -427,6 +432,32 @@ fn anchors(anchors: &TrustAnchors) -> Result<dnssec::TrustAnchors, LookupError> 
         all.insert_with_name(&key, LowerName::from(zone));
     }
     Ok(all)
+}
+
+/// Whether nothing is there, where the resolver's library says so: a signed record denies it, or the zone is proven to be
+/// unsigned. The library believes unsigned authority records of whatever unsigned zone, so it is looked here whether they are
+/// of one in which the name lies. What an alias leads to is not believed to be absent: nothing tells whether the alias was
+/// signed. Every other failure is one however it came.
+fn absence_is_proven(asked: &Name, error: &NetError) -> bool {
+    let NetError::Dns(DnsError::NoRecordsFound(none)) = error else { return true };
+    if none.query.name() != asked {
+        return false;
+    }
+    let authorities = none.authorities.iter().flat_map(|records| records.iter());
+    authorities.into_iter().any(|record| match &record.data {
+        RData::DNSSEC(DNSSECRData::NSEC(_) | DNSSECRData::NSEC3(_)) => record.proof.is_secure(),
+        RData::SOA(_) => record.proof.is_insecure() && record.name.zone_of(asked),
+        _ => false,
+    })
+}
+
+/// Whether an answer is signed and what stands beside it is all of unsigned zones: then the library has not looked whether a
+/// wildcard may have been put in the place of a name that there is.
+fn spliced(lookup: &Lookup) -> bool {
+    let beside = lookup.authorities();
+    lookup.answers().iter().any(|record| record.proof.is_secure())
+        && !beside.is_empty()
+        && beside.iter().all(|record| record.proof.is_insecure())
 }
 
 /// Whether a name is loopback by its name alone (RFC 6761 section 6.3).
