@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
-use hickory_proto::rr::rdata::{CAA, CNAME, TXT};
+use hickory_proto::rr::rdata::{CAA, CNAME, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// The running server; it ends when this is dropped.
@@ -81,6 +81,8 @@ pub(crate) enum Trouble {
     Truncation,
     /// The CNAME alone, although what it leads to is known here too.
     LoneAlias,
+    /// There is no CAA record, says the unsigned zone of this name; other types are asked for elsewhere.
+    NoCaa(&'static str),
 }
 
 /// A question that came: the name in small letters with its root dot, the type, and how it came.
@@ -209,10 +211,12 @@ impl Zone {
         response.metadata.recursion_desired = request.metadata.recursion_desired;
         response.metadata.recursion_available = true;
         response.add_query(query.clone());
-        if let Some(upstream) = contents.upstream.filter(|_| !contents.records.contains_key(&host)) {
+        let trouble = contents.troubles.get(&host).copied();
+        let trouble = trouble.filter(|trouble| kind == RecordType::CAA || !matches!(trouble, Trouble::NoCaa(_)));
+        let known = contents.records.contains_key(&host) || matches!(trouble, Some(Trouble::NoCaa(_)));
+        if let Some(upstream) = contents.upstream.filter(|_| !known) {
             return forwarded(bytes, upstream);
         }
-        let trouble = contents.troubles.get(&host).copied();
         match trouble {
             Some(Trouble::Silence) => return None,
             Some(Trouble::ServFail) => response.metadata.response_code = ResponseCode::ServFail,
@@ -221,6 +225,10 @@ impl Zone {
                 let mut edns = Edns::new();
                 edns.options_mut().insert(EdnsOption::Unknown(15, [&[0, 6], &b"no DS for this key"[..]].concat()));
                 response.set_edns(edns);
+            }
+            Some(Trouble::NoCaa(zone)) => {
+                let soa = SOA::new(absolute(zone), absolute(zone), 1, 60, 60, 60, 60);
+                response.add_authority(Record::from_rdata(absolute(zone), 60, RData::SOA(soa)));
             }
             Some(Trouble::Refused) => response.metadata.response_code = ResponseCode::Refused,
             Some(Trouble::Truncation) if transport == Transport::Udp => response.metadata.truncation = true,

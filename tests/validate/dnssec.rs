@@ -15,7 +15,7 @@ use chancery_machine::network::NetworkRules;
 use chancery_machine::problem::ProblemType;
 use chancery_machine::transcript::Happening;
 
-use super::dns::DnsServer;
+use super::dns::{DnsServer, Trouble};
 use super::signed_dns::{SignedDns, SignedZone, ZONE};
 use super::{Now, attempt, failed, happened, key_authorization, patient};
 
@@ -48,6 +48,26 @@ async fn validate(name: &str, network: NetworkRules) -> Verdict {
     Validators::new(Arc::new(Now), patient()).attempt(attempt(ChallengeType::Dns01, name, network)).await
 }
 
+async fn permits(name: &str, network: NetworkRules) -> Verdict {
+    let question = CaaQuestion {
+        name: DnsName::parse(name).expect("a name"),
+        wildcard: false,
+        account_url: "https://ca.test/acme/default/acct/1".into(),
+        issuers: vec!["ca.test".into()],
+        method: Some(ChallengeType::Dns01),
+        network: Arc::new(network),
+        perspectives: Arc::default(),
+    };
+    Validators::new(Arc::new(Now), patient()).permits(question).await
+}
+
+fn believed_absent(verdict: &Verdict, asked: &str) -> bool {
+    happened(
+        &verdict.transcript,
+        |step| matches!(step, Happening::Resolved { name, answer: Err(answer), .. } if name == asked && answer == "no such record"),
+    )
+}
+
 fn noted(verdict: &Verdict, word: &str) -> bool {
     happened(&verdict.transcript, |step| matches!(step, Happening::Resolved { record, .. } if record.contains(word)))
 }
@@ -65,26 +85,30 @@ async fn what_is_signed_up_to_the_anchor_is_secure() {
 async fn what_is_not_there_is_proven_not_to_be_there() {
     let dns = zone(HOUR).serve();
     failed(&validate(ZONE, anchored(&dns, dns.anchor())).await, ProblemType::Dns, &["NXDOMAIN"]);
-    let question = |name: &str| CaaQuestion {
-        name: DnsName::parse(name).expect("a name"),
-        wildcard: false,
-        account_url: "https://ca.test/acme/default/acct/1".into(),
-        issuers: vec!["ca.test".into()],
-        method: Some(ChallengeType::Dns01),
-        network: Arc::new(anchored(&dns, dns.anchor())),
-        perspectives: Arc::default(),
-    };
     // Above the anchor nothing is known: the search climbs out of the zone and finds nobody to believe.
-    let verdict = Validators::new(Arc::new(Now), patient()).permits(question(ZONE)).await;
+    let verdict = permits(ZONE, anchored(&dns, dns.anchor())).await;
     failed(&verdict, ProblemType::Dns, &["CAA", "test"]);
-    assert!(
-        happened(&verdict.transcript, |step| matches!(
-            step,
-            Happening::Resolved { name, answer: Err(answer), .. } if name == ZONE && answer == "no such record"
-        )),
-        "{:#?}",
-        verdict.transcript
-    );
+    assert!(believed_absent(&verdict, ZONE), "{:#?}", verdict.transcript);
+}
+
+/// RFC 4035 section 5.4: that there is nothing is said by the zone in which the name lies, or not at all.
+#[tokio::test]
+async fn an_unsigned_zone_says_nothing_of_what_is_not_in_it() {
+    let signed = zone(HOUR).serve();
+    let dns = DnsServer::start();
+    dns.zone().set_upstream(Some(signed.address()));
+    let network = NetworkRules { resolvers: vec![dns.address()], ..anchored(&signed, signed.anchor()) };
+    let (plain, below) = (host("plain"), format!("www.{}", host("plain")));
+    let plain: &'static str = plain.leak();
+    for name in [ZONE, &below] {
+        dns.zone().set_trouble(name, Some(Trouble::NoCaa(plain)));
+    }
+    let verdict = permits(ZONE, network.clone()).await;
+    failed(&verdict, ProblemType::Dns, &["CAA", ZONE, "DNSSEC"]);
+    assert!(!believed_absent(&verdict, ZONE), "{:#?}", verdict.transcript);
+    // Of what is in it, it may.
+    let verdict = permits(&below, network).await;
+    assert!(believed_absent(&verdict, &below), "{:#?}", verdict.transcript);
 }
 
 #[tokio::test]
