@@ -44,9 +44,8 @@ impl ProblemDocument {
     #[must_use]
     pub fn method_not_allowed(found: &Method, allowed: &str) -> Self {
         let found = Excerpt::new(found.as_str());
-        let detail = format!(
-            "this resource does not answer {found}, only {allowed}; to read it, send a POST-as-GET (RFC 8555 section 6.3)"
-        );
+        let how = if allowed.contains("POST") { "; to read it, send a POST-as-GET (RFC 8555 section 6.3)" } else { "" };
+        let detail = format!("this resource does not answer {found}, only {allowed}{how}");
         Self::new(ProblemType::Malformed, detail).status(StatusCode::METHOD_NOT_ALLOWED).header("Allow", allowed)
     }
 

@@ -132,8 +132,8 @@ struct ServeArgs {
     /// Where HTTPS listens; port 0 lets the system choose one.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
-    /// For testing ACME clients: loopback may be validated, http-01 connects to port 5002 and tls-alpn-01 to 5001, there
-    /// are no limits, and without --data everything is gone at the end.
+    /// For testing ACME clients: loopback may be validated, in the profiles that the start declares http-01 connects to
+    /// port 5002 and tls-alpn-01 to 5001, there are no limits, and without --data everything is gone at the end.
     #[arg(long)]
     dev: bool,
     /// The port that http-01 connects to.

@@ -37,6 +37,10 @@ use super::notes::Notes;
 /// How many sets of resolvers keep their clients: about as many as there are profiles in use.
 const KEPT: usize = 32;
 
+/// How long clients are kept that validate: their library remembers which signatures it has verified for as long as the time
+/// to live says that came with them, and that is not signed.
+const REMEMBERING: Duration = Duration::from_secs(60);
+
 /// How many CNAMEs of one answer are followed; resolvers give up at about as many.
 const ALIASES: usize = 16;
 
@@ -122,6 +126,7 @@ pub(super) struct Resolvers {
 struct Clients {
     resolvers: Vec<Resolver>,
     dnssec: Option<TrustAnchors>,
+    made: Instant,
 }
 
 /// What was found at a name, or where its aliases lead.
@@ -285,6 +290,7 @@ impl Resolvers {
         // Read each time, so that a host that moves to another network needs no restart.
         let addresses = if rules.resolvers.is_empty() { of_the_system()? } else { rules.resolvers.clone() };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|known| known.dnssec.is_none() || known.made.elapsed() < REMEMBERING);
         let same = |known: &Arc<Clients>| {
             known.dnssec == rules.dnssec && known.resolvers.iter().map(|resolver| &resolver.address).eq(&addresses)
         };
@@ -299,7 +305,7 @@ impl Resolvers {
             .map(|&address| self.client(address, anchors.clone()).map(|client| Resolver { address, client }))
             .collect::<Result<_, _>>()
             .map_err(|error| LookupError::NoResolver(error.to_string()))?;
-        let clients = Arc::new(Clients { resolvers, dnssec: rules.dnssec.clone() });
+        let clients = Arc::new(Clients { resolvers, dnssec: rules.dnssec.clone(), made: Instant::now() });
         if kept.len() >= KEPT {
             kept.remove(0);
         }
