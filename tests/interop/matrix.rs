@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -258,7 +259,9 @@ impl Drop for Trial {
             );
             if committed != page {
                 // Debian brings its packages up to date when it sees fit: clients that go on doing the same are no failure.
-                println!("docs/INTEROP.md names other versions than this run has found; {how}");
+                let told =
+                    writeln!(io::stderr(), "docs/INTEROP.md names other versions than this run has found; {how}");
+                told.expect("standard error takes a line");
             }
         }
     }
