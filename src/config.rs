@@ -86,7 +86,7 @@ pub struct Keys {
 }
 
 /// Who manages the server, and where.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminAccess {
     /// Where the management API listens, and nothing else; beside the ACME endpoints if it is left out.
@@ -97,6 +97,23 @@ pub struct AdminAccess {
     pub client_ca: Option<PathBuf>,
     /// The operators who come with such a certificate.
     pub clients: Vec<AdminClient>,
+    /// How long a browser that has signed in may rest before it has to sign in again.
+    pub session_idle: Span,
+    /// How long after it signed in it has to do so again, however busy it was.
+    pub session_lifetime: Span,
+}
+
+impl Default for AdminAccess {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            first_token_file: None,
+            client_ca: None,
+            clients: Vec::new(),
+            session_idle: Span(Seconds(30 * 60)),
+            session_lifetime: Span(Seconds(12 * 3600)),
+        }
+    }
 }
 
 /// An operator who comes with a certificate.

@@ -15,5 +15,6 @@ pub mod pki;
 pub mod span;
 pub mod store;
 pub mod system;
+pub mod ui;
 pub mod validate;
 pub mod vault;

@@ -70,7 +70,8 @@ async fn wake_some(world: &World, after: &mut Option<Found>) -> Result<usize, Tu
             | Kind::Sighting
             | Kind::Vault
             | Kind::Quota
-            | Kind::Terms => {}
+            | Kind::Terms
+                | Kind::Session => {}
         }
     }
     let woken = page.len();

@@ -77,6 +77,8 @@ pub enum Kind {
     Quota = 18,
     /// With which terms everything is stored: one object.
     Terms = 19,
+    /// An operator who has signed in with a browser.
+    Session = 20,
 }
 
 impl Kind {
@@ -101,6 +103,7 @@ impl Kind {
         Self::Vault,
         Self::Quota,
         Self::Terms,
+        Self::Session,
     ];
 
     /// The kind with this number.

@@ -84,7 +84,8 @@ async fn wake_all(world: &World) -> Result<usize, TurnError> {
                 | Kind::Sighting
                 | Kind::Vault
                 | Kind::Quota
-                | Kind::Terms => {}
+                | Kind::Terms
+                | Kind::Session => {}
             }
         }
         woken += page.len();

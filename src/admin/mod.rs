@@ -9,6 +9,7 @@ pub mod apply;
 pub mod audit;
 pub mod authorities;
 pub mod authorizations;
+pub mod bulk;
 pub mod certificates;
 pub mod eab;
 pub mod error;
@@ -21,6 +22,7 @@ pub mod precondition;
 pub mod profiles;
 pub mod renewal;
 pub mod rest;
+pub mod sessions;
 pub mod settings;
 pub mod time;
 pub mod tokens;
@@ -33,6 +35,7 @@ use chancery_actors::Engine;
 use chancery_actors::ports::Store;
 
 use self::authorities::KeptAuthorities;
+use self::sessions::SessionRules;
 use crate::vault::Vault;
 
 /// What every use case has at hand.
@@ -47,4 +50,6 @@ pub struct Admin {
     pub authorities: Arc<dyn KeptAuthorities>,
     /// Scheme, host and port under which clients reach the server.
     pub origin: String,
+    /// How long those who sign in with a browser stay so.
+    pub sessions: SessionRules,
 }

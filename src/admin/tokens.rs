@@ -154,6 +154,11 @@ impl Admin {
     /// # Errors
     /// [`AdminError::Unauthenticated`] if nobody has, or not any more.
     pub async fn authenticate(&self, secret: &str) -> Result<Operator, AdminError> {
+        Ok(self.bearer(secret).await?.1)
+    }
+
+    /// The same, with the id of the token.
+    pub(super) async fn bearer(&self, secret: &str) -> Result<(Id, Operator), AdminError> {
         let unknown = || AdminError::Unauthenticated("the token is not known; ask an administrator for one".to_owned());
         let digest = sha256(secret.as_bytes());
         let Some(object) = self.store.find(&term(&digest)).await? else { return Err(unknown()) };
@@ -161,6 +166,16 @@ impl Admin {
         if verify_slices_are_equal(&kept.token.digest, &digest).is_err() {
             return Err(unknown());
         }
+        Ok((kept.id, self.lets_in(&kept)?))
+    }
+
+    /// Whoever holds the token of this id, as long as it lets anybody in.
+    pub(super) async fn holder(&self, token: Id) -> Result<Operator, AdminError> {
+        let gone = || AdminError::Unauthenticated("the token is gone; ask an administrator for one".to_owned());
+        self.lets_in(&self.token(token).await?.ok_or_else(gone)?)
+    }
+
+    fn lets_in(&self, kept: &Kept) -> Result<Operator, AdminError> {
         match kept.status(self.engine.now()) {
             "valid" => {}
             status => return Err(AdminError::Unauthenticated(format!("the token is {status}"))),
@@ -370,7 +385,7 @@ fn term(digest: &[u8; 32]) -> Term {
     Term([b"token/".as_slice(), &sha256(digest)].concat())
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut sum = [0; 32];
     sum.copy_from_slice(digest(&SHA256, bytes).as_ref());
     sum

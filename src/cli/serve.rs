@@ -26,6 +26,7 @@ use crate::acme::registrations::Registrations;
 use crate::acme::{self, AccountUrls, Acme};
 use crate::admin::apply::{Declared, Options};
 use crate::admin::authorities::KeptAuthorities as _;
+use crate::admin::sessions::SessionRules;
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::perspective::Corroborator;
@@ -33,6 +34,7 @@ use crate::pki::authorities::Authorities;
 use crate::store::redb::RedbStore;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::validate::{Limits, Validators};
+use crate::ui;
 use crate::vault::Vault;
 
 /// How long requests under way may take to end once the server is told to stop.
@@ -88,6 +90,10 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
         vault: Arc::clone(&vault),
         authorities: kept,
         origin: external.clone(),
+        sessions: SessionRules {
+            idle: config.admin.session_idle.into(),
+            lifetime: config.admin.session_lifetime.into(),
+        },
     });
     declare(&admin, declared).await?;
     perspectives::compare(&engine.profiles(), &known);
@@ -122,7 +128,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
         let app = App::new().app_data(acme.clone()).app_data(shown.clone()).configure(repository::configure);
         let app = app.configure(|config| {
             if let Some(admin) = &beside {
-                config.app_data(admin.clone()).configure(admin::rest::configure);
+                config.app_data(admin.clone()).configure(admin::rest::configure).configure(ui::configure);
             }
         });
         app.configure(acme::configure)
@@ -147,7 +153,9 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let mut servers = vec![https.handle(), http.handle()];
     let mut apart_server = None;
     if let Some((listener, _)) = apart {
-        let server = HttpServer::new(move || App::new().app_data(admin.clone()).configure(admin::rest::configure))
+        let server = HttpServer::new(move || {
+            App::new().app_data(admin.clone()).configure(admin::rest::configure).configure(ui::configure)
+        })
             .on_connect(move |connection, data| clients.greet(connection, data))
             .tcp_nodelay(true)
             .workers(1)

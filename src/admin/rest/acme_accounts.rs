@@ -80,7 +80,7 @@ list_query! {
 }
 
 impl Filter {
-    fn query(&self) -> Result<AccountQuery, Fault> {
+    pub(crate) fn query(&self) -> Result<AccountQuery, Fault> {
         Ok(AccountQuery {
             status: self.status.map(Into::into),
             enabled: self.enabled,

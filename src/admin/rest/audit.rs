@@ -43,7 +43,7 @@ list_query! {
 }
 
 impl Filter {
-    fn query(&self) -> Result<AuditQuery, Fault> {
+    pub(crate) fn query(&self) -> Result<AuditQuery, Fault> {
         Ok(AuditQuery {
             object: self.object.clone(),
             who: self.who.clone(),

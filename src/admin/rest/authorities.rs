@@ -6,8 +6,9 @@ use utoipa::OpenApi;
 
 use super::filter::{ByBirth, list_query};
 use super::problem::Problems;
-use super::reply::{created, gone, ok, to_its_end};
+use super::reply::{created, gone, ok};
 use super::request::{Body, Caller, MaybeMatch, Page, Params, Removal, Told};
+use crate::admin::bulk::to_its_end;
 use crate::admin::authorities::{AuthorityView, ChainView, NewAuthority, NewChain, OldChain};
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;

@@ -1,20 +1,18 @@
 //! One action on many objects: each is done by itself, and answered for by itself.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use super::reply::{ok, to_its_end};
+use super::reply::ok;
 use super::request::Caller;
-use crate::admin::Admin;
 use crate::admin::error::AdminError;
 use crate::admin::operator::{Operator, Role};
-use crate::admin::settings::Fault;
-
-/// How many objects one request may name.
-const MOST: usize = 1000;
+use crate::admin::{Admin, bulk};
 
 /// What became of the objects, in the order in which they were named.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -35,8 +33,7 @@ pub(super) struct BulkResult {
     pub(super) problem: Option<Problem>,
 }
 
-/// Does an action to each of these objects, one after the other, and to its end even if the client hangs up: for whoever
-/// has sent a thousand, not to know how many were done would be the worst answer.
+/// Does an action to each of these objects: see [`bulk::each`].
 ///
 /// # Errors
 /// [`AdminError`] if none was begun: the role does not allow it, or there are too many.
@@ -44,29 +41,19 @@ pub(super) async fn each<F>(
     caller: Caller,
     needed: Role,
     items: Vec<String>,
-    action: impl Fn(web::Data<Admin>, Operator, String) -> F + 'static,
+    action: impl Fn(Arc<Admin>, Operator, String) -> F + 'static,
 ) -> Result<HttpResponse, AdminError>
 where
     F: Future<Output = Result<(), AdminError>> + 'static,
 {
     let Caller { admin, operator } = caller;
-    operator.may(needed)?;
-    if items.len() > MOST {
-        return Err(Fault::new("items", format!("there are {}; {MOST} are the most", items.len())).into());
-    }
-    let all = async move {
-        let mut results = Vec::with_capacity(items.len());
-        for item in items {
-            let done = action(admin.clone(), operator.clone(), item.clone()).await;
-            results.push(match done {
-                Ok(()) => BulkResult { item, status: StatusCode::OK.as_u16(), problem: None },
-                Err(error) => {
-                    let status = error.status_code().as_u16();
-                    BulkResult { item, status, problem: Some(Problem::of(&error)) }
-                }
-            });
+    let outcomes = bulk::each(admin.into_inner(), operator, needed, items, action).await?;
+    let results = outcomes.into_iter().map(|(item, outcome)| match outcome {
+        Ok(()) => BulkResult { item, status: StatusCode::OK.as_u16(), problem: None },
+        Err(error) => {
+            let status = error.status_code().as_u16();
+            BulkResult { item, status, problem: Some(Problem::of(&error)) }
         }
-        results
-    };
-    Ok(ok(&BulkResults { results: to_its_end(all).await? }, None))
+    });
+    Ok(ok(&BulkResults { results: results.collect() }, None))
 }

@@ -99,7 +99,7 @@ list_query! {
 }
 
 impl Filter {
-    fn query(&self, admin: &Admin) -> Result<CertificateQuery, Fault> {
+    pub(crate) fn query(&self, admin: &Admin) -> Result<CertificateQuery, Fault> {
         let (sort, direction) = match self.sort.unwrap_or_default() {
             Sort::Created => (CertificateSort::Created, Direction::Ascending),
             Sort::NewestFirst => (CertificateSort::Created, Direction::Descending),

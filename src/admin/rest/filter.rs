@@ -34,7 +34,7 @@ macro_rules! list_query {
         #[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
         #[into_params(parameter_in = Query)]
         #[serde(rename_all = "camelCase", deny_unknown_fields)]
-        struct $name {
+        pub(crate) struct $name {
             /// How many items at the most.
             #[param(minimum = 1, maximum = 1000, default = 100)]
             limit: Option<usize>,
@@ -48,7 +48,7 @@ macro_rules! list_query {
 
         impl $name {
             /// Which page.
-            fn page(&self) -> $crate::admin::rest::request::PageQuery {
+            pub(crate) fn page(&self) -> $crate::admin::rest::request::PageQuery {
                 $crate::admin::rest::request::PageQuery { limit: self.limit, cursor: self.cursor.clone() }
             }
         }
@@ -59,7 +59,7 @@ pub(super) use list_query;
 
 /// How most lists can be sorted.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
-pub(super) enum ByBirth {
+pub(crate) enum ByBirth {
     /// The oldest first.
     #[serde(rename = "created")]
     Created,
@@ -79,7 +79,7 @@ impl From<ByBirth> for Direction {
 }
 
 /// The limit of a page, and where it begins.
-pub(super) fn place(query: &PageQuery) -> Result<(usize, Option<Cursor>), AdminError> {
+pub(crate) fn place(query: &PageQuery) -> Result<(usize, Option<Cursor>), AdminError> {
     let cursor = query.cursor()?.map(|bytes| Cursor::from_bytes(&bytes)).transpose();
     Ok((query.limit()?, cursor.map_err(|_| AdminError::Cursor)?))
 }

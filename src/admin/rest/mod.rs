@@ -29,3 +29,13 @@ mod tokens;
 mod whoami;
 
 pub use routes::{configure, description};
+
+/// The queries of lists, which the web interface reads too.
+pub(crate) mod filters {
+    pub(crate) use super::acme_accounts::Filter as Accounts;
+    pub(crate) use super::audit::Filter as Audit;
+    pub(crate) use super::certificates::Filter as Certificates;
+    pub(crate) use super::eab_credentials::Filter as EabCredentials;
+    pub(crate) use super::filter::place;
+    pub(crate) use super::orders::Filter as Orders;
+}

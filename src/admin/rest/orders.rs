@@ -68,7 +68,7 @@ list_query! {
 }
 
 impl Filter {
-    fn query(&self) -> Result<OrderQuery, Fault> {
+    pub(crate) fn query(&self) -> Result<OrderQuery, Fault> {
         Ok(OrderQuery {
             account: filter::id("account", self.account.as_ref(), AccountId)?,
             status: self.status.map(Into::into),

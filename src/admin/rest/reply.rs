@@ -2,7 +2,6 @@
 
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use chancery_actors::error::TurnError;
 use serde::Serialize;
 
 use crate::admin::error::AdminError;
@@ -29,12 +28,6 @@ pub(super) fn created(made: &Created, collection: &str, member: &str) -> HttpRes
 /// 204.
 pub(super) fn gone() -> HttpResponse {
     HttpResponse::NoContent().finish()
-}
-
-/// What comes of work that is done even if the client hangs up meanwhile.
-pub(super) async fn to_its_end<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, AdminError> {
-    let stopping = |_| TurnError::Unavailable("the server is stopping".to_owned());
-    Ok(actix_rt::spawn(work).await.map_err(stopping)?)
 }
 
 fn answer(mut response: HttpResponseBuilder, body: &impl Serialize, revision: Option<u64>) -> HttpResponse {

@@ -61,7 +61,7 @@ pub(super) async fn authenticate(request: &HttpRequest) -> Result<Operator, Admi
 
 /// Whether a browser says that a page of another site has sent this. Browsers present certificates whoever asks, and forms
 /// need nobody's leave to POST; a token, on the other hand, only this API's own page puts there.
-fn from_elsewhere(request: &HttpRequest) -> bool {
+pub(crate) fn from_elsewhere(request: &HttpRequest) -> bool {
     let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     match (header("Sec-Fetch-Site"), header("Origin")) {
         (Some(site), _) => !["same-origin", "none"].contains(&site),
@@ -337,7 +337,7 @@ fn known(query: &str, names: &[String]) -> Result<(), AdminError> {
     Ok(())
 }
 
-fn parameters<T: DeserializeOwned>(query: &str) -> Result<T, AdminError> {
+pub(crate) fn parameters<T: DeserializeOwned>(query: &str) -> Result<T, AdminError> {
     let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(pairs)
         .map_err(|bad| Fault::new(bad.path().to_string(), bad.into_inner().to_string()).into())

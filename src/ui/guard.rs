@@ -1,0 +1,149 @@
+//! What stands before every page: who asks is made out first, a write has to come from one of our own forms, and whatever
+//! goes wrong behind it becomes a page that says so.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
+use secrecy::SecretString;
+
+use super::form::Form;
+use super::frame::Frame;
+use super::reply;
+use super::visitor::Visitor;
+use crate::admin::Admin;
+use crate::admin::error::AdminError;
+use crate::admin::rest::request::from_elsewhere;
+
+/// The cookie of a session. The prefix has browsers take it over HTTPS only, from this host alone, for all of it.
+pub(super) const COOKIE: &str = "__Host-chancery";
+
+/// The member of every form that shows where it comes from.
+pub(super) const FORM_KEY: &str = "formKey";
+
+/// The largest form: a profile with thousands of patterns.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Pages run our own files and nothing else, send forms nowhere else, and stand in no frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Goes around the whole interface.
+pub(super) async fn guard(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let mut response = match admit(&mut request).await {
+        Ok(None) => shown(next.call(request).await?.map_into_boxed_body()),
+        Ok(Some(instead)) => request.into_response(instead),
+        Err(error) => {
+            let page = failure(request.request(), &error);
+            request.into_response(page)
+        }
+    };
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
+    set(header::CONTENT_SECURITY_POLICY, POLICY);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "same-origin");
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
+}
+
+/// Lets a request in, or answers in its stead.
+async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, AdminError> {
+    let writes = ![Method::GET, Method::HEAD].contains(request.method());
+    if writes && from_elsewhere(request.request()) {
+        let why = "this form was sent by a page of another site; nothing was done. Open the page here and send it again";
+        return Err(AdminError::Malformed(why.to_owned()));
+    }
+    let form = if writes { Some(read(request).await?) } else { None };
+    if public(request.path()) {
+        request.extensions_mut().insert(form.unwrap_or_default());
+        return Ok(None);
+    }
+    let Some(secret) = secret(request.request()) else { return Ok(Some(sign_in(request, "first"))) };
+    let admin = request.app_data::<web::Data<Admin>>().cloned().ok_or_else(unset)?;
+    let session = match admin.session(&secret).await {
+        Ok(session) => session,
+        Err(AdminError::Unauthenticated(_)) => return Ok(Some(sign_in(request, "over"))),
+        Err(error) => return Err(error),
+    };
+    let sent = form.as_ref().is_none_or(|form| session.sent(form.text(FORM_KEY)));
+    request.extensions_mut().insert(Visitor { admin, session });
+    if !sent {
+        let why = "this form does not belong to your session, so nothing was done. Reload its page and send it again";
+        return Err(AdminError::Malformed(why.to_owned()));
+    }
+    request.extensions_mut().insert(form.unwrap_or_default());
+    Ok(None)
+}
+
+/// What nobody has to sign in for: signing in, and what that page is made of.
+fn public(path: &str) -> bool {
+    path == "/ui/sign-in" || path.starts_with("/ui/assets/")
+}
+
+/// The page where people sign in, which leads back to where they were. A write is not repeated: it was not done.
+fn sign_in(request: &ServiceRequest, why: &str) -> HttpResponse {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("why", why);
+    if request.method() == Method::GET && request.path() != "/ui" {
+        let asked = request.uri().path_and_query().map_or("/ui", |asked| asked.as_str());
+        query.append_pair("next", asked);
+    }
+    reply::see(&format!("/ui/sign-in?{}", query.finish()))
+}
+
+/// The secret of the session's cookie, if it came.
+pub(super) fn secret(request: &HttpRequest) -> Option<SecretString> {
+    request.cookie(COOKIE).map(|cookie| SecretString::from(cookie.value().to_owned()))
+}
+
+async fn read(request: &mut ServiceRequest) -> Result<Form, AdminError> {
+    let media = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !media.starts_with("application/x-www-form-urlencoded") {
+        return Err(AdminError::MediaType("pages send forms: application/x-www-form-urlencoded".to_owned()));
+    }
+    let payload = std::mem::replace(request.parts_mut().1, Payload::None);
+    let body: BoxBody = actix_web::body::BodyStream::new(payload).boxed();
+    match actix_web::body::to_bytes_limited(body, MOST_BYTES).await {
+        Ok(Ok(bytes)) => Ok(Form::parse(&bytes)),
+        Ok(Err(_)) => Err(AdminError::Malformed("the form broke off before its end".to_owned())),
+        Err(_) => Err(AdminError::TooLarge("the form is larger than 1 MiB; use the API or `chancery apply`".to_owned())),
+    }
+}
+
+/// What a handler refused, as a page.
+fn shown(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let page = response.response().error().and_then(|error| error.as_error::<AdminError>()).map(|error| {
+        failure(response.request(), error)
+    });
+    match page {
+        Some(page) => response.into_response(page),
+        None if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
+            let why = format!("there is no {} here; go on from the menu", response.request().method());
+            let page = failure(response.request(), &AdminError::Malformed(why));
+            response.into_response(page)
+        }
+        None => response,
+    }
+}
+
+/// An error as a page, with the menu where somebody has signed in.
+fn failure(request: &HttpRequest, error: &AdminError) -> HttpResponse {
+    let visitor = request.extensions().get::<Visitor>().cloned();
+    let frame = visitor.as_ref().map(|visitor| Frame::of(visitor, "", "Something went wrong"));
+    reply::failure(frame, error, error.status_code())
+}
+
+fn unset() -> AdminError {
+    let why = "the application was configured without its use cases".to_owned();
+    chancery_actors::error::TurnError::Unavailable(why).into()
+}

@@ -1,0 +1,131 @@
+//! What every list has: its filter, its pages, and what can be done to many of its items at once.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::filter::Asked;
+use super::form::Form;
+use super::frame::{Frame, Notice};
+use super::reply;
+use super::visitor::Visitor;
+use crate::admin::error::AdminError;
+use crate::admin::operator::{Operator, Role};
+use crate::admin::{Admin, bulk};
+
+/// Where a list goes on.
+pub(super) struct Pager {
+    /// The first page, from any later one.
+    pub(super) first: Option<String>,
+    pub(super) next: Option<String>,
+}
+
+impl Pager {
+    /// With the bytes of the next page's cursor.
+    pub(super) fn of(asked: &Asked, next: Option<&[u8]>) -> Self {
+        let first = (!asked.text("cursor").is_empty()).then(|| asked.from(None));
+        Self { first, next: next.map(|bytes| asked.from(Some(&URL_SAFE_NO_PAD.encode(bytes)))) }
+    }
+}
+
+/// What is asked before something is done that cannot be taken back.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+pub(super) struct Confirm {
+    pub(super) frame: Frame,
+    /// What will be done, in a sentence that names the object.
+    pub(super) question: String,
+    /// What follows from it.
+    pub(super) consequences: String,
+    /// To what it is done, where that is more than one.
+    pub(super) objects: Vec<String>,
+    /// What depends on it.
+    pub(super) dependents: Vec<String>,
+    /// Where the form goes.
+    pub(super) action: String,
+    /// What it holds already.
+    pub(super) fields: Vec<(String, String)>,
+    /// What can be ticked.
+    pub(super) ticks: Vec<Tick>,
+    /// What has to be chosen.
+    pub(super) choices: Vec<Choice>,
+    /// What the button says.
+    pub(super) button: &'static str,
+    /// Where "Keep" leads.
+    pub(super) back: String,
+}
+
+/// A box to tick.
+pub(super) struct Tick {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) help: &'static str,
+    /// Whether nothing is done without it.
+    pub(super) required: bool,
+}
+
+/// A choice of one.
+pub(super) struct Choice {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    /// Values and their words.
+    pub(super) options: &'static [(&'static str, &'static str)],
+}
+
+/// Why certificates are revoked (RFC 5280 section 5.3.1).
+pub(super) const REASONS: &[(&str, &str)] = &[
+    ("", "No reason given"),
+    ("keyCompromise", "The private key is compromised"),
+    ("affiliationChanged", "The names' owner has changed"),
+    ("superseded", "Another certificate replaces it"),
+    ("cessationOfOperation", "It is no longer in use"),
+];
+
+/// The reason that somebody has chosen.
+pub(super) fn reason(text: &str) -> Option<chancery_machine::certificate::RevocationReason> {
+    use chancery_machine::certificate::RevocationReason as Reason;
+    match text {
+        "keyCompromise" => Some(Reason::KeyCompromise),
+        "affiliationChanged" => Some(Reason::AffiliationChanged),
+        "superseded" => Some(Reason::Superseded),
+        "cessationOfOperation" => Some(Reason::CessationOfOperation),
+        _ => None,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "bulk.html")]
+struct Results {
+    frame: Frame,
+    done: usize,
+    /// What was not done, and why.
+    failures: Vec<(String, Notice)>,
+    back: &'static str,
+}
+
+/// Does this to every item of the form, and shows what became of them: on the list if all went well.
+pub(super) async fn each<F>(
+    visitor: &Visitor,
+    form: &Form,
+    section: &'static str,
+    word: &'static str,
+    action: impl Fn(Arc<Admin>, Operator, String) -> F + 'static,
+) -> Result<HttpResponse, AdminError>
+where
+    F: Future<Output = Result<(), AdminError>> + 'static,
+{
+    let items: Vec<String> = form.all("item").map(str::to_owned).collect();
+    let (admin, operator) = (visitor.admin.clone().into_inner(), visitor.operator().clone());
+    let outcomes = bulk::each(admin, operator, Role::Operator, items, action).await?;
+    let all = outcomes.len();
+    let failed = |(item, outcome): (String, Result<(), AdminError>)| Some((item, Notice::of(&outcome.err()?)));
+    let failures: Vec<_> = outcomes.into_iter().filter_map(failed).collect();
+    if failures.is_empty() {
+        return Ok(reply::done(section, word));
+    }
+    let frame = Frame::of(visitor, section, "What was done");
+    reply::page(&Results { frame, done: all - failures.len(), failures, back: section })
+}

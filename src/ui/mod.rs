@@ -1,0 +1,48 @@
+//! The web interface, `/ui`: pages made on the server from the same use cases as the REST API, and embedded in the binary
+//! with all they need.
+//!
+//! Each room has its handlers here and its templates in a folder of the same name. A page works without any script;
+//! htmx makes it smoother, and shows an order while it runs. `guard` stands before every page: it finds out who asks, and
+//! refuses every write that does not come from one of our own forms.
+
+mod accounts;
+mod assets;
+mod filter;
+mod form;
+mod frame;
+mod guard;
+mod list;
+mod reply;
+mod sign_in;
+mod visitor;
+mod words;
+
+use actix_web::{HttpResponse, middleware, web};
+
+use self::guard::guard;
+use self::visitor::Visitor;
+use crate::admin::error::AdminError;
+
+/// A room: its routes.
+type Room = fn(&mut web::ServiceConfig);
+
+/// Every room that asks who comes.
+const ROOMS: &[Room] = &[accounts::configure, sign_in::configure];
+
+/// Adds the interface. The application data has to hold an [`Admin`](crate::admin::Admin).
+pub fn configure(config: &mut web::ServiceConfig) {
+    config.route("/", web::get().to(home));
+    let mut pages = web::scope("/ui");
+    for room in ROOMS {
+        pages = pages.configure(room);
+    }
+    config.service(pages.configure(assets::configure).default_service(web::to(nothing)).wrap(middleware::from_fn(guard)));
+}
+
+async fn home() -> HttpResponse {
+    reply::see("/ui")
+}
+
+async fn nothing(_: Visitor, request: actix_web::HttpRequest) -> Result<HttpResponse, AdminError> {
+    Err(AdminError::Absent(format!("page {}; the menu shows what there is", request.path())))
+}
