@@ -25,12 +25,14 @@
 //! An order with `auto-renewal` (RFC 8739) is valid as long as its certificates are reissued, until its end date or until
 //! it becomes "canceled": see [`crate::auto_renewal`].
 
+mod passage;
 mod renewing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
+pub use self::passage::{Cause, Passage};
 use crate::auto_renewal::{AutoRenewal, Series};
 use crate::id::{AccountId, AuthorityId, AuthorizationId, CertificateId};
 use crate::identifier::{DnsName, Subject};
@@ -49,6 +51,9 @@ pub struct Order {
     /// Where it stands.
     #[n(1)]
     pub state: OrderState,
+    /// How it came there. Orders of older builds do not know.
+    #[cbor(n(2), default)]
+    pub passed: Vec<Passage>,
 }
 
 /// What an order asks for, fixed when it is placed (RFC 8555 section 7.1.3: identifiers and authorizations of an order
@@ -311,14 +316,21 @@ pub enum OrderEffect {
 }
 
 /// The `status` of an order on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
 #[allow(missing_docs, reason = "the words of RFC 8555 section 7.1.6, and of RFC 8739 section 3.1.1")]
 pub enum OrderStatus {
+    #[n(0)]
     Pending,
+    #[n(1)]
     Ready,
+    #[n(2)]
     Processing,
+    #[n(3)]
     Valid,
+    #[n(4)]
     Invalid,
+    #[n(5)]
     Canceled,
 }
 
@@ -355,7 +367,10 @@ impl Order {
     #[must_use]
     pub fn placed(terms: OrderTerms, outstanding: Vec<AuthorizationId>) -> Self {
         let state = if outstanding.is_empty() { OrderState::Ready } else { OrderState::Pending { outstanding } };
-        Self { terms, state }
+        let mut order = Self { terms, state, passed: Vec::new() };
+        let placed = Passage { status: order.stored_status(), at: order.terms.created, cause: Cause::Placed };
+        order.passed.push(placed);
+        order
     }
 
     /// The status that follows from the state at that moment: an order that nobody touched since it expired is invalid.
@@ -424,7 +439,7 @@ impl Order {
     }
 
     fn to(&self, state: OrderState) -> Step<Self> {
-        Step::between(self, Self { terms: self.terms.clone(), state })
+        Step::between(self, Self { terms: self.terms.clone(), state, passed: self.passed.clone() })
     }
 
     fn fail(&self, now: Timestamp, error: Problem) -> Step<Self> {
@@ -566,19 +581,11 @@ impl Machine for Order {
     type Effect = OrderEffect;
 
     fn apply(&self, event: OrderEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
-        match &self.state {
-            OrderState::Pending { .. } | OrderState::Ready if self.lapsed(now) => self.apply_lapsed(&event, now),
-            OrderState::Pending { outstanding } => self.apply_pending(outstanding, event, now),
-            OrderState::Ready => self.apply_ready(event, now),
-            OrderState::Processing { intent } => self.apply_processing(intent, event, now),
-            OrderState::Valid { .. } => Err(Self::apply_final(&event, OrderStatus::Valid)),
-            OrderState::Invalid { .. } => Err(Self::apply_final(&event, OrderStatus::Invalid)),
-            OrderState::Renewing { series, setback, .. } => self.apply_renewing(series, setback.as_ref(), event, now),
-            OrderState::Reissuing { series, period, intent } => {
-                self.apply_reissuing(series, *period, intent, event, now)
-            }
-            OrderState::Canceled { .. } => Err(Self::apply_final(&event, OrderStatus::Canceled)),
-        }
+        let over = matches!(self.state, OrderState::Pending { .. } | OrderState::Ready) && self.lapsed(now);
+        let cause = if over { Cause::Expired } else { Cause::of(&event) };
+        let mut step = self.decide(event, now)?;
+        step.next.passed = self.passed_on(&step.next, cause, now);
+        Ok(step)
     }
 
     fn owed(&self) -> Vec<OrderEffect> {
@@ -593,6 +600,25 @@ impl Machine for Order {
             | OrderState::Invalid { .. }
             | OrderState::Renewing { due: None, .. }
             | OrderState::Canceled { .. } => Vec::new(),
+        }
+    }
+}
+
+impl Order {
+    /// The step that the event leads to.
+    fn decide(&self, event: OrderEvent, now: Timestamp) -> Result<Step<Self>, Rejection> {
+        match &self.state {
+            OrderState::Pending { .. } | OrderState::Ready if self.lapsed(now) => self.apply_lapsed(&event, now),
+            OrderState::Pending { outstanding } => self.apply_pending(outstanding, event, now),
+            OrderState::Ready => self.apply_ready(event, now),
+            OrderState::Processing { intent } => self.apply_processing(intent, event, now),
+            OrderState::Valid { .. } => Err(Self::apply_final(&event, OrderStatus::Valid)),
+            OrderState::Invalid { .. } => Err(Self::apply_final(&event, OrderStatus::Invalid)),
+            OrderState::Renewing { series, setback, .. } => self.apply_renewing(series, setback.as_ref(), event, now),
+            OrderState::Reissuing { series, period, intent } => {
+                self.apply_reissuing(series, *period, intent, event, now)
+            }
+            OrderState::Canceled { .. } => Err(Self::apply_final(&event, OrderStatus::Canceled)),
         }
     }
 }

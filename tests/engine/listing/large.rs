@@ -175,5 +175,5 @@ fn order(account: AccountId, number: u32, nth: u32, created: Timestamp, now: Tim
     };
     // Who is ready stays so.
     let expires = if nth == 1 { now.plus(hour) } else { terms.expires };
-    Order { terms: OrderTerms { expires, ..terms }, state }
+    Order { terms: OrderTerms { expires, ..terms }, state, passed: Vec::new() }
 }

@@ -294,7 +294,7 @@ pub(crate) fn order(dice: &mut Dice, account: AccountId, created: Timestamp, now
         6 => return canceled(terms, certificate, now),
         _ => OrderState::Invalid { at: created, error: Problem::new(ProblemType::Dns, "no") },
     };
-    Order { terms, state }
+    Order { terms, state, passed: Vec::new() }
 }
 
 /// An order that was renewed automatically.
@@ -303,7 +303,7 @@ fn canceled(terms: OrderTerms, current: CertificateId, now: Timestamp) -> Order 
     let renewal = AutoRenewal { start: None, end: now, lifetime, adjust, certificate_get: false };
     let series = Series { first: now, period: 0, current, not_after: now, issued: 1, public_key: Vec::new() };
     let terms = OrderTerms { auto_renewal: Some(renewal), ..terms };
-    Order { terms, state: OrderState::Canceled { series, at: now, error: None } }
+    Order { terms, state: OrderState::Canceled { series, at: now, error: None }, passed: Vec::new() }
 }
 
 fn intent(certificate: CertificateId, now: Timestamp) -> Intent {

@@ -123,7 +123,7 @@ pub(super) fn orders(auto_renewal: Option<AutoRenewal>) -> Vec<Order> {
     };
     let terms = OrderTerms { auto_renewal, ..order_terms() };
     let states = states.into_iter().filter(|(name, _)| meant(name));
-    states.map(|(_, state)| Order { terms: terms.clone(), state }).collect()
+    states.map(|(_, state)| Order { terms: terms.clone(), state, passed: Vec::new() }).collect()
 }
 
 pub(super) fn order_events() -> Vec<(&'static str, OrderEvent)> {

@@ -80,7 +80,7 @@ pub(crate) fn order(state: OrderState) -> Order {
         ancestors: BTreeMap::new(),
         auto_renewal: None,
     };
-    Order { terms, state }
+    Order { terms, state, passed: Vec::new() }
 }
 
 pub(crate) fn intent() -> Intent {
@@ -272,7 +272,7 @@ pub(crate) fn orders_renewing() -> Vec<(&'static str, Order)> {
         ("canceled-by-operator", canceled(Some(problem()))),
     ];
     let terms = OrderTerms { auto_renewal: Some(auto_renewal), ..order(OrderState::Ready).terms };
-    states.map(|(name, state)| (name, Order { terms: terms.clone(), state })).to_vec()
+    states.map(|(name, state)| (name, Order { terms: terms.clone(), state, passed: Vec::new() })).to_vec()
 }
 
 pub(crate) fn certificates_renewed() -> Vec<(&'static str, Certificate)> {
