@@ -411,7 +411,7 @@ impl From<&TranscriptStep> for StepView {
 }
 
 /// RFC 3339 with milliseconds: an attempt is often over within one second.
-fn precise(moment: Timestamp) -> String {
+pub(super) fn precise(moment: Timestamp) -> String {
     let millis = i64::try_from(moment.millis()).unwrap_or(i64::MAX);
     let moment = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
     format!("{moment:.3}")

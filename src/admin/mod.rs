@@ -15,9 +15,10 @@ pub mod eab;
 pub mod error;
 pub mod idempotency;
 mod issuers;
-mod objects;
+pub(crate) mod objects;
 pub mod operator;
 pub mod orders;
+pub mod overview;
 pub mod precondition;
 pub mod profiles;
 pub mod renewal;
@@ -35,6 +36,7 @@ use chancery_actors::Engine;
 use chancery_actors::ports::Store;
 
 use self::authorities::KeptAuthorities;
+use self::overview::{LastOverview, Surroundings};
 use self::sessions::SessionRules;
 use crate::vault::Vault;
 
@@ -52,4 +54,8 @@ pub struct Admin {
     pub origin: String,
     /// How long those who sign in with a browser stay so.
     pub sessions: SessionRules,
+    /// How what surrounds the engine does.
+    pub surroundings: Arc<dyn Surroundings>,
+    /// The last overview.
+    pub overview: LastOverview,
 }

@@ -4,12 +4,13 @@ use chancery_actors::Versioned;
 use chancery_actors::listing::{Cursor, OrderQuery, Page};
 use chancery_machine::auto_renewal::AutoRenewal;
 use chancery_machine::id::OrderId;
-use chancery_machine::order::{Order, OrderEvent, OrderState};
+use chancery_machine::order::{self, Cause, Order, OrderEvent, OrderState};
 use chancery_machine::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Admin;
+use super::authorizations::precise;
 use super::error::AdminError;
 use super::objects::{AcmeProblemView, IdentifierView, ProfileRefView, deed, found, guard, path_id, unstored};
 use super::operator::{Operator, Role};
@@ -60,6 +61,21 @@ pub struct OrderView {
     pub certificate: Option<String>,
     /// How its certificate is renewed automatically (RFC 8739).
     pub auto_renewal: Option<AutoRenewalView>,
+    /// How it came to its status, from the beginning on; nothing of orders that an older build has placed.
+    pub history: Vec<PassageView>,
+}
+
+/// A status that an order came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Passage)]
+pub struct PassageView {
+    /// The status.
+    pub status: OrderStatus,
+    /// When (RFC 3339, with milliseconds).
+    pub at: String,
+    /// By what: `placed`, `authorized`, `authorizationLost`, `finalized`, `issued`, `issuanceFailed`, `accountClosed`,
+    /// `cancelled`, `expired` or `renewalCanceled`.
+    pub cause: String,
 }
 
 /// How the certificate of an order is renewed automatically (RFC 8739 section 3.1.1).
@@ -166,8 +182,23 @@ impl OrderView {
             error: state.error(now).as_ref().map(AcmeProblemView::from),
             certificate: state.certificate().map(|certificate| certificate.to_string()),
             auto_renewal: terms.auto_renewal.as_ref().map(|terms| AutoRenewalView::of(terms, &state.state)),
+            history: history(state, now),
         }
     }
+}
+
+/// The passages of an order, and the one that only the clock has made.
+fn history(order: &Order, now: Timestamp) -> Vec<PassageView> {
+    let passage = |status: order::OrderStatus, at, cause: Cause| PassageView {
+        status: status.into(),
+        at: precise(at),
+        cause: cause.token().to_owned(),
+    };
+    let mut history: Vec<_> = order.passed.iter().map(|passed| passage(passed.status, passed.at, passed.cause)).collect();
+    if order.status(now) != order.stored_status() {
+        history.push(passage(order.status(now), order.terms.expires, Cause::Expired));
+    }
+    history
 }
 
 impl AutoRenewalView {

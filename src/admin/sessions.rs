@@ -97,11 +97,25 @@ impl Admin {
         Ok(Begun { secret, session })
     }
 
-    /// The session of this cookie, which goes on.
+    /// The session of this cookie, which goes on from now.
     ///
     /// # Errors
     /// [`AdminError::Unauthenticated`] if there is none, or not any more.
     pub async fn session(&self, secret: &SecretString) -> Result<Session, AdminError> {
+        let (session, id) = self.running(secret).await?;
+        self.engine.saw(sighted(id));
+        Ok(session)
+    }
+
+    /// The same for what a page asks by itself: nobody sits before it for that, so the session does not go on from now.
+    ///
+    /// # Errors
+    /// [`AdminError::Unauthenticated`] if there is none, or not any more.
+    pub async fn session_at_rest(&self, secret: &SecretString) -> Result<Session, AdminError> {
+        Ok(self.running(secret).await?.0)
+    }
+
+    async fn running(&self, secret: &SecretString) -> Result<(Session, Id), AdminError> {
         let over = || AdminError::Unauthenticated("the session is over; sign in again".to_owned());
         let found = self.find_session(secret).await?.ok_or_else(over)?;
         let now = self.engine.now();
@@ -110,8 +124,7 @@ impl Admin {
             return Err(over());
         }
         let operator = self.holder(found.kept.token).await?;
-        self.engine.saw(sighted(found.object.id));
-        Ok(Session { operator, form_key: form_key(secret) })
+        Ok((Session { operator, form_key: form_key(secret) }, found.object.id))
     }
 
     /// Ends a session. Once more does nothing.

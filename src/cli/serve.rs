@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context;
+use async_trait::async_trait;
 use chancery_actors::audit::ActError;
 use chancery_actors::engine::Running;
-use chancery_actors::ports::{Issue, Store};
+use chancery_actors::ports::{Issue, Store, Validate};
 use chancery_actors::{Engine, Ports, Settings};
-use chancery_machine::network::Network;
+use chancery_machine::network::{Network as Block, NetworkRules};
 use tracing::{info, warn};
 
 use super::authority::{self, Opened, StoredAuthorities};
@@ -26,6 +27,7 @@ use crate::acme::registrations::Registrations;
 use crate::acme::{self, AccountUrls, Acme};
 use crate::admin::apply::{Declared, Options};
 use crate::admin::authorities::KeptAuthorities as _;
+use crate::admin::overview::{LastOverview, Surroundings};
 use crate::admin::sessions::SessionRules;
 use crate::admin::{self, Admin};
 use crate::config::Config;
@@ -61,7 +63,7 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let remotes = perspectives::open(&config.perspectives)?;
     let known: Vec<_> = remotes.keys().cloned().collect();
     let here = Arc::new(Validators::new(Arc::new(SystemClock), Limits::default()));
-    let corroborator = Arc::new(Corroborator::new(here, remotes, Arc::new(SystemClock)));
+    let corroborator = Arc::new(Corroborator::new(Arc::clone(&here) as Arc<dyn Validate>, remotes, Arc::new(SystemClock)));
     let origin = Origin::bind(config)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
     let Opened { authorities, kept, intermediate, root, passphrase, secret } =
@@ -94,6 +96,8 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
             idle: config.admin.session_idle.into(),
             lifetime: config.admin.session_lifetime.into(),
         },
+        surroundings: Arc::new(Network(Arc::clone(&here))),
+        overview: LastOverview::default(),
     });
     declare(&admin, declared).await?;
     perspectives::compare(&engine.profiles(), &known);
@@ -104,8 +108,8 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
     let asking = clients.verifier()?;
     // Where the API listens by itself, only there certificates are asked for.
-    let (here, there) = if apart.is_some() { (None, asking) } else { (asking, None) };
-    let tls = Arc::clone(&own).server_config(here)?;
+    let (beside, there) = if apart.is_some() { (None, asking) } else { (asking, None) };
+    let tls = Arc::clone(&own).server_config(beside)?;
     let tls_apart = Arc::clone(&own).server_config(there)?;
     let renewal = actix_rt::spawn(own.keep(owner, renew_at));
 
@@ -196,6 +200,16 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     Ok(running)
 }
 
+/// The resolvers that validation asks, for the overview.
+struct Network(Arc<Validators>);
+
+#[async_trait]
+impl Surroundings for Network {
+    async fn resolves(&self, rules: &NetworkRules) -> Result<(), String> {
+        self.0.resolves(rules).await
+    }
+}
+
 /// Opens what another node has made meanwhile, for as long as the server runs.
 async fn look_for_authorities(kept: Arc<StoredAuthorities>) {
     loop {
@@ -230,7 +244,7 @@ fn start_engine(
     store: Arc<dyn Store>,
     authorities: Arc<Authorities>,
     validate: Arc<Corroborator>,
-    also_allowed: Vec<Network>,
+    also_allowed: Vec<Block>,
 ) -> anyhow::Result<(Engine, Running)> {
     let clock = Arc::new(SystemClock);
     let issue: Arc<dyn Issue> = authorities;

@@ -23,6 +23,9 @@ pub(super) const COOKIE: &str = "__Host-chancery";
 /// The member of every form that shows where it comes from.
 pub(super) const FORM_KEY: &str = "formKey";
 
+/// How the paths end of what a page asks by itself.
+pub(super) const LIVE: &str = "/live";
+
 /// The largest form: a profile with thousands of patterns.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -70,7 +73,13 @@ async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Adm
     }
     let Some(secret) = secret(request.request()) else { return Ok(Some(sign_in(request, "first"))) };
     let admin = request.app_data::<web::Data<Admin>>().cloned().ok_or_else(unset)?;
-    let session = match admin.session(&secret).await {
+    let live = request.path().ends_with(LIVE);
+    let session = if live { admin.session_at_rest(&secret).await } else { admin.session(&secret).await };
+    let session = match session {
+        Err(AdminError::Unauthenticated(why)) if live => return Ok(Some(HttpResponse::Unauthorized().body(why))),
+        session => session,
+    };
+    let session = match session {
         Ok(session) => session,
         Err(AdminError::Unauthenticated(_)) => return Ok(Some(sign_in(request, "over"))),
         Err(error) => return Err(error),

@@ -12,6 +12,8 @@ mod form;
 mod frame;
 mod guard;
 mod list;
+mod orders;
+mod overview;
 mod reply;
 mod sign_in;
 mod visitor;
@@ -27,7 +29,7 @@ use crate::admin::error::AdminError;
 type Room = fn(&mut web::ServiceConfig);
 
 /// Every room that asks who comes.
-const ROOMS: &[Room] = &[accounts::configure, sign_in::configure];
+const ROOMS: &[Room] = &[accounts::configure, orders::configure, overview::configure, sign_in::configure];
 
 /// Adds the interface. The application data has to hold an [`Admin`](crate::admin::Admin).
 pub fn configure(config: &mut web::ServiceConfig) {

@@ -60,6 +60,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chancery_actors::ports::{Attempt, CaaQuestion, Clock, Validate, Verdict};
 use chancery_machine::challenge::{ChallengeType, Reliance};
+use chancery_machine::network::NetworkRules;
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::transcript::Happening;
 use futures::{FutureExt as _, TryFutureExt as _};
@@ -122,6 +123,15 @@ impl Validate for Validators {
 }
 
 impl Validators {
+    /// Whether the resolvers of these rules answer: they are asked for the name servers of the root, and any answer will do.
+    ///
+    /// # Errors
+    /// Why there is none, for a person.
+    pub async fn resolves(&self, rules: &NetworkRules) -> Result<(), String> {
+        let notes = Notes::begin(Arc::clone(&self.clock));
+        self.resolvers.answers(rules, &notes).await.map_err(|error| error.to_string())
+    }
+
     /// Has something come to its end in time. Nothing here panics on what the network sends, and much code that is not ours
     /// reads it too: an attempt that never ended would leave its order waiting for ever.
     async fn conduct(

@@ -216,6 +216,14 @@ impl Resolvers {
         Ok(found.data.iter().filter_map(property).collect())
     }
 
+    /// Whether there is any answer to the simplest question.
+    pub(super) async fn answers(&self, rules: &NetworkRules, notes: &Notes) -> Result<(), LookupError> {
+        match self.ask(rules, "", RecordType::NS, notes).await {
+            Ok(_) | Err(LookupError::NoSuchName | LookupError::NoData | LookupError::Bogus) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What the first resolver that has an answer, even a negative one, says.
     async fn ask(
         &self,

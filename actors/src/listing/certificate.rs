@@ -9,10 +9,11 @@ use chancery_machine::order::Order;
 use chancery_machine::profile::ProfileName;
 use chancery_machine::time::Timestamp;
 
+use crate::engine::Engine;
 use crate::error::LoadError;
 use crate::listing::merge::Candidates;
 use crate::listing::period::Period;
-use crate::listing::{Query, wants};
+use crate::listing::{Count, Query, count, wants};
 use crate::ports::{Direction, Kind, ObjectId, Range, StoreError, Term};
 use crate::resident::{Versioned, load};
 use crate::terms::{self, sha256};
@@ -47,6 +48,10 @@ pub struct CertificateQuery {
     pub expires_from: Option<Timestamp>,
     /// Those whose life ends before this moment.
     pub expires_to: Option<Timestamp>,
+    /// Those that were made at this moment or later.
+    pub created_from: Option<Timestamp>,
+    /// Those that an order replaces, or that none does (RFC 9773).
+    pub replaced: Option<bool>,
     /// By what they are sorted.
     pub sort: CertificateSort,
     /// From the least or from the greatest on.
@@ -152,6 +157,10 @@ impl Query for CertificateQuery {
         self.direction
     }
 
+    fn created(&self) -> Period {
+        Period { from: self.created_from, to: None }
+    }
+
     async fn candidates(&self, world: &World) -> Result<Candidates, StoreError> {
         if let Some(named) = self.named(world).await? {
             return Ok(named);
@@ -182,6 +191,17 @@ impl Query for CertificateQuery {
             && self.fingerprint.is_none_or(|wanted| wanted == sha256(&record.der))
             && self.ra_profile.as_ref().is_none_or(|wanted| Some(wanted) == ra_profile)
             && wants(self.authority.as_ref(), &record.authority)
+            && self.replaced.is_none_or(|wanted| found.state.replaced.is_some() == wanted)
             && self.expiry().covers(record.not_after)
+    }
+}
+
+impl Engine {
+    /// How many certificates pass, counted as far as `cap`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_certificates(&self, query: &CertificateQuery, cap: usize) -> Result<Count, StoreError> {
+        count(&self.world, query, cap).await
     }
 }

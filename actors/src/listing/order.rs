@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::error::LoadError;
 use crate::listing::merge::Candidates;
 use crate::listing::period::Period;
-use crate::listing::{BREATH, Count, Query, wants};
+use crate::listing::{BREATH, Count, Query, count, wants};
 use crate::ports::{Direction, Found, Kind, Range, StoreError, Term};
 use crate::resident::{Versioned, load};
 use crate::terms;
@@ -132,6 +132,14 @@ impl Query for OrderQuery {
 }
 
 impl Engine {
+    /// How many orders pass, counted as far as `cap`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_orders_that(&self, query: &OrderQuery, cap: usize) -> Result<Count, StoreError> {
+        count(&self.world, query, cap).await
+    }
+
     /// How many orders an account has by their status now: each as far as 10,000 that are stored with it.
     ///
     /// # Errors

@@ -117,6 +117,8 @@ impl Filter {
             authority: self.authority.as_ref().map(|text| admin.issuer("authority", text)).transpose()?,
             expires_from: filter::moment("expiresFrom", self.expires_from.as_ref())?,
             expires_to: filter::moment("expiresTo", self.expires_to.as_ref())?,
+            created_from: None,
+            replaced: None,
             sort,
             direction,
         })

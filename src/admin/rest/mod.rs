@@ -18,6 +18,7 @@ mod eab_credentials;
 mod filter;
 mod guard;
 mod orders;
+mod overview;
 pub mod problem;
 mod profiles;
 mod ra_profiles;

@@ -14,7 +14,7 @@ use super::request::{Body, Caller, MaybeMatch, Page, Params};
 use crate::admin::error::AdminError;
 use crate::admin::objects::{AcmeProblemView, AcmeSubproblemView, IdentifierView, ProfileRefView};
 use crate::admin::operator::Role;
-use crate::admin::orders::{AutoRenewalView, OrderView};
+use crate::admin::orders::{AutoRenewalView, OrderView, PassageView};
 use crate::admin::precondition::Precondition;
 use crate::admin::settings::Fault;
 use crate::admin::words::OrderStatus;
@@ -26,6 +26,7 @@ use crate::admin::words::OrderStatus;
     components(schemas(
         OrderView,
         AutoRenewalView,
+        PassageView,
         OrderStatus,
         IdentifierView,
         ProfileRefView,

@@ -4,7 +4,6 @@ use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
-use crate::admin::error::AdminError;
 use crate::admin::idempotency::Created;
 use crate::admin::precondition::Precondition;
 

@@ -12,7 +12,7 @@ use super::problem::{FieldError, Problem};
 use super::schemas;
 use super::{
     acme_accounts, acme_profiles, apply, audit, authorities, authorizations, certificates, docs, eab_credentials,
-    orders, ra_profiles, tokens, whoami,
+    orders, overview, ra_profiles, tokens, whoami,
 };
 use crate::admin::error::AdminError;
 
@@ -31,6 +31,7 @@ const ROOMS: &[Room] = &[
     (authorizations::configure, authorizations::Description::openapi),
     (certificates::configure, certificates::Description::openapi),
     (audit::configure, audit::Description::openapi),
+    (overview::configure, overview::Description::openapi),
     (tokens::configure, tokens::Description::openapi),
     (whoami::configure, whoami::Description::openapi),
 ];

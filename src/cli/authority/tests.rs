@@ -541,7 +541,9 @@ fn what_was_deleted_signs_for_no_new_profile_though_it_is_still_open_here() {
             vault: Arc::new(Vault::open(&*lab.store, &seal().passphrase).await.expect("it is made")),
             authorities: Arc::new(elsewhere),
             origin: "https://ca.example".to_owned(),
-            sessions: SessionRules { idle: Duration::from_secs(60), lifetime: Duration::from_secs(600) },
+            sessions: crate::admin::sessions::SessionRules { idle: Duration::from_secs(60), lifetime: Duration::from_secs(600) },
+            surroundings: Arc::new(Nothing),
+            overview: crate::admin::overview::LastOverview::default(),
         };
         let members = |value: Value| value.as_object().cloned().expect("an object");
         let new = members(json!({"name": "web", "authority": "Second"}));
@@ -555,4 +557,14 @@ fn what_was_deleted_signs_for_no_new_profile_though_it_is_still_open_here() {
         let first = members(json!({"name": "web", "authority": "First"}));
         admin.create_profile::<RaProfile>(&Operator::system(), first, None).await.expect("it signs");
     });
+}
+
+/// Surroundings that are not there.
+struct Nothing;
+
+#[async_trait::async_trait]
+impl crate::admin::overview::Surroundings for Nothing {
+    async fn resolves(&self, _: &chancery_machine::network::NetworkRules) -> Result<(), String> {
+        Err("nobody is asked here".to_owned())
+    }
 }
