@@ -61,6 +61,12 @@ impl Lab {
         self.server.directory()
     }
 
+    /// The server itself.
+    #[allow(dead_code, reason = "clients need its directory alone")]
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// The management API, as the administrator.
     pub(crate) fn admin(&self) -> Admin {
         Admin::of(&self.server)

@@ -1,0 +1,326 @@
+// What an operator does in the browser, scenario by scenario. The first argument is the scenario; the surroundings come in
+// variables. Whatever is not as it should be ends the program with an error.
+
+const assert = require('node:assert');
+
+const { Stage, api, heading, judge, menu, signIn, tell, until } = require('./stage.js');
+
+const { BASE, TOKEN, FOLDER } = process.env;
+
+const scenarios = {
+    async signing_in_and_out(stage) {
+        const page = await stage.page();
+        // Whoever has not signed in is led there, and from there back.
+        await page.goto(`${BASE}/ui/accounts?status=valid`);
+        await heading(page, 'Sign in');
+        await judge(page, 'the sign-in page');
+        await page.getByLabel('Token').fill('chancery_wrong');
+        await page.getByRole('button', { name: 'Sign in' }).click();
+        await page.getByRole('alert').getByText('the token is not known').waitFor();
+        assert.deepStrictEqual(await page.context().cookies(), [], 'a wrong token begins no session');
+        await page.getByLabel('Token').fill(TOKEN);
+        await page.getByRole('button', { name: 'Sign in' }).click();
+        await heading(page, 'ACME Accounts');
+        assert(page.url().includes('status=valid'), page.url());
+
+        const [cookie, ...others] = await page.context().cookies();
+        assert.deepStrictEqual(others, []);
+        const { httpOnly, secure, sameSite, path } = cookie;
+        assert.deepStrictEqual({ httpOnly, secure, sameSite, path }, { httpOnly: true, secure: true, sameSite: 'Strict', path: '/' });
+        assert(!cookie.value.includes(TOKEN), 'the cookie is not the token');
+
+        await page.getByRole('button', { name: 'Sign out' }).click();
+        await page.getByText('You have signed out').waitFor();
+        await page.goto(`${BASE}/ui`);
+        await heading(page, 'Sign in');
+        // The session is over at the server too.
+        await page.context().addCookies([cookie]);
+        await page.goto(`${BASE}/ui`);
+        await page.getByText('Your session is over').waitFor();
+    },
+
+    // certbot waits for the file `watched` between placing the order and proving control.
+    async an_order_is_watched(stage) {
+        const page = await stage.operator();
+        const order = await until('an order', async () => (await api('/orders?status=pending')).items[0]);
+        await menu(page, 'Orders');
+        await page.getByRole('link', { name: 'watched.test' }).click();
+        await heading(page, 'Order for watched.test');
+        await page.locator('h2', { hasText: 'Now' }).getByText('pending').waitFor();
+        await judge(page, 'a pending order');
+        await page.evaluate(() => { globalThis.notReloaded = true; });
+        tell(FOLDER, 'watched');
+        await page.locator('h2', { hasText: 'Outcome' }).getByText('valid').waitFor();
+        for (const said of ['proved control of watched.test', 'ready to be finalized', 'sent its CSR', 'was issued']) {
+            await page.locator('.timeline').getByText(said).waitFor();
+        }
+        assert(await page.evaluate(() => globalThis.notReloaded), 'the page was not loaded anew');
+        const way = await page.getByRole('img').getAttribute('aria-label');
+        assert.strictEqual(way, 'The order went from pending to ready to processing to valid.');
+        await judge(page, 'a valid order');
+        assert.strictEqual((await api(`/orders/${order.id}`)).status, 'valid');
+    },
+
+    async a_failing_order_is_understood(stage) {
+        const page = await stage.operator();
+        await page.getByRole('link', { name: 'Orders that failed' }).click();
+        await page.getByRole('link', { name: 'failing.test' }).click();
+        await heading(page, 'Order for failing.test');
+        const why = page.getByRole('alert');
+        await why.getByText('connection').waitFor();
+        await why.getByText(`port ${process.env.CLOSED_PORT}`).waitFor();
+        // How it went, without a further click: the resolver's answer, the address, and what was met there.
+        const met = page.locator('.timeline');
+        await met.getByText('http-01 did not prove control of failing.test').waitFor();
+        await met.getByText('answered A of failing.test: 127.0.0.1').waitFor();
+        await met.getByText(`could not connect to 127.0.0.1:${process.env.CLOSED_PORT}`).waitFor();
+        const way = await page.getByRole('img').getAttribute('aria-label');
+        assert.strictEqual(way, 'The order went from pending to invalid.');
+        await judge(page, 'an invalid order');
+    },
+
+    async an_account_is_revoked(stage) {
+        const page = await stage.operator();
+        await menu(page, 'ACME Accounts');
+        await page.locator('tbody a.mono').first().click();
+        await page.getByRole('heading', { level: 2, name: 'Key and URL' }).waitFor();
+        const { items: [account] } = await api('/acmeAccounts');
+        await heading(page, `Account ${account.id}`);
+        await page.locator('#thumbprint', { hasText: account.thumbprint }).waitFor();
+        await page.locator('[data-copy="thumbprint"]').click();
+        await page.locator('.copied').waitFor();
+        assert.strictEqual(await page.evaluate(() => navigator.clipboard.readText()), account.thumbprint);
+
+        await page.getByRole('button', { name: 'Disable' }).click();
+        await page.getByRole('status').getByText('It is disabled.').waitFor();
+        assert.strictEqual((await api(`/acmeAccounts/${account.id}`)).enabled, false);
+        await page.getByRole('button', { name: 'Enable' }).click();
+        await page.getByRole('status').getByText('It is enabled.').waitFor();
+
+        await page.getByRole('link', { name: 'Revoke…' }).click();
+        await page.getByText(`Revoke account ${account.id}?`).waitFor();
+        await judge(page, 'the question before an account is revoked');
+        await page.getByRole('link', { name: 'Keep as it is' }).click();
+        await heading(page, `Account ${account.id}`);
+        await page.getByRole('link', { name: 'Revoke…' }).click();
+        await page.getByLabel('Revoke its certificates too').check();
+        await page.getByLabel('Reason').selectOption('keyCompromise');
+        await page.getByRole('button', { name: 'Revoke' }).click();
+        await page.getByRole('status').getByText('It is revoked.').waitFor();
+        const revoked = await api(`/acmeAccounts/${account.id}`);
+        assert.deepStrictEqual([revoked.status, revoked.certificatesRevoked], ['revoked', 'keyCompromise']);
+        assert.strictEqual(await page.getByRole('button', { name: 'Disable' }).count(), 0, 'nothing revives it');
+    },
+
+    async bulk_actions(stage) {
+        const page = await stage.operator();
+        await menu(page, 'ACME Accounts');
+        const all = (await api('/acmeAccounts')).items;
+        assert(all.length >= 3, 'there are accounts to tick');
+        await page.getByLabel('Tick all').check();
+        await page.getByRole('button', { name: 'Disable' }).click();
+        await page.getByRole('status').getByText('It is disabled.').waitFor();
+        for (const { enabled } of (await api('/acmeAccounts')).items) assert.strictEqual(enabled, false);
+
+        // One of them cannot be done: what was done and what not is told apart.
+        await api(`/acmeAccounts/${all[0].id}/revoke`, {});
+        await page.getByLabel('Tick all').check();
+        await page.getByRole('button', { name: 'Enable' }).click();
+        await page.getByText(`Done to ${all.length - 1}; not done to 1.`).waitFor();
+        await page.getByRole('cell', { name: all[0].id }).waitFor();
+        await judge(page, 'the outcome of a bulk action');
+
+        await page.getByRole('link', { name: 'Back to the list' }).click();
+        await page.getByLabel(`Tick account ${all[1].id}`).check();
+        await page.getByLabel(`Tick account ${all[2].id}`).check();
+        await page.getByRole('button', { name: 'Revoke…' }).click();
+        await page.getByText('Revoke these 2 accounts?').waitFor();
+        await page.getByText(all[1].id).waitFor();
+        await page.getByRole('button', { name: 'Revoke' }).click();
+        await page.getByRole('status').getByText('It is revoked.').waitFor();
+        for (const { id } of all.slice(1, 3)) assert.strictEqual((await api(`/acmeAccounts/${id}`)).status, 'revoked');
+        // Nothing was ticked.
+        await page.getByRole('button', { name: 'Enable' }).click();
+        await page.getByRole('alert').getByText('no account was ticked').waitFor();
+    },
+
+    async an_auditor_looks_only(stage) {
+        const { secret } = await api('/tokens', { name: 'somebody from audit', role: 'auditor' });
+        const page = await stage.operator({}, secret);
+        await page.getByText('somebody from audit').filter({ visible: true }).waitFor();
+        const { items: [account] } = await api('/acmeAccounts');
+        for (const path of pages) {
+            await page.goto(`${BASE}${path}`);
+            const forms = await page.locator('main form[method="post"] button').count();
+            assert.strictEqual(forms, 0, `${path} offers an auditor nothing to do`);
+        }
+        await page.goto(`${BASE}/ui/accounts/${account.id}`);
+        await page.getByText('Changing anything here needs the role operator; yours is auditor.').waitFor();
+        await judge(page, 'an account as an auditor sees it');
+        // The server does not rely on missing buttons.
+        const key = await page.locator('input[name="formKey"]').first().inputValue();
+        const status = await page.evaluate(async ([place, formKey]) => {
+            const answer = await fetch(place, { method: 'POST', body: new URLSearchParams({ formKey }) });
+            return answer.status;
+        }, [`/ui/accounts/${account.id}/disable`, key]);
+        assert.strictEqual(status, 403);
+        assert.strictEqual((await api(`/acmeAccounts/${account.id}`)).enabled, true);
+    },
+
+    async forms_of_others_are_refused(stage) {
+        const page = await stage.operator();
+        const { items: [account] } = await api('/acmeAccounts');
+        const post = (members) => page.evaluate(async ([place, body]) => {
+            const answer = await fetch(place, { method: 'POST', body: new URLSearchParams(body) });
+            return [answer.status, await answer.text()];
+        }, [`/ui/accounts/${account.id}/disable`, members]);
+        for (const members of [{}, { formKey: '' }, { formKey: 'x'.repeat(43) }]) {
+            const [status, text] = await post(members);
+            assert.strictEqual(status, 400);
+            assert(text.includes('does not belong to your session'), text);
+        }
+        assert.strictEqual((await api(`/acmeAccounts/${account.id}`)).enabled, true);
+
+        // With the key of another session of the same person.
+        const other = await stage.operator();
+        const key = await other.locator('input[name="formKey"]').first().inputValue();
+        assert.strictEqual((await post({ formKey: key }))[0], 400);
+
+        // What a page of another site sends, has no cookie; and if it had, the browser says where it comes from.
+        const [cookie] = await page.context().cookies();
+        const own = await page.locator('input[name="formKey"]').first().inputValue();
+        const answer = await fetch(`${BASE}/ui/accounts/${account.id}/disable`, {
+            method: 'POST',
+            body: new URLSearchParams({ formKey: own }),
+            headers: { Cookie: `${cookie.name}=${cookie.value}`, Origin: 'https://elsewhere.test' },
+        });
+        assert.strictEqual(answer.status, 400);
+        assert((await answer.text()).includes('another site'));
+        assert.strictEqual((await api(`/acmeAccounts/${account.id}`)).enabled, true);
+    },
+
+    // The server's sessions rest no longer than three seconds.
+    async sessions_end(stage) {
+        const { id, secret } = await api('/tokens', { name: 'soon gone', role: 'operator' });
+        const gone = await stage.operator({}, secret);
+        await api(`/tokens/${id}/revoke`, {});
+        await gone.goto(`${BASE}/ui/accounts`);
+        await gone.getByText('Your session is over').waitFor();
+
+        const page = await stage.operator();
+        await until('the end of the session', async () => {
+            await new Promise((later) => setTimeout(later, 3_500));
+            await page.goto(`${BASE}/ui/orders?status=valid`);
+            return page.getByText('Your session is over').isVisible();
+        });
+        // Signing in again leads back to where it ended.
+        await page.getByLabel('Token').fill(TOKEN);
+        await page.getByRole('button', { name: 'Sign in' }).click();
+        await heading(page, 'Orders');
+        assert(page.url().includes('status=valid'), page.url());
+    },
+
+    // Every page that can be reached by links, in both colour schemes, narrow and wide.
+    async every_page_is_sound(stage) {
+        for (const view of [
+            { colorScheme: 'light', viewport: { width: 1600, height: 1000 } },
+            { colorScheme: 'dark', viewport: { width: 380, height: 800 } },
+        ]) {
+            const page = await stage.operator(view);
+            const seen = await crawl(page, (path) => judge(page, `${path} (${view.colorScheme}, ${view.viewport.width})`));
+            for (const path of pages) assert(seen.has(path), `${path} is reached by links`);
+        }
+        for (const view of [
+            { colorScheme: 'dark', viewport: { width: 1600, height: 1000 } },
+            { colorScheme: 'light', viewport: { width: 380, height: 800 } },
+        ]) {
+            const page = await stage.operator(view);
+            for (const path of pages) {
+                await page.goto(`${BASE}${path}`);
+                await judge(page, `${path} (${view.colorScheme}, ${view.viewport.width})`);
+            }
+        }
+    },
+
+    // What a browser has to fetch for its first page, as it goes over the line.
+    async pages_are_light(stage) {
+        const page = await stage.page();
+        await signIn(page, TOKEN);
+        const client = await page.context().newCDPSession(page);
+        await client.send('Network.enable');
+        await client.send('Network.setCacheDisabled', { cacheDisabled: true });
+        let bytes = 0;
+        client.on('Network.loadingFinished', (event) => { bytes += event.encodedDataLength; });
+        for (const path of pages) {
+            bytes = 0;
+            await page.goto(`${BASE}${path}`, { waitUntil: 'networkidle' });
+            assert(bytes > 0 && bytes < 100_000, `${path} takes ${bytes} bytes`);
+        }
+    },
+
+    // Nothing but the keyboard: the first press leads past the menu, the menu is in reach, and so is every control.
+    async the_keyboard_suffices(stage) {
+        const page = await stage.operator();
+        await page.goto(`${BASE}/ui/accounts`);
+        await page.keyboard.press('Tab');
+        assert.strictEqual(await page.evaluate(() => document.activeElement.textContent), 'Skip to content');
+        await page.keyboard.press('Enter');
+        await page.keyboard.press('Tab');
+        assert.strictEqual(await page.evaluate(() => document.activeElement.closest('main') !== null), true);
+
+        const narrow = await stage.operator({ viewport: { width: 380, height: 800 } });
+        await narrow.locator('summary', { hasText: 'Menu' }).focus();
+        await narrow.keyboard.press('Enter');
+        await menu(narrow, 'Orders');
+        // Who cannot run scripts loses nothing but smoothness.
+        const plain = await stage.operator({ javaScriptEnabled: false });
+        await plain.goto(`${BASE}/ui/accounts`);
+        await plain.locator('tbody a.mono').first().click();
+        await plain.getByRole('button', { name: 'Disable' }).click();
+        await plain.getByText('It is disabled.').waitFor();
+    },
+};
+
+// The pages of the menu.
+const pages = [
+    '/ui', '/ui/acme-profiles', '/ui/ra-profiles', '/ui/accounts', '/ui/orders', '/ui/certificates', '/ui/authorities',
+    '/ui/eab', '/ui/tokens', '/ui/audit',
+];
+
+// Visits what can be reached by links, two of each kind. Answers the paths.
+async function crawl(page, visit) {
+    const [waiting, seen, kinds] = [['/ui'], new Set(['/ui']), new Map()];
+    while (waiting.length > 0) {
+        const path = waiting.shift();
+        const answer = await page.goto(`${BASE}${path}`);
+        assert.strictEqual(answer.status(), 200, path);
+        await visit(path);
+        const links = await page.locator('a[href^="/ui"], a[href^="?"]').evaluateAll((all) => all.map((link) => link.href));
+        for (const link of links) {
+            const { pathname, search } = new URL(link);
+            // Names of objects stand in the third place.
+            const kind = pathname.split('/').map((part, nth) => (nth === 3 && part !== 'new' ? '*' : part)).join('/');
+            const target = pathname + search;
+            const download = /\.(pem|der|p7b|crl|json)$/.test(pathname) || pathname.includes('/assets/');
+            if (seen.has(target) || download || (kinds.get(kind) ?? 0) >= 2) continue;
+            kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+            seen.add(target);
+            waiting.push(target);
+        }
+    }
+    return seen;
+}
+
+(async () => {
+    const stage = await Stage.open();
+    try {
+        const scenario = scenarios[process.argv[2]];
+        assert(scenario, `there is no scenario ${process.argv[2]}`);
+        await scenario(stage);
+    } finally {
+        await stage.close();
+    }
+})().catch((error) => {
+    process.stderr.write(`${error.stack}\n`);
+    process.exitCode = 1;
+});
