@@ -137,6 +137,24 @@ fn certificates_are_revoked_one_by_one_and_many_at_once() {
     assert_eq!(found(&two)["revoked"]["reason"], "keyCompromise");
 }
 
+/// Whoever sends what another action is told expects something that would not happen.
+#[test]
+fn an_action_on_many_certificates_is_not_told_what_belongs_to_another() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    let certificate = found(&issue(&account, &[&name("stray")]).0);
+    let (api, items) = (admin(), json!([certificate["id"]]));
+    for (body, field) in [
+        (json!({"action": "revoke", "items": items, "within": "1d"}), "within"),
+        (json!({"action": "revoke", "items": items, "cancel": true}), "cancel"),
+        (json!({"action": "renew", "items": items, "reason": "superseded"}), "reason"),
+    ] {
+        refuses_field(api.post("/certificates/bulk", &body), field);
+    }
+    let after = api.get(&format!("/certificates/{}", text(&certificate, "id"))).expect(200).json();
+    assert_eq!((&after["status"], &after["revision"]), (&json!("valid"), &certificate["revision"]));
+}
+
 #[test]
 fn authorities_are_made_used_and_removed_by_administrators() {
     let api = admin();
