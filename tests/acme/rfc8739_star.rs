@@ -7,10 +7,11 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 use x509_parser::prelude::FromDer as _;
 
-use super::endpoint;
+use super::{endpoint, endpoint_of};
 use crate::client::{Account, Response, text};
 use crate::house::{csr, finalize, house, issue, moment, name, prove};
 use crate::jws::encode;
+use crate::profiles::Profiles;
 use crate::support::certificate::Chain;
 use crate::support::process::eventually;
 
@@ -262,6 +263,58 @@ fn rfc8739_2_3_a_closed_account_has_no_certificates_to_give() {
         endpoint.send("GET", star(order), &[], b"").expect_problem(403, "autoRenewalCanceled");
     }
     account.read(star(&orders[0])).expect_problem(401, "unauthorized");
+}
+
+#[test]
+fn rfc8739_an_account_has_as_many_orders_renewed_as_the_profile_allows() {
+    let settings = json!({"autoRenewal": {"minLifetime": "1m"}, "renewingOrdersPerAccount": 2});
+    let profiles = Profiles::acme(&settings);
+    let endpoint = endpoint_of(&profiles);
+    let account = endpoint.register("ES256");
+    let renewal = json!({"end-date": moment(80_000), "lifetime": 3600});
+    let (url, _, _) = renewed(&account, &renewal);
+    new_order(&account, &name("open"), &renewal).expect(201);
+    let limited = new_order(&account, &name("limited"), &renewal).expect_problem(429, "rateLimited");
+    assert!(limited.detail().contains("2 orders with automatic renewal"), "{}", limited.detail());
+    assert!(limited.header("Retry-After").is_some(), "{limited:?}");
+    // Others, and other accounts.
+    account.order(&[&name("plain")]);
+    new_order(&endpoint.register("ES256"), &name("another"), &renewal).expect(201);
+    account.post(&url, &json!({"status": "canceled"})).expect(200);
+    new_order(&account, &name("next"), &renewal).expect(201);
+    new_order(&account, &name("limited"), &renewal).expect_problem(429, "rateLimited");
+    profiles.change_acme(&json!({"renewingOrdersPerAccount": null}));
+    new_order(&account, &name("free"), &renewal).expect(201);
+}
+
+/// One alone and many at once, for whatever reason.
+#[test]
+fn rfc8739_2_3_an_operator_who_revokes_the_certificate_ends_the_renewal() {
+    let endpoint = endpoint("star");
+    let account = endpoint.register("ES256");
+    let renewal = json!({"end-date": moment(80_000), "lifetime": 3600});
+    let orders = [(); 2].map(|()| renewed(&account, &renewal));
+    let admin = house().admin();
+    let certificate = |url: &str| {
+        let view = admin.get(&format!("/orders/{}", last(url))).expect(200).json();
+        text(&view, "certificate").to_owned()
+    };
+    let [alone, together] = [&orders[0], &orders[1]].map(|(url, _, _)| certificate(url));
+    let revoked = admin.post(&format!("/certificates/{alone}/revoke"), &json!({"reason": "keyCompromise"})).expect(200);
+    assert_eq!(revoked.json()["status"], "revoked");
+    let bulk = json!({"action": "revoke", "items": [together], "reason": "superseded"});
+    assert_eq!(admin.post("/certificates/bulk", &bulk).expect(200).json()["results"][0]["status"], 200);
+    for (url, order, _) in &orders {
+        let seen = account.read(url).expect(200).json();
+        let error = text(&seen["error"], "type");
+        assert_eq!((text(&seen, "status"), error), ("canceled", "urn:ietf:params:acme:error:unauthorized"));
+        account.read(star(order)).expect_problem(403, "autoRenewalCanceled");
+        let log = admin.get(&format!("/audit?object=order/{}", last(url))).expect(200).json();
+        assert_eq!(
+            (&log["items"][0]["action"], &log["items"][0]["after"]["status"]),
+            (&json!("cancel"), &json!("canceled"))
+        );
+    }
 }
 
 fn last(url: &str) -> &str {

@@ -32,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::{Decode, Encode};
 
 use crate::auto_renewal::{AutoRenewal, Series};
+use crate::challenge::ChallengeType;
 use crate::id::{AccountId, AuthorityId, AuthorizationId, CertificateId};
 use crate::identifier::{DnsName, Subject};
 use crate::machine::{Machine, Step};
@@ -234,6 +235,9 @@ pub struct Intent {
     /// What will be signed.
     #[n(1)]
     pub draft: Draft,
+    /// As [`Series::methods`], for the first certificate of an order that is renewed automatically; else empty.
+    #[cbor(n(2), default)]
+    pub methods: Vec<Option<ChallengeType>>,
 }
 
 /// A linted certificate that only waits for its signature: enough to sign it now or after a crash, to the same bytes.

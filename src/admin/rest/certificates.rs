@@ -203,7 +203,8 @@ async fn download(caller: &Caller, id: &str, form: Form, media: &str) -> Result<
     Ok(HttpResponse::Ok().content_type(media).body(bytes))
 }
 
-/// Revokes a certificate that has not expired; the CRL follows.
+/// Revokes a certificate that has not expired; the CRL follows. If its order is renewed automatically, the order is canceled
+/// with it, and no certificate follows.
 #[utoipa::path(post, path = "/api/v1/certificates/{id}/revoke", operation_id = "revokeCertificate", tag = "Certificates",
     params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
     request_body = Option<Revoke>,
