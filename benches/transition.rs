@@ -139,7 +139,7 @@ fn intent() -> Intent {
         public_key: vec![2; 91],
         tbs: vec![3; 450],
     };
-    Intent { certificate: CertificateId(ID), draft }
+    Intent { certificate: CertificateId(ID), draft, methods: Vec::new() }
 }
 
 fn profile() -> ProfileRef {

@@ -69,6 +69,13 @@ impl<T> Act<T> {
     }
 }
 
+/// What is committed together with an operator's event, and what the log says of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Along {
+    pub(crate) writes: Vec<Write>,
+    pub(crate) deeds: Vec<Deed>,
+}
+
 /// Why an operator's request was not done. Nothing was changed, unless the store failed: then that is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ActError<E> {
@@ -147,9 +154,6 @@ impl Engine {
         Err(TurnError::Conflict.into())
     }
 
-    /// Sends an operator's event to an object, and commits the step with the entry that `describe` makes of the states
-    /// before and after it. With `seen`, only if the object still has that revision. Nothing is logged where the event
-    /// changes nothing.
     async fn administer_event<M: Routed>(
         &self,
         who: &str,
@@ -158,17 +162,35 @@ impl Engine {
         seen: Option<Revision>,
         describe: impl Fn(&M, &M) -> Deed + Clone + Send + 'static,
     ) -> Result<Versioned<M>, TurnError> {
+        self.administer_along(who, id, event, seen, describe, async || Ok(Along::default())).await
+    }
+
+    /// Sends an operator's event to an object, and commits the step with the entry that `describe` makes of the states
+    /// before and after it, and with what goes along. With `seen`, only if the object still has that revision. Nothing is
+    /// done or logged where the event changes nothing.
+    pub(crate) async fn administer_along<M: Routed>(
+        &self,
+        who: &str,
+        id: Id,
+        event: M::Event,
+        seen: Option<Revision>,
+        describe: impl Fn(&M, &M) -> Deed + Clone + Send + 'static,
+        along: impl AsyncFn() -> Result<Along, TurnError>,
+    ) -> Result<Versioned<M>, TurnError> {
         let guards: Vec<_> = seen.map(|seen| (ObjectId { kind: M::KIND, id }, seen)).into_iter().collect();
         let _turn = self.world.operators.lock().await;
         for _ in 0..ATTEMPTS {
             let head = head(&self.world).await?;
+            let along = along().await?;
             let now = self.now();
             let appended: Arc<Mutex<Option<AuditHead>>> = Arc::default();
             let companions = || -> Companions<M> {
                 let (describe, head, who) = (describe.clone(), head.clone(), who.to_owned());
-                let appended = Arc::clone(&appended);
+                let (appended, Along { writes: others, deeds }) = (Arc::clone(&appended), along.clone());
                 Box::new(move |before, after| {
-                    let (writes, end) = entries(&head, &who, vec![describe(before, after)], now);
+                    let deeds = std::iter::once(describe(before, after)).chain(deeds).collect();
+                    let (mut writes, end) = entries(&head, &who, deeds, now);
+                    writes.extend(others);
                     *appended.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
                     writes
                 })
@@ -176,6 +198,8 @@ impl Engine {
             match self.world.send_with(id, event.clone(), &guards, companions).await {
                 // Another entry came first: the store may name it, or the end of the log.
                 Err(TurnError::GuardChanged(object)) if matches!(object.kind, Kind::AuditHead | Kind::AuditEntry) => {}
+                // So did somebody who changed what goes along.
+                Err(TurnError::GuardChanged(object)) if along.writes.iter().any(|write| write.object == object) => {}
                 Err(error) => return Err(error),
                 Ok(changed) => {
                     // Nothing was appended where the event changed nothing.

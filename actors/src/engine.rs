@@ -92,6 +92,8 @@ impl Engine {
         };
         let validators = ChallengeType::ALL.iter().map(|kind| (*kind, validator())).collect();
         let caa = validator();
+        let mut node = [0; 16];
+        ports.entropy.fill(&mut node);
         let issuer = Issuer::start(&ports.issue, settings.issuers.max(1));
         let world = Arc::new(World {
             ports,
@@ -103,6 +105,7 @@ impl Engine {
             caa,
             turns: Turns::default(),
             operators: Mutex::default(),
+            node,
             residents: AtomicUsize::new(0),
             actors: OnceLock::new(),
         });

@@ -13,6 +13,7 @@ use chancery_machine::time::Timestamp;
 use thiserror::Error;
 use tracing::{error, info};
 
+use crate::caa::NotPermitted;
 use crate::engine::Engine;
 use crate::error::{LoadError, TurnError};
 use crate::ports::{DraftError, DraftRequest, KeySource, Kind, ObjectId, Revision};
@@ -49,6 +50,16 @@ pub enum FinalizeError {
     /// The profile allows no sound certificate; the reason is in the log.
     #[error("the server's settings do not allow this certificate")]
     Refused,
+}
+
+impl From<NotPermitted> for FinalizeError {
+    fn from(error: NotPermitted) -> Self {
+        match error {
+            NotPermitted::Caa(refused) => Self::Caa(refused),
+            NotPermitted::Endpoint(error) => error.into(),
+            NotPermitted::Turn(error) => error.into(),
+        }
+    }
 }
 
 /// Why there is no draft of a certificate.
@@ -116,7 +127,7 @@ impl Engine {
         }
         self.still_offered(&order.state)?;
         let intent = Box::new(self.intend(&order.state, csr).await?);
-        self.permitted(&order.state).await?;
+        self.world.permitted(&order.state, &intent.methods).await?;
         let mut guards = guards.to_vec();
         for attempt in 0..ATTEMPTS {
             let all = [guards.clone(), self.proofs(order).await?].concat();
@@ -179,7 +190,11 @@ impl Engine {
             let advice = "the CSR's key is the key of an ACME account; make a key for the certificate alone";
             return Err(FinalizeError::BadCsr(advice.into()));
         }
-        Ok(Intent { certificate: CertificateId(self.world.new_id()), draft })
+        let methods = match &terms.auto_renewal {
+            Some(_) => self.world.methods(terms).await?,
+            None => Vec::new(),
+        };
+        Ok(Intent { certificate: CertificateId(self.world.new_id()), draft, methods })
     }
 
     /// Waits until an order is processing no more, at most for `patience`.

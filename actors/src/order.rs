@@ -41,6 +41,7 @@ impl Role for Order {
                 (vec![terms::orders_of(account)], Some(replaced.max(series.not_after).max(*at)))
             }
         };
+        terms.extend(self.renews_until().map(|end| terms::renewing_until(account, end)));
         terms.extend(self.asleep_until().map(terms::due));
         terms.extend(OrderQuery::terms_of(self));
         Body {
@@ -89,7 +90,12 @@ async fn sign(world: &World, id: OrderId, order: &Order) -> Performed<Order> {
         {
             return Performed::Done(OrderEvent::PeriodPassed, Vec::new());
         }
-        OrderState::Reissuing { intent, period, .. } => (intent, Some(*period)),
+        OrderState::Reissuing { series, intent, period } => {
+            if let Err(instead) = renewing::signable(world, id, order, (series, intent)).await {
+                return instead;
+            }
+            (intent, Some(*period))
+        }
         OrderState::Pending { .. }
         | OrderState::Ready
         | OrderState::Valid { .. }

@@ -1,7 +1,7 @@
 //! The words under which objects are found. They are part of the store's format.
 
 use chancery_machine::account::AccountStatus;
-use chancery_machine::id::{AccountId, AuthorityId, EabId, OrderId};
+use chancery_machine::id::{AccountId, AuthorityId, EabId, Id, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::order::OrderStatus;
 use chancery_machine::profile::{Endpoint, ProfileName, ProfileRevision};
@@ -70,7 +70,7 @@ pub(crate) fn open_past(account: AccountId, now: Timestamp) -> Range {
     Range::Terms { low: open_until(account, next), high: open_until(account, Timestamp::from_millis(u64::MAX)) }
 }
 
-/// The moment that [`open_until`] states.
+/// The moment that [`open_until`] or [`renewing_until`] states.
 pub(crate) fn until_of(term: &[u8]) -> Option<Timestamp> {
     term.last_chunk().map(|millis| Timestamp::from_millis(u64::from_be_bytes(*millis)))
 }
@@ -78,6 +78,24 @@ pub(crate) fn until_of(term: &[u8]) -> Option<Timestamp> {
 /// An account's orders that are renewed automatically.
 pub(crate) fn renewing_of(account: AccountId) -> Term {
     term(&[b"renewing-of/", &account.0.bytes()])
+}
+
+/// An account's order that is renewed automatically until this moment, or can be finalized until then and is from there on:
+/// all have the same length, so that [`renewing_past`] finds those for which certificates are still to come.
+pub(crate) fn renewing_until(account: AccountId, end: Timestamp) -> Term {
+    term(&[b"renewing-until/", &account.0.bytes(), &end.millis().to_be_bytes()])
+}
+
+/// The account's orders for which certificates are to come beyond this moment, by its end.
+pub(crate) fn renewing_past(account: AccountId, now: Timestamp) -> Range {
+    let next = Timestamp::from_millis(now.millis().saturating_add(1));
+    Range::Terms { low: renewing_until(account, next), high: renewing_until(account, Timestamp::from_millis(u64::MAX)) }
+}
+
+/// Every order that is renewed automatically, whosever it is.
+pub(crate) fn renewing() -> Range {
+    let whose = |byte| renewing_of(AccountId(Id::from_bytes([byte; 16])));
+    Range::Terms { low: whose(0), high: whose(u8::MAX) }
 }
 
 /// What owes something at this moment and may leave memory until then: all have the same length, so they are walked

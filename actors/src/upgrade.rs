@@ -16,7 +16,7 @@ use crate::resident::{Role, load};
 use crate::world::World;
 
 /// One more whenever a kind of object is stored with a term that it had not before.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Where it stands with which terms everything is stored.
 const MARK: ObjectId = ObjectId { kind: Kind::Terms, id: Id::from_bytes([0; 16]) };

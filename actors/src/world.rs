@@ -61,6 +61,9 @@ pub struct Settings {
     pub idle: Duration,
     /// How long before its time an object is woken that left memory until then.
     pub wake: Duration,
+    /// Over how long renewals that are due are spread between the engines at one store, so that one of them usually drafts
+    /// each; not at all where this is the only one.
+    pub spread: Duration,
     /// How often it is looked which CRLs are to be renewed.
     pub look: Duration,
     /// How long an object is left alone that failed again and again.
@@ -80,6 +83,7 @@ impl Default for Settings {
             crl_validity: Duration::from_secs(7 * 86_400),
             idle: Duration::from_secs(20),
             wake: Duration::from_secs(30),
+            spread: Duration::ZERO,
             look: Duration::from_secs(60),
             quarantine: Duration::from_secs(300),
             also_allowed: Vec::new(),
@@ -101,6 +105,8 @@ pub(crate) struct World {
     pub(crate) turns: Turns,
     /// Whose turn it is to write into the audit log, among those on this node.
     pub(crate) operators: Mutex<()>,
+    /// Tells this engine from others at the same store.
+    pub(crate) node: [u8; 16],
     /// How many objects are in memory.
     pub(crate) residents: AtomicUsize,
     /// Set once, right after the world is made: the shards and the publisher hold the world themselves.

@@ -6,6 +6,7 @@ use actix_web::http::header::{CACHE_CONTROL, EXPIRES, HeaderName, HttpDate};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chancery_actors::error::LoadError;
 use chancery_actors::place::NewAutoRenewal;
+use chancery_machine::account::AccountStatus;
 use chancery_machine::auto_renewal::{AutoRenewal, Series};
 use chancery_machine::id::OrderId;
 use chancery_machine::order::{Order, OrderState};
@@ -13,9 +14,11 @@ use chancery_machine::problem::ProblemType;
 use chancery_machine::profile::{AutoRenewalRules, Seconds};
 use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::account::Named;
 use super::certificate::chained;
+use super::json::{Excerpt, Members};
 use super::order::{moment, own};
 use super::problem::ProblemDocument;
 use super::reply::Reply;
@@ -32,19 +35,6 @@ const CERT_NOT_AFTER: HeaderName = HeaderName::from_static("cert-not-after");
 pub(super) struct AutoRenewalMeta {
     min_lifetime: u64,
     max_duration: u64,
-    allow_certificate_get: bool,
-}
-
-/// `auto-renewal` in a new order (RFC 8739 section 3.1.1).
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) struct NewAutoRenewalObject {
-    start_date: Option<String>,
-    end_date: String,
-    lifetime: u64,
-    #[serde(default)]
-    lifetime_adjust: u64,
-    #[serde(default)]
     allow_certificate_get: bool,
 }
 
@@ -71,16 +61,52 @@ impl AutoRenewalMeta {
     }
 }
 
-impl NewAutoRenewalObject {
-    pub(super) fn read(self) -> Result<NewAutoRenewal, ProblemDocument> {
-        Ok(NewAutoRenewal {
-            start: self.start_date.map(|text| moment("start-date", &text)).transpose()?,
-            end: moment("end-date", &self.end_date)?,
-            lifetime: Seconds(self.lifetime),
-            adjust: Seconds(self.lifetime_adjust),
-            certificate_get: self.allow_certificate_get,
-        })
+/// `auto-renewal` in a new order (RFC 8739 section 3.1.1).
+///
+/// # Errors
+/// A problem that names the member at fault, what was expected of it and what came.
+pub(super) fn read(json: &RawValue) -> Result<NewAutoRenewal, ProblemDocument> {
+    let json = json.get();
+    if !json.starts_with('{') {
+        return Err(misfit("", "an object", json));
     }
+    let members = Members::parse(json.as_bytes()).map_err(|error| {
+        ProblemDocument::new(ProblemType::Malformed, format!("the member \"auto-renewal\" does not fit: {error}"))
+    })?;
+    let Some(end) = member::<String>(&members, "end-date", MOMENT)? else { return Err(missing("end-date", MOMENT)) };
+    let Some(lifetime) = member(&members, "lifetime", SECONDS)? else { return Err(missing("lifetime", SECONDS)) };
+    let start: Option<String> = member(&members, "start-date", MOMENT)?;
+    Ok(NewAutoRenewal {
+        start: start.map(|text| moment("auto-renewal.start-date", &text)).transpose()?,
+        end: moment("auto-renewal.end-date", &end)?,
+        lifetime: Seconds(lifetime),
+        adjust: Seconds(member(&members, "lifetime-adjust", SECONDS)?.unwrap_or_default()),
+        certificate_get: member(&members, "allow-certificate-get", "true or false")?.unwrap_or_default(),
+    })
+}
+
+const MOMENT: &str = "a string with a time of RFC 3339";
+
+const SECONDS: &str = "a whole number of seconds";
+
+/// A member of `auto-renewal`, if it is there.
+fn member<'a, T: Deserialize<'a>>(
+    members: &Members<'a>,
+    name: &str,
+    expected: &str,
+) -> Result<Option<T>, ProblemDocument> {
+    let Some(json) = members.raw(name).filter(|json| *json != "null") else { return Ok(None) };
+    serde_json::from_str(json).map(Some).map_err(|_| misfit(&format!(".{name}"), expected, json))
+}
+
+fn misfit(name: &str, expected: &str, came: &str) -> ProblemDocument {
+    let detail = format!("the member \"auto-renewal{name}\" has to be {expected}, not {}", Excerpt::new(came));
+    ProblemDocument::new(ProblemType::Malformed, detail)
+}
+
+fn missing(name: &str, expected: &str) -> ProblemDocument {
+    let detail = format!("the member \"auto-renewal.{name}\" is missing; it has to be {expected}");
+    ProblemDocument::new(ProblemType::Malformed, detail)
 }
 
 impl AutoRenewalObject {
@@ -119,8 +145,14 @@ pub(super) async fn star_certificate_unauthenticated(
         Err(LoadError::Absent) => return Err(nothing()),
         Err(error) => return Err(error.into()),
     };
-    if !site.has(order.terms.account).await? {
-        return Err(nothing());
+    let account = match site.acme.engine.account(order.terms.account).await {
+        Ok(account) if site.counts(&account.state) => account.state,
+        Ok(_) | Err(LoadError::Absent) => return Err(nothing()),
+        Err(error) => return Err(error.into()),
+    };
+    // Its orders are canceled one after the other: none gives a certificate meanwhile.
+    if account.status() != AccountStatus::Valid {
+        return Err(canceled());
     }
     let now = site.acme.engine.now();
     let (series, fresh_until) = current(&order, now)?;
@@ -142,8 +174,7 @@ fn current(order: &Order, now: Timestamp) -> Result<(&Series, Timestamp), Proble
         OrderState::Renewing { series, due, .. } => (series, due.unwrap_or(series.not_after)),
         OrderState::Reissuing { series, .. } => (series, now),
         OrderState::Canceled { .. } => {
-            let detail = "the automatic renewal of this certificate was canceled; place a new order";
-            return Err(ProblemDocument::new(ProblemType::AutoRenewalCanceled, detail));
+            return Err(canceled());
         }
         OrderState::Pending { .. }
         | OrderState::Ready
@@ -158,6 +189,11 @@ fn current(order: &Order, now: Timestamp) -> Result<(&Series, Timestamp), Proble
         return Err(ProblemDocument::new(ProblemType::AutoRenewalExpired, detail));
     }
     Ok((series, next.min(series.not_after)))
+}
+
+fn canceled() -> ProblemDocument {
+    let detail = "the automatic renewal of this certificate was canceled; place a new order";
+    ProblemDocument::new(ProblemType::AutoRenewalCanceled, detail)
 }
 
 async fn certificate(site: &Site, series: &Series, reply: Reply) -> Result<HttpResponse, ProblemDocument> {

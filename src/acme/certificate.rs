@@ -99,8 +99,8 @@ pub(super) async fn revoke(asked: EitherRequest) -> Result<HttpResponse, Problem
     };
     if found.state.record.period.is_some() {
         // RFC 8739 section 3.1.2.
-        let detail =
-            "the certificate is renewed automatically, and such certificates are not revoked; cancel its order";
+        let detail = "the certificate is renewed automatically, and such certificates are not revoked; cancel its order, \
+             and if its key is compromised, tell the server's operator, who can revoke it";
         return Err(ProblemDocument::new(ProblemType::AutoRenewalRevocationNotSupported, detail));
     }
     may_revoke(&asked, &found.state.record).await?;

@@ -13,10 +13,11 @@ use chancery_machine::problem::ProblemType;
 use chancery_machine::profile::ProfileName;
 use chancery_machine::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::account::Named;
 use super::authorization::look_again;
-use super::auto_renewal::{AutoRenewalObject, NewAutoRenewalObject};
+use super::auto_renewal::{self, AutoRenewalObject};
 use super::base64url;
 use super::identifier::{self, IdentifierObject};
 use super::json::Excerpt;
@@ -41,7 +42,7 @@ struct NewOrderPayload {
     profile: Option<String>,
     replaces: Option<String>,
     #[serde(rename = "auto-renewal")]
-    auto_renewal: Option<NewAutoRenewalObject>,
+    auto_renewal: Option<Box<RawValue>>,
 }
 
 /// What a client may change of an order (RFC 8739 section 3.1.2).
@@ -100,7 +101,7 @@ pub(super) async fn new_order(asked: AccountRequest) -> Result<HttpResponse, Pro
             Some(text) => Some(renewal::name("\"replaces\"", &text)?),
             None => None,
         },
-        auto_renewal: payload.auto_renewal.map(NewAutoRenewalObject::read).transpose()?,
+        auto_renewal: payload.auto_renewal.as_deref().map(auto_renewal::read).transpose()?,
     };
     let placed = site.acme.engine.place_order(&asked.account, &site.pair, new).await;
     let order = placed.map_err(|error| refused(site, error))?;
@@ -117,13 +118,29 @@ pub(super) async fn order(asked: AccountRequest, path: web::Path<Named>) -> Resu
         Payload::Json(_) => {
             let UpdatePayload { status } = asked.payload.json()?;
             if status.as_deref() != Some(OrderStatus::Canceled.token()) {
-                return Err(BadPayload::NotEmpty.into());
+                return Err(unchangeable(&order.state, status.as_deref()));
             }
             order = site.acme.engine.cancel_renewal(OrderId(order.id)).await?;
         }
     }
     let pause = pause(site, &order).await?;
     Ok(respond(site, &order, StatusCode::OK, pause))
+}
+
+/// What a client is told that wants something else of an order than to end its automatic renewal.
+fn unchangeable(order: &Order, status: Option<&str>) -> ProblemDocument {
+    if order.terms.auto_renewal.is_none() {
+        return BadPayload::NotEmpty.into();
+    }
+    let came = match status {
+        Some(status) => format!("\"status\" is {:?}", Excerpt::new(status)),
+        None => "the payload has no \"status\"".to_owned(),
+    };
+    let detail = format!(
+        "{came}; all that a client changes of this order is its \"status\", to \"canceled\", which ends the automatic \
+         renewal; to read the order, send an empty payload (\"\"), which is a POST-as-GET"
+    );
+    ProblemDocument::new(ProblemType::Malformed, detail)
 }
 
 /// POST to an order's finalize URL.

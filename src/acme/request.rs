@@ -194,7 +194,7 @@ impl Site {
 
     /// An account counts only with the pair of profiles that it registered with. Under `/acme/{acmeProfile}/…` that is
     /// whatever RA Profile is the default, so that accounts stay when it changes.
-    fn counts(&self, account: &Account) -> bool {
+    pub(super) fn counts(&self, account: &Account) -> bool {
         account.endpoint == self.endpoint && account.acme_profile.as_ref() == self.activated()
     }
 

@@ -1,11 +1,13 @@
 //! What operators do with certificates.
 
 use chancery_actors::Versioned;
+use chancery_actors::audit::Deed;
 use chancery_actors::error::TurnError;
 use chancery_actors::listing::{CertificateQuery, Cursor, Page};
 use chancery_machine::certificate::{Certificate, CertificateEvent, CertificateState, RevocationReason};
-use chancery_machine::id::{AuthorityId, CertificateId};
+use chancery_machine::id::{AuthorityId, CertificateId, OrderId};
 use chancery_machine::identifier::Subject;
+use chancery_machine::order::Order;
 use chancery_machine::time::Timestamp;
 use der::pem::LineEnding;
 use der::{Decode, Encode};
@@ -16,6 +18,7 @@ use super::Admin;
 use super::error::AdminError;
 use super::objects::{ProfileRefView, deed, found, guard, hex, path_id, unstored};
 use super::operator::{Operator, Role};
+use super::orders::OrderView;
 use super::precondition::Precondition;
 use super::renewal::{NewRenewalCall, RenewalCallView};
 use super::settings::Fault;
@@ -162,7 +165,7 @@ impl Admin {
         }
     }
 
-    /// Revokes a certificate; the CRL follows.
+    /// Revokes a certificate; the CRL follows. If its order is renewed automatically, the order is canceled.
     ///
     /// # Errors
     /// [`AdminError`]; the machine refuses it for what has expired or was revoked before.
@@ -174,7 +177,17 @@ impl Admin {
         precondition: Precondition,
     ) -> Result<CertificateView, AdminError> {
         operator.may(Role::Operator)?;
-        self.change_certificate(operator, "revoke", id, CertificateEvent::Revoked(reason), precondition).await
+        let (named, certificate) = self.certificate(id).await?;
+        let seen = guard(precondition, certificate.revision)?;
+        let now = self.engine.now();
+        let describe = described("revoke", named, now);
+        let canceled = move |id: OrderId, before: &Order, after: &Order| {
+            let view = |state| OrderView::of(&unstored(id.0, state), now);
+            deed("cancel", format!("order/{id}"), &view(before), &view(after))
+        };
+        let who = &operator.who;
+        let revoked = self.engine.administer_revocation(who, &certificate, reason, seen, describe, canceled).await?;
+        Ok(CertificateView::of(&revoked, now))
     }
 
     /// Calls for a certificate to be renewed (RFC 9773), or takes that back.
@@ -205,10 +218,7 @@ impl Admin {
         let (named, certificate) = self.certificate(id).await?;
         let seen = guard(precondition, certificate.revision)?;
         let now = self.engine.now();
-        let describe = move |before: &Certificate, after: &Certificate| {
-            let view = |state| CertificateView::of(&unstored(named.0, state), now);
-            deed(action, format!("certificate/{named}"), &view(before), &view(after))
-        };
+        let describe = described(action, named, now);
         let changed = self.engine.administer_certificate(&operator.who, named, event, seen, describe).await?;
         Ok(CertificateView::of(&changed, now))
     }
@@ -226,6 +236,18 @@ impl Admin {
     async fn certificate(&self, id: &str) -> Result<(CertificateId, Versioned<Certificate>), AdminError> {
         let named = path_id(KIND, id, CertificateId::parse)?;
         Ok((named, found(KIND, id, self.engine.certificate(named).await)?))
+    }
+}
+
+/// What the log says of an action.
+fn described(
+    action: &'static str,
+    named: CertificateId,
+    now: Timestamp,
+) -> impl Fn(&Certificate, &Certificate) -> Deed + Clone + Send + 'static {
+    move |before, after| {
+        let view = |state| CertificateView::of(&unstored(named.0, state), now);
+        deed(action, format!("certificate/{named}"), &view(before), &view(after))
     }
 }
 

@@ -7,10 +7,11 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 use x509_parser::prelude::FromDer as _;
 
-use super::endpoint;
+use super::{endpoint, endpoint_of};
 use crate::client::{Account, Response, text};
 use crate::house::{csr, finalize, house, issue, moment, name, prove};
 use crate::jws::encode;
+use crate::profiles::Profiles;
 use crate::support::certificate::Chain;
 use crate::support::process::eventually;
 
@@ -100,7 +101,11 @@ fn rfc8739_3_1_1_what_cannot_be_had_is_refused() {
     };
     for (wrong, said) in [
         (with("lifetime", json!(day - 1)), "86400 s is the least"),
-        (with("lifetime", json!(-1)), "auto-renewal"),
+        (with("lifetime", json!(-1)), "\"auto-renewal.lifetime\" has to be a whole number of seconds, not -1"),
+        (with("lifetime", json!("6h")), "\"auto-renewal.lifetime\" has to be a whole number of seconds, not \"6h\""),
+        (with("lifetime-adjust", json!(1.5)), "\"auto-renewal.lifetime-adjust\" has to be a whole number of seconds"),
+        (with("allow-certificate-get", json!("yes")), "\"auto-renewal.allow-certificate-get\" has to be true or false"),
+        (with("start-date", json!(5)), "\"auto-renewal.start-date\" has to be a string with a time of RFC 3339, not 5"),
         (with("lifetime", json!(100 * 365 * day)), "lifetime-adjust together"),
         (with("end-date", json!(moment(366 * day))), "31536000 s after start-date"),
         (with("end-date", json!(moment(-1))), "in the future"),
@@ -108,9 +113,9 @@ fn rfc8739_3_1_1_what_cannot_be_had_is_refused() {
         (with("start-date", json!(moment(40 * day))), "start-date"),
         (with("start-date", json!(moment(-30 * day))), "in the past"),
         (with("allow-certificate-get", json!(true)), "allow-certificate-get"),
-        (json!({"lifetime": day}), "end-date"),
-        (json!({"end-date": moment(day)}), "lifetime"),
-        (json!("daily"), "auto-renewal"),
+        (json!({"lifetime": day}), "\"auto-renewal.end-date\" is missing"),
+        (json!({"end-date": moment(day)}), "\"auto-renewal.lifetime\" is missing; it has to be a whole number"),
+        (json!("daily"), "\"auto-renewal\" has to be an object, not \"daily\""),
     ] {
         let refused = new_order(&account, &name("refused"), &wrong).expect_problem(400, "malformed");
         assert!(refused.detail().contains(said), "{wrong}: {}", refused.detail());
@@ -227,6 +232,89 @@ fn rfc8739_3_1_2_only_an_auto_renewal_order_that_is_valid_is_canceled() {
     let other = endpoint.register("ES256");
     other.post(&url, &cancel).expect_problem(403, "unauthorized");
     assert_eq!(account.read(&url).expect(200).json()["status"], "ready");
+}
+
+/// What is read is read with an empty payload, and what is changed is the status, to one thing.
+#[test]
+fn rfc8739_3_1_2_what_else_a_client_wants_of_such_an_order_is_told_what_it_may() {
+    let endpoint = endpoint("star");
+    let account = endpoint.register("ES256");
+    let order = new_order(&account, &name("changed"), &json!({"end-date": moment(3600), "lifetime": 60})).expect(201);
+    for (payload, said) in [(json!({"status": "valid"}), "\"status\" is \"valid\""), (json!({}), "has no \"status\"")] {
+        let refused = account.post(order.location(), &payload).expect_problem(400, "malformed");
+        assert!(refused.detail().contains(said) && refused.detail().contains("\"canceled\""), "{}", refused.detail());
+        assert!(!refused.detail().contains("can only be read"), "{}", refused.detail());
+    }
+    account.read(order.location()).expect(200);
+}
+
+/// Its orders are canceled one after the other, and no certificate is given from the moment on in which it is closed.
+#[test]
+fn rfc8739_2_3_a_closed_account_has_no_certificates_to_give() {
+    let endpoint = endpoint("star");
+    let account = endpoint.register("ES256");
+    let renewal = json!({"end-date": moment(80_000), "lifetime": 3600, "allow-certificate-get": true});
+    let orders: Vec<Value> = (0..6).map(|_| renewed(&account, &renewal).1).collect();
+    for order in &orders {
+        endpoint.send("GET", star(order), &[], b"").expect(200);
+    }
+    account.post(&account.kid, &json!({"status": "deactivated"})).expect(200);
+    for order in orders.iter().rev() {
+        endpoint.send("GET", star(order), &[], b"").expect_problem(403, "autoRenewalCanceled");
+    }
+    account.read(star(&orders[0])).expect_problem(401, "unauthorized");
+}
+
+#[test]
+fn rfc8739_an_account_has_as_many_orders_renewed_as_the_profile_allows() {
+    let settings = json!({"autoRenewal": {"minLifetime": "1m"}, "renewingOrdersPerAccount": 2});
+    let profiles = Profiles::acme(&settings);
+    let endpoint = endpoint_of(&profiles);
+    let account = endpoint.register("ES256");
+    let renewal = json!({"end-date": moment(80_000), "lifetime": 3600});
+    let (url, _, _) = renewed(&account, &renewal);
+    new_order(&account, &name("open"), &renewal).expect(201);
+    let limited = new_order(&account, &name("limited"), &renewal).expect_problem(429, "rateLimited");
+    assert!(limited.detail().contains("2 orders with automatic renewal"), "{}", limited.detail());
+    assert!(limited.header("Retry-After").is_some(), "{limited:?}");
+    // Others, and other accounts.
+    account.order(&[&name("plain")]);
+    new_order(&endpoint.register("ES256"), &name("another"), &renewal).expect(201);
+    account.post(&url, &json!({"status": "canceled"})).expect(200);
+    new_order(&account, &name("next"), &renewal).expect(201);
+    new_order(&account, &name("limited"), &renewal).expect_problem(429, "rateLimited");
+    profiles.change_acme(&json!({"renewingOrdersPerAccount": null}));
+    new_order(&account, &name("free"), &renewal).expect(201);
+}
+
+/// One alone and many at once, for whatever reason.
+#[test]
+fn rfc8739_2_3_an_operator_who_revokes_the_certificate_ends_the_renewal() {
+    let endpoint = endpoint("star");
+    let account = endpoint.register("ES256");
+    let renewal = json!({"end-date": moment(80_000), "lifetime": 3600});
+    let orders = [(); 2].map(|()| renewed(&account, &renewal));
+    let admin = house().admin();
+    let certificate = |url: &str| {
+        let view = admin.get(&format!("/orders/{}", last(url))).expect(200).json();
+        text(&view, "certificate").to_owned()
+    };
+    let [alone, together] = [&orders[0], &orders[1]].map(|(url, _, _)| certificate(url));
+    let revoked = admin.post(&format!("/certificates/{alone}/revoke"), &json!({"reason": "keyCompromise"})).expect(200);
+    assert_eq!(revoked.json()["status"], "revoked");
+    let bulk = json!({"action": "revoke", "items": [together], "reason": "superseded"});
+    assert_eq!(admin.post("/certificates/bulk", &bulk).expect(200).json()["results"][0]["status"], 200);
+    for (url, order, _) in &orders {
+        let seen = account.read(url).expect(200).json();
+        let error = text(&seen["error"], "type");
+        assert_eq!((text(&seen, "status"), error), ("canceled", "urn:ietf:params:acme:error:unauthorized"));
+        account.read(star(order)).expect_problem(403, "autoRenewalCanceled");
+        let log = admin.get(&format!("/audit?object=order/{}", last(url))).expect(200).json();
+        assert_eq!(
+            (&log["items"][0]["action"], &log["items"][0]["after"]["status"]),
+            (&json!("cancel"), &json!("canceled"))
+        );
+    }
 }
 
 fn last(url: &str) -> &str {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::text;
-use crate::clients::{endpoint, house, issue, name, ready};
+use crate::clients::{csr, endpoint, finalize, house, issue, moment, name, prove, ready};
 use crate::desk::{account_id, admin, auditor, id, ids, log_of, refuses_field};
 use crate::support::certificate::Chain;
 
@@ -137,6 +137,24 @@ fn certificates_are_revoked_one_by_one_and_many_at_once() {
     assert_eq!(found(&two)["revoked"]["reason"], "keyCompromise");
 }
 
+/// Whoever sends what another action is told expects something that would not happen.
+#[test]
+fn an_action_on_many_certificates_is_not_told_what_belongs_to_another() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    let certificate = found(&issue(&account, &[&name("stray")]).0);
+    let (api, items) = (admin(), json!([certificate["id"]]));
+    for (body, field) in [
+        (json!({"action": "revoke", "items": items, "within": "1d"}), "within"),
+        (json!({"action": "revoke", "items": items, "cancel": true}), "cancel"),
+        (json!({"action": "renew", "items": items, "reason": "superseded"}), "reason"),
+    ] {
+        refuses_field(api.post("/certificates/bulk", &body), field);
+    }
+    let after = api.get(&format!("/certificates/{}", text(&certificate, "id"))).expect(200).json();
+    assert_eq!((&after["status"], &after["revision"]), (&json!("valid"), &certificate["revision"]));
+}
+
 #[test]
 fn authorities_are_made_used_and_removed_by_administrators() {
     let api = admin();
@@ -218,4 +236,41 @@ fn an_open_order_holds_the_authority_under_which_it_was_placed() {
     // What is placed now is another authority's.
     account.order(&[&name("open")]);
     api.delete(&path, "*").expect(204);
+}
+
+/// What is renewed automatically is signed by it for as long, whatever profiles say by then.
+#[test]
+fn an_order_that_is_renewed_automatically_holds_the_authority_that_signs_it() {
+    let api = admin();
+    let (profile, label) = (name("renewed"), name("signs"));
+    let new = json!({"name": label, "rootName": name("root"), "algorithm": "p256"});
+    let path = format!("/authorities/{}", text(&api.post("/authorities", &new).expect(201).json(), "id"));
+    api.post("/raProfiles", &json!({"name": profile, "authority": label})).expect(201);
+    let mut settings = house().network();
+    (settings["name"], settings["defaultRaProfile"]) = (json!(profile), json!(profile));
+    settings["autoRenewal"] = json!({"minLifetime": "1h"});
+    api.post("/acmeProfiles", &settings).expect(201);
+    let endpoint = endpoint(&profile);
+    let account = endpoint.register("ES256");
+    let host = name("star");
+    let renewal = json!({"end-date": moment(80_000), "lifetime": 3600});
+    let payload = json!({"identifiers": [{"type": "dns", "value": host}], "auto-renewal": renewal});
+    let placed = account.post(endpoint.url("newOrder"), &payload).expect(201);
+    prove(&account, placed.json()["authorizations"][0].as_str().expect("a URL"), "http-01");
+    let ready = account.await_status(placed.location(), "ready");
+    let key = rcgen::KeyPair::generate().expect("a key is made");
+    finalize(&account, placed.location(), &ready, &csr(&[&host], &key));
+
+    let default = api.get("/raProfiles/default").expect(200).json();
+    api.patch(&format!("/raProfiles/{profile}"), "*", &json!({"authority": default["authority"]})).expect(200);
+    let dependents = || {
+        let refused = api.delete(&format!("{path}?force=true"), "*").expect_refusal(409, "inUse").json();
+        refused["dependents"].to_string()
+    };
+    let order = id(placed.location());
+    let before = dependents();
+    assert!(before.contains(&format!("order/{order}, which is renewed automatically until")), "{before}");
+    api.post(&format!("/orders/{order}/cancel"), &json!({})).expect(200);
+    let after = dependents();
+    assert!(!after.contains(&order) && after.contains("a certificate that is valid until"), "{after}");
 }

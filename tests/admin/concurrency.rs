@@ -46,13 +46,14 @@ fn fifty_creates_with_one_key_are_one() {
 
 #[test]
 fn edits_of_different_fields_all_land() {
-    const FIELDS: [&str; 8] = [
+    const FIELDS: [&str; 9] = [
         "httpPort",
         "tlsPort",
         "identifiersPerOrder",
         "openOrdersPerAccount",
         "ordersPerHour",
         "accountsPerHour",
+        "renewingOrdersPerAccount",
         "orderValidity",
         "retryInterval",
     ];

@@ -26,7 +26,7 @@ use super::store::Fault;
 /// Four days, of which the next certificate is there after two.
 const LIFETIME: u64 = 4 * DAY;
 
-fn lab() -> Lab {
+pub(crate) fn lab() -> Lab {
     let mut lab = Lab::new();
     lab.settings.idle = Duration::from_millis(20);
     lab.settings.wake = Duration::from_millis(60);
@@ -73,7 +73,7 @@ async fn place_renewing(engine: &Engine, account: &Versioned<Account>, days: u64
 }
 
 /// Waits until so many certificates of the order are issued.
-async fn issued(engine: &Engine, order: &Versioned<Order>, count: u64) -> Versioned<Order> {
+pub(crate) async fn issued(engine: &Engine, order: &Versioned<Order>, count: u64) -> Versioned<Order> {
     until(&format!("certificate {count}"), async || {
         let order = engine.order(OrderId(order.id)).await.ok()?;
         let OrderState::Renewing { series, .. } = &order.state.state else { return None };
@@ -103,7 +103,7 @@ async fn sound(lab: &Lab, engine: &Engine, order: &Versioned<Order>) -> Vec<Vers
     found
 }
 
-fn series_of(order: &Versioned<Order>) -> (u64, u64) {
+pub(crate) fn series_of(order: &Versioned<Order>) -> (u64, u64) {
     let (OrderState::Renewing { series, .. }
     | OrderState::Reissuing { series, .. }
     | OrderState::Canceled { series, .. }) = &order.state.state

@@ -185,6 +185,8 @@ pub(crate) struct ScriptedIssuer {
     pub(crate) sign_panics: AtomicU32,
     /// How many CRLs fail from now on.
     pub(crate) crl_failures: AtomicU32,
+    /// How many drafts were made.
+    pub(crate) drafts: AtomicU32,
     signed: Mutex<Vec<Vec<u8>>>,
     crls: Mutex<Vec<CrlRequest>>,
     /// Whether signing waits.
@@ -228,6 +230,7 @@ impl Issue for ScriptedIssuer {
             KeySource::Csr(csr) if csr == b"panic" => panic_any("the issuer panics on purpose"),
             KeySource::Csr(key) | KeySource::Renewed(key) => key.clone(),
         };
+        self.drafts.fetch_add(1, Ordering::SeqCst);
         let names: Vec<_> = request.subjects.iter().map(ToString::to_string).collect();
         Ok(Draft {
             authority: request.profile.authority,

@@ -4,6 +4,7 @@
 
 mod audit;
 mod auto_renewal;
+mod auto_renewal_barred;
 mod caa;
 mod closing;
 mod concurrency;

@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::challenge::ChallengeType;
 use crate::id::CertificateId;
 use crate::profile::Seconds;
 use crate::time::Timestamp;
@@ -47,6 +48,10 @@ pub struct Series {
     /// DER of the SubjectPublicKeyInfo, which all of them have from the one CSR.
     #[cbor(n(5), with = "minicbor::bytes")]
     pub public_key: Vec<u8>,
+    /// How control of each of the order's subjects was proven, in their order: CAA records may speak of it (RFC 8657) when
+    /// the authorizations have long been forgotten. Empty in orders of before.
+    #[cbor(n(6), default)]
+    pub methods: Vec<Option<ChallengeType>>,
 }
 
 impl AutoRenewal {

@@ -34,6 +34,7 @@ use minicbor::{Decode, Encode};
 
 pub use self::passage::{Cause, Passage};
 use crate::auto_renewal::{AutoRenewal, Series};
+use crate::challenge::ChallengeType;
 use crate::id::{AccountId, AuthorityId, AuthorizationId, CertificateId};
 use crate::identifier::{DnsName, Subject};
 use crate::machine::{Machine, Step};
@@ -239,6 +240,9 @@ pub struct Intent {
     /// What will be signed.
     #[n(1)]
     pub draft: Draft,
+    /// As [`Series::methods`], for the first certificate of an order that is renewed automatically; else empty.
+    #[cbor(n(2), default)]
+    pub methods: Vec<Option<ChallengeType>>,
 }
 
 /// A linted certificate that only waits for its signature: enough to sign it now or after a crash, to the same bytes.

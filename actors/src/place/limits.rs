@@ -71,6 +71,9 @@ impl Engine {
         if let Some(most) = limits.open_orders_per_account {
             self.count_open(account, most, now).await?;
         }
+        if let Some(most) = limits.renewing_orders_per_account {
+            self.count_renewing(account, most, now).await?;
+        }
         let body = Body { forget_at: Some(now.plus(KEPT)), ..Body::plain(MARK.to_vec()) };
         Ok(Quota { limits, write: Some(Write { object, expected, body: Some(body) }) })
     }
@@ -110,30 +113,48 @@ impl Engine {
 
     /// Counts what can still be proven or finalized. Nobody has to have told it that it has run out.
     async fn count_open(&self, account: AccountId, most: u32, now: Timestamp) -> Result<(), PlaceError> {
+        let full = self.full(terms::open_past(account, now), most, now).await?;
+        // The next one that runs out makes room; one that is finalized does so earlier.
+        full.map_or(Ok(()), |retry_after| {
+            let detail = format!(
+                "an account may have {most} open orders and pre-authorizations here, and this one has; complete some of them"
+            );
+            Err(PlaceError::RateLimited { detail, retry_after })
+        })
+    }
+
+    /// Counts the orders for which certificates of automatic renewal are to come, or are once they are finalized.
+    async fn count_renewing(&self, account: AccountId, most: u32, now: Timestamp) -> Result<(), PlaceError> {
+        let full = self.full(terms::renewing_past(account, now), most, now).await?;
+        full.map_or(Ok(()), |retry_after| {
+            let detail = format!(
+                "an account may have {most} orders with automatic renewal at a time here, open ones counted, and this one \
+                 has; cancel some of them"
+            );
+            Err(PlaceError::RateLimited { detail, retry_after })
+        })
+    }
+
+    /// When another try may be worth it, if there are as many as may be; their terms state until when each counts.
+    async fn full(&self, range: Range, most: u32, now: Timestamp) -> Result<Option<Duration>, PlaceError> {
         let enough = usize::try_from(most).unwrap_or(usize::MAX);
-        let mut walk = Walk::through(terms::open_past(account, now), Direction::Ascending);
-        let (mut open, mut first_end) = (0, None);
-        while open < enough
+        let mut walk = Walk::through(range, Direction::Ascending);
+        let (mut count, mut first_end) = (0, None);
+        while count < enough
             && let Some(page) = walk.next(self).await.map_err(TurnError::from)?
         {
             first_end = first_end.or_else(|| terms::until_of(&page.first()?.term));
-            open += page.len();
+            count += page.len();
         }
-        if open < enough {
-            return Ok(());
-        }
-        Err(PlaceError::RateLimited {
-            detail: format!(
-                "an account may have {most} open orders and pre-authorizations here, and this one has; complete some of them"
-            ),
-            // The next one that runs out makes room; one that is finalized does so earlier.
-            retry_after: first_end.map_or(HOUR, |end| end.since(now).min(HOUR)),
-        })
+        let pause = || first_end.map_or(HOUR, |end| end.since(now).min(HOUR));
+        Ok((count >= enough).then(pause))
     }
 }
 
 const fn limited(limits: &Limits) -> bool {
-    limits.open_orders_per_account.is_some() || limits.orders_per_hour.is_some()
+    limits.open_orders_per_account.is_some()
+        || limits.orders_per_hour.is_some()
+        || limits.renewing_orders_per_account.is_some()
 }
 
 /// Goes through an account's orders page by page, and loads none of them.

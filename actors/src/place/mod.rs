@@ -161,10 +161,13 @@ impl Engine {
         };
         // RFC 9773 section 5: whoever renews when the server asks for it is not limited.
         let free = replaced.as_ref().is_some_and(|replaced| replaced.in_time);
-        let limits = if free { &Limits::default() } else { &pair.acme.limits };
+        let limits = if free { Limits::default() } else { pair.acme.limits.clone() };
+        // That one is about what the server does from then on, so it holds for those too; and for no other orders.
+        let renewing = pair.acme.limits.renewing_orders_per_account.filter(|_| renewal.is_some());
+        let limits = Limits { renewing_orders_per_account: renewing, ..limits };
         // Held until the order is stored; nothing waits for it where there is no limit.
-        let _turn = self.world.turns.take(id, limits).await;
-        let quota = self.quota(id, limits).await?;
+        let _turn = self.world.turns.take(id, &limits).await;
+        let quota = self.quota(id, &limits).await?;
         let asked = Asked {
             subjects,
             ancestors: new.ancestors,

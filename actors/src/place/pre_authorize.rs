@@ -49,7 +49,12 @@ impl Engine {
         self.credential(&account.state, pair, &subjects).await?;
         self.issuing(pair)?;
         let open = pair.acme.limits.open_orders_per_account.unwrap_or(OPEN);
-        let limits = Limits { open_orders_per_account: Some(open), ..pair.acme.limits.clone() };
+        let limits = Limits {
+            open_orders_per_account: Some(open),
+            // Nothing is renewed by it.
+            renewing_orders_per_account: None,
+            ..pair.acme.limits.clone()
+        };
         let _turn = self.world.turns.take(AccountId(account.id), &limits).await;
         let quota = self.quota(AccountId(account.id), &limits).await?;
         let life = pair.acme.order_validity.min(pair.acme.authorization_validity);

@@ -205,7 +205,8 @@ async fn download(caller: &Caller, id: &str, form: Form, media: &str) -> Result<
     Ok(HttpResponse::Ok().content_type(media).body(bytes))
 }
 
-/// Revokes a certificate that has not expired; the CRL follows.
+/// Revokes a certificate that has not expired; the CRL follows. If its order is renewed automatically, the order is canceled
+/// with it, and no certificate follows.
 #[utoipa::path(post, path = "/api/v1/certificates/{id}/revoke", operation_id = "revokeCertificate", tag = "Certificates",
     params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
     request_body = Option<Revoke>,
@@ -236,11 +237,22 @@ async fn renew(
     Ok(ok(&view, Some(view.revision)))
 }
 
+/// A field of another action than the one that is asked for: whoever sends it expects something that would not happen.
+fn stray(field: &str, of: &str, action: &str) -> AdminError {
+    Fault::new(field, format!("it goes with the action {of:?}, and the action is {action:?}; leave it out")).into()
+}
+
 /// Does one thing to many certificates, and answers for each.
 #[utoipa::path(post, path = "/api/v1/certificates/bulk", operation_id = "changeCertificates", tag = "Certificates", request_body = CertificateBulk,
     responses((status = 200, body = BulkResults), Problems))]
 async fn bulk(caller: Caller, body: Body) -> Result<HttpResponse, AdminError> {
     let CertificateBulk { action, items, reason, within, cancel } = body.read()?;
+    match action {
+        CertificateAction::Revoke if within.is_some() => return Err(stray("within", "renew", "revoke")),
+        CertificateAction::Revoke if cancel => return Err(stray("cancel", "renew", "revoke")),
+        CertificateAction::Renew if reason.is_some() => return Err(stray("reason", "revoke", "renew")),
+        CertificateAction::Revoke | CertificateAction::Renew => {}
+    }
     let call = NewRenewalCall { within, cancel };
     bulk::each(caller, Role::Operator, items, move |admin, operator, id| async move {
         let reason = reason.map(Into::into);

@@ -93,6 +93,9 @@ pub struct AcmeProfileSettings {
     pub orders_per_hour: Option<u32>,
     /// How many accounts one address (IPv4), or one /64 (IPv6), may make in an hour; any number if left out.
     pub accounts_per_hour: Option<u32>,
+    /// How many orders of one account may be renewed automatically at a time (RFC 8739), those counted that can still be
+    /// finalized; any number if left out.
+    pub renewing_orders_per_account: Option<u32>,
     /// Whether clients are told when to renew (RFC 9773).
     pub renewal_info: bool,
     /// After how many hundredths of a certificate's life the time begins in which it is to be renewed.
@@ -145,6 +148,7 @@ impl Default for AcmeProfileSettings {
             open_orders_per_account: None,
             orders_per_hour: None,
             accounts_per_hour: None,
+            renewing_orders_per_account: None,
             renewal_info: renewal.offered,
             renewal_begin: renewal.begin,
             renewal_length: renewal.length,
@@ -197,6 +201,7 @@ impl AcmeProfileSettings {
             open_orders_per_account: limits.open_orders_per_account,
             orders_per_hour: limits.orders_per_hour,
             accounts_per_hour: limits.accounts_per_hour,
+            renewing_orders_per_account: limits.renewing_orders_per_account,
             renewal_info: renewal.offered,
             renewal_begin: renewal.begin,
             renewal_length: renewal.length,
@@ -328,6 +333,7 @@ impl AcmeProfileSettings {
             ("openOrdersPerAccount", self.open_orders_per_account),
             ("ordersPerHour", self.orders_per_hour),
             ("accountsPerHour", self.accounts_per_hour),
+            ("renewingOrdersPerAccount", self.renewing_orders_per_account),
         ] {
             if limit.is_some_and(|limit| !(1..=100_000).contains(&limit)) {
                 return Err(Fault::new(field, "it has to be between 1 and 100000; leave it out for no limit"));
@@ -338,6 +344,7 @@ impl AcmeProfileSettings {
             open_orders_per_account: self.open_orders_per_account,
             orders_per_hour: self.orders_per_hour,
             accounts_per_hour: self.accounts_per_hour,
+            renewing_orders_per_account: self.renewing_orders_per_account,
         })
     }
 }
@@ -381,6 +388,7 @@ mod tests {
             perspectives_required: Some(2),
             authorization_reuse: Some(Span::days(1)),
             orders_per_hour: Some(300),
+            renewing_orders_per_account: Some(20),
             renewal_info: false,
             renewal_begin: 50,
             renewal_length: 25,

@@ -65,7 +65,7 @@ pub(in crate::cli) enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Revoke some: the next CRL lists them.
+    /// Revoke some: the next CRL lists them. Orders that renew them automatically are canceled.
     Revoke {
         #[command(flatten)]
         items: ItemsArgs,

@@ -301,7 +301,15 @@ pub(crate) fn order(dice: &mut Dice, account: AccountId, created: Timestamp, now
 fn canceled(terms: OrderTerms, current: CertificateId, now: Timestamp) -> Order {
     let (lifetime, adjust) = (Seconds(DAY), Seconds(DAY / 2));
     let renewal = AutoRenewal { start: None, end: now, lifetime, adjust, certificate_get: false };
-    let series = Series { first: now, period: 0, current, not_after: now, issued: 1, public_key: Vec::new() };
+    let series = Series {
+        first: now,
+        period: 0,
+        current,
+        not_after: now,
+        issued: 1,
+        public_key: Vec::new(),
+        methods: Vec::new(),
+    };
     let terms = OrderTerms { auto_renewal: Some(renewal), ..terms };
     Order { terms, state: OrderState::Canceled { series, at: now, error: None }, passed: Vec::new() }
 }
@@ -309,7 +317,7 @@ fn canceled(terms: OrderTerms, current: CertificateId, now: Timestamp) -> Order 
 fn intent(certificate: CertificateId, now: Timestamp) -> Intent {
     let (serial, public_key, tbs) = (vec![1], Vec::new(), Vec::new());
     let draft = Draft { authority: AUTHORITY, serial, not_before: now, not_after: now, public_key, tbs };
-    Intent { certificate, draft }
+    Intent { certificate, draft, methods: Vec::new() }
 }
 
 fn certificate(

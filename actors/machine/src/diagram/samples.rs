@@ -100,6 +100,7 @@ pub(super) fn orders(auto_renewal: Option<AutoRenewal>) -> Vec<Order> {
         not_after: NOW,
         issued: 1,
         public_key: Vec::new(),
+        methods: Vec::new(),
     };
     let renewing = |due| OrderState::Renewing { series: series.clone(), due, setback: None };
     let states = samples!(OrderState:
@@ -313,7 +314,7 @@ fn intent() -> Intent {
         public_key: Vec::new(),
         tbs: Vec::new(),
     };
-    Intent { certificate: CertificateId(ONE), draft }
+    Intent { certificate: CertificateId(ONE), draft, methods: Vec::new() }
 }
 
 fn authorization_terms() -> AuthorizationTerms {

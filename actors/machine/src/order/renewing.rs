@@ -29,6 +29,7 @@ pub(super) fn begun(terms: &AutoRenewal, intent: &Intent) -> OrderState {
         not_after: draft.not_after,
         issued: 1,
         public_key: draft.public_key.clone(),
+        methods: intent.methods.clone(),
     };
     until_next(Some(terms), series)
 }
@@ -170,6 +171,22 @@ impl Order {
                 | OrderState::Reissuing { .. },
                 _,
             ) => self.terms.expires,
+        }
+    }
+
+    /// Until when certificates of automatic renewal are to come, or the order can still be finalized that has them come.
+    #[must_use]
+    pub fn renews_until(&self) -> Option<Timestamp> {
+        let end = self.terms.auto_renewal?.end;
+        match self.state {
+            OrderState::Pending { .. } | OrderState::Ready => Some(self.terms.expires),
+            OrderState::Processing { .. }
+            | OrderState::Renewing { due: Some(_), .. }
+            | OrderState::Reissuing { .. } => Some(end),
+            OrderState::Renewing { due: None, .. }
+            | OrderState::Valid { .. }
+            | OrderState::Invalid { .. }
+            | OrderState::Canceled { .. } => None,
         }
     }
 

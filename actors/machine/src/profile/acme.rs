@@ -197,6 +197,10 @@ pub struct Limits {
     /// How many accounts one network address (IPv4) or /64 (IPv6) may make in an hour.
     #[n(3)]
     pub accounts_per_hour: Option<u32>,
+    /// How many orders of one account may be renewed automatically at a time, those counted that will be once they are
+    /// finalized.
+    #[n(4)]
+    pub renewing_orders_per_account: Option<u32>,
 }
 
 impl Default for Limits {
@@ -206,6 +210,7 @@ impl Default for Limits {
             open_orders_per_account: None,
             orders_per_hour: None,
             accounts_per_hour: None,
+            renewing_orders_per_account: None,
         }
     }
 }

@@ -191,12 +191,13 @@ fn auto_renewal() -> impl Strategy<Value = AutoRenewalRules> {
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
-    any::<(u32, Option<u32>, Option<u32>, Option<u32>)>().prop_map(
-        |(identifiers_per_order, open_orders_per_account, orders_per_hour, accounts_per_hour)| Limits {
+    any::<(u32, [Option<u32>; 4])>().prop_map(
+        |(identifiers_per_order, [open_orders_per_account, orders_per_hour, accounts_per_hour, renewing])| Limits {
             identifiers_per_order,
             open_orders_per_account,
             orders_per_hour,
             accounts_per_hour,
+            renewing_orders_per_account: renewing,
         },
     )
 }

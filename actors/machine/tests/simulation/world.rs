@@ -376,7 +376,7 @@ impl World {
             public_key: vec![],
             tbs: self.made.to_be_bytes().to_vec(),
         };
-        Intent { certificate, draft }
+        Intent { certificate, draft, methods: Vec::new() }
     }
 
     /// What the engine does when the next certificate of an order is due: it looks at the account, and drafts for the

@@ -227,6 +227,7 @@ fn series() -> Series {
         not_after: january(14),
         issued: 1,
         public_key: vec![1],
+        methods: Vec::new(),
     }
 }
 
@@ -276,7 +277,7 @@ fn describe(next: &Order, now: Timestamp) -> String {
             "renewing now".to_owned()
         }
         OrderState::Renewing { series: now_kept, due: Some(due), setback: None } => {
-            let Intent { certificate, draft } = intent();
+            let Intent { certificate, draft, .. } = intent();
             let expected =
                 Series { period: 1, current: certificate, not_after: draft.not_after, issued: 2, ..series() };
             assert_eq!((now_kept, *due), (&expected, january(15)));

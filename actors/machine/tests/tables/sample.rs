@@ -92,7 +92,7 @@ pub(crate) fn intent() -> Intent {
         public_key: vec![4, 5],
         tbs: vec![6, 7, 8],
     };
-    Intent { certificate: CertificateId(Id::from_bytes([9; 16])), draft }
+    Intent { certificate: CertificateId(Id::from_bytes([9; 16])), draft, methods: Vec::new() }
 }
 
 /// Two challenges, of which the second is always pending; one order depends on it and was told `told`. Three attempts,
@@ -258,6 +258,7 @@ pub(crate) fn orders_renewing() -> Vec<(&'static str, Order)> {
         not_after: EXPIRES,
         issued: 2,
         public_key: vec![4, 5],
+        methods: Vec::new(),
     };
     let renewing = |due, setback| OrderState::Renewing { series: series.clone(), due, setback };
     let canceled = |error| OrderState::Canceled { series: series.clone(), at: EXPIRES, error };
@@ -273,6 +274,28 @@ pub(crate) fn orders_renewing() -> Vec<(&'static str, Order)> {
     ];
     let terms = OrderTerms { auto_renewal: Some(auto_renewal), ..order(OrderState::Ready).terms };
     states.map(|(name, state)| (name, Order { terms: terms.clone(), state, passed: Vec::new() })).to_vec()
+}
+
+/// The same, of which it is known how control was proven.
+pub(crate) fn orders_proven() -> Vec<(&'static str, Order)> {
+    let methods = vec![Some(ChallengeType::Dns01), None];
+    let proven = |(name, order): (&'static str, Order)| {
+        let intent = Intent { methods: methods.clone(), ..intent() };
+        let (name, state) = if let OrderState::Renewing { series, due, setback } = order.state {
+            (name, OrderState::Renewing { series: Series { methods: methods.clone(), ..series }, due, setback })
+        } else {
+            ("processing", OrderState::Processing { intent })
+        };
+        (name, Order { state, ..order })
+    };
+    orders_renewing().into_iter().map(proven).take(2).collect()
+}
+
+/// With a limit of orders that are renewed automatically.
+pub(crate) fn acme_profiles_limited() -> Vec<(&'static str, AcmeProfile)> {
+    let [(_, plain), _] = acme_profiles().try_into().expect("two");
+    let limits = Limits { renewing_orders_per_account: Some(20), ..plain.limits.clone() };
+    vec![("renewing", AcmeProfile { limits, ..plain })]
 }
 
 pub(crate) fn certificates_renewed() -> Vec<(&'static str, Certificate)> {
@@ -517,6 +540,7 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
             open_orders_per_account: Some(4),
             orders_per_hour: Some(3),
             accounts_per_hour: Some(2),
+            renewing_orders_per_account: None,
         },
         ..plain.clone()
     };
