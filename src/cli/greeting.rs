@@ -55,7 +55,7 @@ impl fmt::Display for Greeting<'_> {
                  `chancery profile create NAME --ra-profile NAME` makes one"
             )?,
         }
-        writeln!(f, "root:      {root}\ncrl:       {crl}\napi:       {api}/api/v1/docs/")?;
+        writeln!(f, "root:      {root}\ncrl:       {crl}\nui:        {api}/ui\napi:       {api}/api/v1/docs/")?;
         match self.passphrase {
             Source::MadeKeyFile(path) => writeln!(
                 f,
