@@ -10,7 +10,7 @@ use x509_parser::prelude::FromDer as _;
 use super::{endpoint, endpoint_of};
 use crate::client::{Account, Response, text};
 use crate::house::{csr, finalize, house, issue, moment, name, prove};
-use crate::jws::encode;
+use crate::jws::{Signer, encode};
 use crate::profiles::Profiles;
 use crate::support::certificate::Chain;
 use crate::support::process::eventually;
@@ -29,13 +29,17 @@ fn new_order(account: &Account<'_>, host: &str, renewal: &Value) -> Response {
 
 /// An order whose first certificate is issued: its URL, its object, and its host.
 fn renewed(account: &Account<'_>, renewal: &Value) -> (String, Value, String) {
+    renewed_with(account, renewal, &KeyPair::generate().expect("a key is made"))
+}
+
+/// The same, for this key.
+fn renewed_with(account: &Account<'_>, renewal: &Value, key: &KeyPair) -> (String, Value, String) {
     let host = name("star");
     let response = new_order(account, &host, renewal).expect(201);
     let (url, order) = (response.location().to_owned(), response.json());
     prove(account, order["authorizations"][0].as_str().expect("a URL"), "http-01");
     let order = account.await_status(&url, "ready");
-    let key = KeyPair::generate().expect("a key is made");
-    let order = finalize(account, &url, &order, &csr(&[&host], &key));
+    let order = finalize(account, &url, &order, &csr(&[&host], key));
     (url, order, host)
 }
 
@@ -325,10 +329,17 @@ fn last(url: &str) -> &str {
 fn rfc8739_3_1_2_certificates_that_are_renewed_are_not_revoked() {
     let endpoint = endpoint("star");
     let account = endpoint.register("ES256");
-    let (_, order, host) = renewed(&account, &json!({"end-date": moment(3600), "lifetime": 600}));
+    let key = KeyPair::generate().expect("a key is made");
+    let (url, order, host) = renewed_with(&account, &json!({"end-date": moment(3600), "lifetime": 600}), &key);
     let (_, _, _, chain) = contents(&account.read(star(&order)).expect(200), &host);
     let revoke = |chain: &Chain| account.post(endpoint.url("revokeCert"), &json!({"certificate": encode(chain.der())}));
     revoke(&chain).expect_problem(403, "autoRenewalRevocationNotSupported");
+    // Whoever holds the certificate's own key may not either, whatever for; and the order goes on.
+    let (holder, revoke_cert) = (Signer::from_pkcs8("ES256", &key.serialize_der()), endpoint.url("revokeCert"));
+    let compromised = json!({"certificate": encode(chain.der()), "reason": 1});
+    let refused = endpoint.post(revoke_cert, holder.with_jwk(revoke_cert).payload(&compromised));
+    refused.expect_problem(403, "autoRenewalRevocationNotSupported");
+    assert_eq!(account.read(&url).expect(200).json()["status"], "valid");
     let (ordinary, _) = issue(&account, &[&name("ordinary")]);
     revoke(&ordinary).expect(200);
 }
