@@ -38,9 +38,18 @@ const AT_ONCE: usize = 256;
 impl Engine {
     /// An account has sent a request. Never waits; where too many come at once, some go unnoticed.
     pub fn saw(&self, account: AccountId) {
+        self.note(account, None);
+    }
+
+    /// The same of something that does not last itself: the record is forgotten so long after it was written.
+    pub fn saw_passing(&self, passing: AccountId, kept: Duration) {
+        self.note(passing, Some(kept));
+    }
+
+    fn note(&self, account: AccountId, kept: Option<Duration>) {
         let at = self.now();
         // A sighting that is lost is of no account: the next one says more.
-        let _ = self.sightings.try_send(Saw { account, at });
+        let _ = self.sightings.try_send(Saw { account, at, kept });
     }
 
     /// When an account sent its last request, to about a minute where that was on another node; `None` if it never did,
@@ -61,6 +70,7 @@ impl Engine {
 struct Saw {
     account: AccountId,
     at: Timestamp,
+    kept: Option<Duration>,
 }
 
 struct Recall {
@@ -89,7 +99,11 @@ impl Message for WriteDown {
 struct Remembered {
     seen: Timestamp,
     written: Option<Timestamp>,
+    kept: Option<Duration>,
 }
+
+/// What is to be written of one: for ever, or for so long.
+type Due = (AccountId, Timestamp, Option<Duration>);
 
 /// What is known of many.
 #[derive(Default)]
@@ -109,11 +123,11 @@ impl Sightings {
 }
 
 impl Memory {
-    fn see(&mut self, account: AccountId, at: Timestamp) {
+    fn see(&mut self, account: AccountId, at: Timestamp, kept: Option<Duration>) {
         if let Some(known) = self.0.get_mut(&account) {
             known.seen = known.seen.max(at);
         } else if self.0.len() < REMEMBERED {
-            self.0.insert(account, Remembered { seen: at, written: None });
+            self.0.insert(account, Remembered { seen: at, written: None, kept });
         }
     }
 
@@ -122,14 +136,14 @@ impl Memory {
     }
 
     /// Takes what is to be written, and forgets what was written long enough ago.
-    fn due(&mut self, now: Timestamp, all: bool) -> Vec<(AccountId, Timestamp)> {
+    fn due(&mut self, now: Timestamp, all: bool) -> Vec<Due> {
         self.0.retain(|_, known| known.news() || known.stands(now));
         let mut due = Vec::new();
         for (account, known) in &mut self.0 {
             if known.news() && (all || !known.stands(now)) {
                 // Taken for written: whether it is is not worth another try.
                 known.written = Some(known.seen);
-                due.push((*account, known.seen));
+                due.push((*account, known.seen, known.kept));
             }
         }
         due
@@ -157,8 +171,8 @@ impl Actor for Sightings {
 impl Handler<Saw> for Sightings {
     type Result = ();
 
-    fn handle(&mut self, Saw { account, at }: Saw, _: &mut Self::Context) {
-        self.memory.see(account, at);
+    fn handle(&mut self, Saw { account, at, kept }: Saw, _: &mut Self::Context) {
+        self.memory.see(account, at, kept);
     }
 }
 
@@ -178,7 +192,7 @@ impl Handler<WriteDown> for Sightings {
         let world = Arc::clone(&self.world);
         Box::pin(async move {
             for some in due.chunks(AT_ONCE) {
-                let written = join_all(some.iter().map(|(account, seen)| write(&world, *account, *seen))).await;
+                let written = join_all(some.iter().map(|due| write(&world, *due))).await;
                 if let Some(error) = written.into_iter().find_map(Result::err) {
                     debug!(%error, "when accounts were seen last could not be written down");
                     break;
@@ -192,7 +206,7 @@ impl Handler<WriteDown> for Sightings {
 }
 
 /// Whoever writes at the same moment, another node, knows as much.
-async fn write(world: &World, account: AccountId, seen: Timestamp) -> Result<(), StoreError> {
+async fn write(world: &World, (account, seen, kept): Due) -> Result<(), StoreError> {
     let (expected, before) = match stored(world, account).await? {
         Some(before) => (before.revision, Some(before.state.last_seen)),
         None => (Revision::ABSENT, None),
@@ -201,8 +215,9 @@ async fn write(world: &World, account: AccountId, seen: Timestamp) -> Result<(),
     if before.is_some_and(|before| seen < before.plus(STANDS)) {
         return Ok(());
     }
-    // It stays as long as the account does: for ever.
-    let body = Body::plain(snapshot::encode(&Sighting { last_seen: seen }));
+    // An account's stays as long as the account does: for ever.
+    let forget_at = kept.map(|kept| seen.plus(kept));
+    let body = Body { forget_at, ..Body::plain(snapshot::encode(&Sighting { last_seen: seen })) };
     let writes = vec![Write { object: object(account), expected, body: Some(body) }];
     match world.journal.commit(Commit { guards: Vec::new(), writes }).await {
         Ok(()) | Err(CommitError::Conflict(_) | CommitError::Taken { .. }) => Ok(()),
@@ -238,14 +253,14 @@ mod tests {
     #[test]
     fn an_account_is_written_once_a_minute_at_most_and_then_forgotten() {
         let mut memory = Memory::default();
-        memory.see(account(1), at(10));
-        memory.see(account(1), at(9));
+        memory.see(account(1), at(10), None);
+        memory.see(account(1), at(9), None);
         assert_eq!(memory.recall(account(1)), Some(at(10)));
-        assert_eq!(memory.due(at(30), false), [(account(1), at(10))]);
-        memory.see(account(1), at(31));
+        assert_eq!(memory.due(at(30), false), [(account(1), at(10), None)]);
+        memory.see(account(1), at(31), None);
         assert_eq!(memory.due(at(60), false), [], "a minute is not over");
         assert_eq!(memory.recall(account(1)), Some(at(31)), "and yet it is known");
-        assert_eq!(memory.due(at(90), false), [(account(1), at(31))]);
+        assert_eq!(memory.due(at(90), false), [(account(1), at(31), None)]);
         assert_eq!(memory.due(at(91), false), []);
         assert_eq!(memory.recall(account(1)), None, "nothing new since it was written");
     }
@@ -253,10 +268,10 @@ mod tests {
     #[test]
     fn at_the_end_everything_new_is_written() {
         let mut memory = Memory::default();
-        memory.see(account(1), at(10));
+        memory.see(account(1), at(10), None);
         assert_eq!(memory.due(at(30), false).len(), 1);
-        memory.see(account(1), at(31));
-        assert_eq!(memory.due(at(32), true), [(account(1), at(31))]);
+        memory.see(account(1), at(31), None);
+        assert_eq!(memory.due(at(32), true), [(account(1), at(31), None)]);
         assert_eq!(memory.due(at(32), true), []);
     }
 
@@ -264,13 +279,13 @@ mod tests {
     fn memory_has_an_end() {
         let mut memory = Memory::default();
         for number in 0..70_000 {
-            memory.see(account(number), at(10));
+            memory.see(account(number), at(10), None);
         }
         assert_eq!(memory.due(at(10), false).len(), REMEMBERED);
         assert_eq!(memory.recall(account(69_999)), None);
         // A minute later there is room.
         memory.due(at(80), false);
-        memory.see(account(69_999), at(80));
+        memory.see(account(69_999), at(80), None);
         assert_eq!(memory.recall(account(69_999)), Some(at(80)));
     }
 }

@@ -103,7 +103,7 @@ impl Admin {
     /// [`AdminError::Unauthenticated`] if there is none, or not any more.
     pub async fn session(&self, secret: &SecretString) -> Result<Session, AdminError> {
         let (session, id) = self.running(secret).await?;
-        self.engine.saw(sighted(id));
+        self.engine.saw_passing(sighted(id), self.sessions.lifetime);
         Ok(session)
     }
 
