@@ -1,9 +1,11 @@
 //! Real clients against the real server. Each test has a server of its own, its name says what the client did, and a whole
 //! run writes what was seen into `docs/INTEROP.md` (see `matrix.rs`).
 
+mod acme4j;
 mod acme_client;
 mod acme_tiny;
 mod acmeow;
+mod aioacme;
 mod certbot;
 mod dehydrated;
 #[path = "../support/dns.rs"]
@@ -12,9 +14,11 @@ mod dns;
 mod dns_control;
 mod instant;
 mod lab;
+mod lacks;
 mod lacme;
 mod lego;
 mod matrix;
+mod ml_dsa;
 mod nginx;
 mod pkilint;
 #[path = "../support/responder.rs"]
