@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use chancery_actors::Engine;
 use chancery_actors::ports::Store;
+use chancery_machine::perspective::PerspectiveName;
 
 use self::authorities::KeptAuthorities;
 use crate::vault::Vault;
@@ -47,4 +48,6 @@ pub struct Admin {
     pub authorities: Arc<dyn KeptAuthorities>,
     /// Scheme, host and port under which clients reach the server.
     pub origin: String,
+    /// The perspectives of this server's configuration.
+    pub perspectives: Vec<PerspectiveName>,
 }

@@ -88,11 +88,12 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
         vault: Arc::clone(&vault),
         authorities: kept,
         origin: external.clone(),
+        perspectives: known.clone(),
     });
     declare(&admin, declared).await?;
     perspectives::compare(&engine.profiles(), &known);
     // Beside the start: one that is down does not hold it up.
-    drop(actix_rt::spawn(async move { corroborator.greet().await }));
+    let greeted = actix_rt::spawn(async move { corroborator.greet().await });
     let endpoint = greeting::shown(&engine.profiles());
     let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
@@ -184,6 +185,9 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let (https, http, apart, ()) = tokio::join!(https, http, apart, stop.wait(&servers));
     renewal.abort();
     looking.abort();
+    greeted.abort();
+    // A connection that is under way ends with timers, which have to be there: not after everything here.
+    drop(greeted.await);
     https.and(http).and(apart)?;
     Ok(running)
 }

@@ -332,6 +332,9 @@ fn cleaned(what: Happening) -> Happening {
 }
 
 #[cfg(test)]
+mod shape;
+
+#[cfg(test)]
 mod tests {
     use chancery_machine::challenge::TOKEN_ENTROPY;
     use chancery_machine::identifier::DnsName;

@@ -2,6 +2,7 @@
 //! file for each side of profiles, which the tests change through the API while the server runs. What
 //! holds for every response (nonce, index, CORS, problem documents) is checked in `support/acme.rs` on every one of them.
 
+#[path = "../support/background.rs"]
 mod background;
 #[path = "../support/acme.rs"]
 mod client;

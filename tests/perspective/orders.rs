@@ -14,26 +14,26 @@ use crate::site::signal;
 use crate::support::process::eventually;
 
 /// What each perspective said, in order.
-fn standings(transcript: &Value) -> Vec<(&str, &str)> {
+pub(crate) fn standings(transcript: &Value) -> Vec<(&str, &str)> {
     let all = transcript["perspectives"].as_array().unwrap_or_else(|| panic!("no perspectives in {transcript}"));
     all.iter().map(|one| (text(one, "name"), text(one, "standing"))).collect()
 }
 
 /// What one perspective met.
-fn of<'a>(transcript: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn of<'a>(transcript: &'a Value, name: &str) -> &'a Value {
     let all = transcript["perspectives"].as_array().unwrap_or_else(|| panic!("no perspectives in {transcript}"));
     all.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("no {name} in {transcript}"))
 }
 
 /// The problem of the challenge as the client reads it: type and detail.
-fn problem(authorization: &Value, kind: &str) -> (String, String) {
+pub(crate) fn problem(authorization: &Value, kind: &str) -> (String, String) {
     let error = crate::client::challenge(authorization, kind)["error"].clone();
     let urn = "urn:ietf:params:acme:error:";
     (text(&error, "type").trim_start_matches(urn).to_owned(), text(&error, "detail").to_owned())
 }
 
 /// The certificate of an order that is ready.
-fn finish(account: &Account<'_>, url: &str, name: &str) {
+pub(crate) fn finish(account: &Account<'_>, url: &str, name: &str) {
     let order = account.settle(url);
     assert_eq!(order["status"], "ready", "{order}");
     let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");

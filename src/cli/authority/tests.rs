@@ -541,6 +541,7 @@ fn what_was_deleted_signs_for_no_new_profile_though_it_is_still_open_here() {
             vault: Arc::new(Vault::open(&*lab.store, &seal().passphrase).await.expect("it is made")),
             authorities: Arc::new(elsewhere),
             origin: "https://ca.example".to_owned(),
+            perspectives: Vec::new(),
         };
         let members = |value: Value| value.as_object().cloned().expect("an object");
         let new = members(json!({"name": "web", "authority": "Second"}));
