@@ -2,7 +2,7 @@
 """Breaks each duty of tests/CHECKLIST.md once, and reports those whose breakage no test notices.
 
     tests/breakages/run.py                  every entry of tests/breakages/*.toml
-    tests/breakages/run.py 14 7.3 replaces  those whose id, line, duty, file or tests contain one of these
+    tests/breakages/run.py 14 "37 #2" Link  those of a line, with an id or a test, or with a word in their duty or file
     tests/breakages/run.py --together 8     how many entries are tried at the same time (default: the number of CPUs)
     tests/breakages/run.py --list           what there is
 
@@ -45,7 +45,7 @@ def entries():
     for page in sorted((ROOT / "tests" / "breakages").glob("*.toml")):
         counts = {}
         for entry in tomllib.loads(page.read_text())["breakage"]:
-            line = str(entry["line"])
+            line = entry["line"]
             counts[line] = counts.get(line, 0) + 1
             entry["id"] = f"{line} #{counts[line]}"
             found.append(entry)
@@ -68,12 +68,12 @@ def rounds(chosen):
     """Which entries are built together: those that are chosen at run time and do not overlap."""
     built = []
     for entry in chosen:
-        begin, end = span((ROOT / entry["file"]).read_text(), entry)
+        begin, end = span(sources()[entry["file"]], entry)
         for others in built:
             mixed = entry.get("alone") or any(other.get("alone") for other in others)
             clash = any(
                 other["file"] == entry["file"] and (begin, end) != at and begin < at[1] and at[0] < end
-                for other, at in ((other, span((ROOT / other["file"]).read_text(), other)) for other in others)
+                for other, at in ((other, span(sources()[other["file"]], other)) for other in others)
             )
             if not mixed and not clash:
                 others.append(entry)
@@ -85,6 +85,7 @@ def rounds(chosen):
 
 def copy():
     """The tree as git knows it, with what is changed; files that are the same keep their time, so little is built anew."""
+    sources()
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
     )
@@ -108,23 +109,20 @@ def write(chosen):
     by_file = {}
     for entry in chosen:
         by_file.setdefault(entry["file"], []).append(entry)
-    for source in ["src", "actors"]:
-        for path in (ROOT / source).rglob("*.rs"):
-            name = str(path.relative_to(ROOT))
-            text = path.read_text()
-            by_span = {}
-            for entry in by_file.get(name, []):
-                by_span.setdefault(span(text, entry), []).append(entry)
-            for (begin, end), several in sorted(by_span.items(), reverse=True):
-                broken = text[begin:end]
-                if several[0].get("alone"):
-                    broken = several[0]["replace"]
-                else:
-                    for entry in several:
-                        asked = f'::std::env::var("BREAKAGE").is_ok_and(|asked| asked == "{entry["id"]}")'
-                        broken = f"(if {asked} {{ {entry['replace']} }} else {{ {broken} }})"
-                text = text[:begin] + broken + text[end:]
-            put(TREE / name, text.encode())
+    for name, text in sources().items():
+        by_span = {}
+        for entry in by_file.get(name, []):
+            by_span.setdefault(span(text, entry), []).append(entry)
+        for (begin, end), several in sorted(by_span.items(), reverse=True):
+            broken = text[begin:end]
+            if several[0].get("alone"):
+                broken = several[0]["replace"]
+            else:
+                for entry in several:
+                    asked = f'::std::env::var("BREAKAGE").is_ok_and(|asked| asked == "{entry["id"]}")'
+                    broken = f"(if {asked} {{ {entry['replace']} }} else {{ {broken} }})"
+            text = text[:begin] + broken + text[end:]
+        put(TREE / name, text.encode())
 
 
 def home(test):
@@ -142,6 +140,7 @@ def home(test):
 
 @functools.cache
 def sources():
+    """The sources as they were at the start: whoever goes on working in the tree does not disturb what runs."""
     return {
         str(path.relative_to(ROOT)): path.read_text()
         for folder in ["tests", "src", "actors"]
@@ -215,8 +214,8 @@ def main():
         for entry in entries()
         if not arguments.filters
         or any(
-            wanted == str(entry["line"]) or wanted in [entry["id"], *entry["tests"]] or
-            (not wanted.isdigit() and wanted in f"{entry['duty']} {entry['file']}")
+            wanted in [entry["line"], entry["id"], *entry["tests"]]
+            or (not wanted.isdigit() and wanted in f"{entry['duty']} {entry['file']}")
             for wanted in arguments.filters
         )
     ]
