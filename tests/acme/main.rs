@@ -25,6 +25,7 @@ mod profiles_urls;
 mod renewal;
 #[path = "../support/responder.rs"]
 mod responder;
+mod rfc4035_dnssec;
 mod rfc8659_caa;
 mod rfc8737_tls_alpn;
 mod rfc8738_addresses;
@@ -32,6 +33,8 @@ mod s6_5_restart;
 mod s7_4_2_chains;
 #[path = "../support/scripted_web.rs"]
 mod scripted_web;
+#[path = "../support/signed_dns.rs"]
+mod signed_dns;
 #[path = "../support/mod.rs"]
 mod support;
 

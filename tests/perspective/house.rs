@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::client::{Account, Endpoint, challenge, text};
 use crate::dns::{DnsServer, Zone};
 use crate::jws::encode;
+use crate::signed_dns::ZoneKey;
 use crate::site::{Site, credentials};
 use crate::support::admin::Admin;
 use crate::support::server::Server;
@@ -38,7 +39,7 @@ const SITES: [(&str, &str, &str); 7] = [
 ];
 
 /// The endpoints: the perspectives of each, and how many must agree.
-const ENDPOINTS: [(&str, &[&str], Option<u32>); 11] = [
+const ENDPOINTS: [(&str, &[&str], Option<u32>); 13] = [
     ("alone", &[], None),
     ("usual", &["north", "south"], None),
     ("both", &["north", "south"], Some(2)),
@@ -51,6 +52,8 @@ const ENDPOINTS: [(&str, &[&str], Option<u32>); 11] = [
     ("caa", &["north", "south"], Some(2)),
     // Where a test says to which port tls-alpn-01 goes.
     ("tls", &["north", "south"], Some(2)),
+    ("careless", &["north", "south"], Some(2)),
+    ("signed", &["north", "south"], Some(2)),
 ];
 
 /// The server, the perspectives, and what each of them sees.
@@ -76,6 +79,12 @@ pub(crate) fn both_forms(name: &str) -> [Endpoint; 2] {
     let acme = house().server.directory().replace("/alone/directory", "");
     let open = |path: &str| Endpoint::open(&format!("{acme}/{path}/directory"), &house().server.root());
     [open(name), open(&format!("raProfile/{name}"))]
+}
+
+/// What signs the zone in which the endpoint `signed` believes.
+pub(crate) fn zone_key() -> &'static ZoneKey {
+    static KEY: OnceLock<ZoneKey> = OnceLock::new();
+    KEY.get_or_init(ZoneKey::new)
 }
 
 /// A domain name that no other test has.
@@ -230,6 +239,14 @@ fn profiles(http_port: u16, resolver: &str) -> String {
              caa_identities = {issuers}\nsubdomain_authorization = true\n"
         )
         .expect("a string takes text");
+        match name {
+            "careless" => text.push_str("caa = \"off\"\n"),
+            "signed" => {
+                let anchor = zone_key().anchor();
+                writeln!(text, "dnssec = \"validate\"\ntrust_anchors = [{anchor:?}]").expect("a string takes text");
+            }
+            _ => {}
+        }
         if let Some(required) = required {
             writeln!(text, "perspectives_required = {required}").expect("a string takes text");
         }

@@ -16,6 +16,8 @@ mod orders;
 mod renewed;
 #[path = "../support/responder.rs"]
 mod responder;
+#[path = "../support/signed_dns.rs"]
+mod signed_dns;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;

@@ -46,6 +46,7 @@ fn attempting(kind: ChallengeType, identifier: Identifier, account_uri: Uri) -> 
         network: network(),
         account_uri,
         subdomains: true,
+        ignores_caa: true,
     })
 }
 
