@@ -7,7 +7,14 @@ pub(crate) const NO_CLIENT: &[(&str, Option<Feature>, &str)] = &[
     ("account key ML-DSA", Some(Feature::AccountMlDsa), LOOKED_AT),
     ("certificate for ML-DSA", Some(Feature::CertificateMlDsa), "the same; several take a CSR that somebody else made"),
     ("dns-persist-01 as revision -02 has it", None, "the same; acmeow has revision -01"),
+    ("told of changed terms of service", Some(Feature::ChangedTerms), ELSEWHERE),
+    ("authorization for all below a name", Some(Feature::Subdomains), ELSEWHERE),
+    ("certificates renewed automatically (STAR)", Some(Feature::Star), ELSEWHERE),
 ];
+
+/// What is not tested here, since these tests take nothing from there.
+const ELSEWHERE: &str = "the same; acme4j 4.0.0, which is in none of these places, has it: it was tried by hand on that day, \
+                         and did it";
 
 const LOOKED_AT: &str = "documentation and code of the clients above, and of acme-lib, acme-micro, acme2, async-acme, \
                          gufo-acme and rustls-acme";
@@ -189,7 +196,6 @@ impl Client {
                 F::Replaces,
                 F::Star,
             ],
-            Self::Acme4j => &[F::AccountEdDsa, F::AccountMlDsa, F::DnsPersist01],
             // A script has what it is written for.
             Self::Cryptography => &[],
         }

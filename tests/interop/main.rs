@@ -1,7 +1,6 @@
 //! Real clients against the real server. Each test has a server of its own, its name says what the client did, and a whole
 //! run writes what was seen into `docs/INTEROP.md` (see `matrix.rs`).
 
-mod acme4j;
 mod acme_client;
 mod acme_tiny;
 mod acmeow;

@@ -52,7 +52,6 @@ named! {
         Acmeow = "acmeow",
         Lacme = "lacme",
         Aioacme = "aioacme",
-        Acme4j = "acme4j",
         Cryptography = "cryptography",
     }
 }
@@ -127,7 +126,6 @@ impl Client {
             Self::InstantAcme => Source::Crate,
             Self::NpmAcme => Source::NodePackage,
             Self::Acmeow | Self::Lacme | Self::Aioacme | Self::Cryptography => Source::PythonPackage,
-            Self::Acme4j => Source::JavaArchive { archive: "acme4j-client-" },
         }
     }
 }
@@ -146,8 +144,6 @@ enum Source {
     NodePackage,
     /// A package of `tests/requirements.txt`, which ./test installs.
     PythonPackage,
-    /// An archive of Maven that begins so: ./test puts those of `java/pom.xml` into a folder.
-    JavaArchive { archive: &'static str },
 }
 
 impl Source {
@@ -202,18 +198,6 @@ impl Source {
                 }
                 Some((python, String::from_utf8_lossy(&said.stdout).trim().to_owned()))
             }
-            Self::JavaArchive { archive } => {
-                let java = find("java")?;
-                let files = fs::read_dir(jars()).into_iter().flatten().filter_map(Result::ok);
-                let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
-                let version =
-                    names.filter_map(|file| Some(file.strip_prefix(archive)?.strip_suffix(".jar")?.to_owned()));
-                let Some(version) = version.max() else {
-                    leave_out(&format!("{name} of Maven is not installed (./test installs it)"));
-                    return None;
-                };
-                Some((java, version))
-            }
         }
     }
 }
@@ -221,11 +205,6 @@ impl Source {
 /// Where ./test installs the packages of npm.
 pub(crate) fn modules() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/node/node_modules")
-}
-
-/// Where ./test puts the archives of Maven.
-pub(crate) fn jars() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/java")
 }
 
 /// What the trials of this run have shown.
@@ -362,7 +341,7 @@ impl Found {
         }
         write!(
             page,
-            "\n## No client was found for\n\nLooked for on {SEARCHED} at crates.io, PyPI, npm, Debian and Maven.\n\n"
+            "\n## No client was found for\n\nLooked for on {SEARCHED} at crates.io, PyPI, npm and Debian.\n\n"
         )
         .expect("a string takes text");
         page.push_str("| what | where it was looked for |\n|---|---|\n");
@@ -399,7 +378,7 @@ fn every_feature_has_a_client_or_is_said_to_have_none() {
     assert!(found.unaccounted().contains(&Feature::Http01), "a script is no client");
     assert!(!found.unaccounted().contains(&Feature::AccountMlDsa));
     found.note(Client::Lego, some, Outcome::Passed);
-    found.note(Client::Acme4j, none, Outcome::Passed);
+    found.note(Client::Aioacme, none, Outcome::Passed);
     assert!(!found.unaccounted().contains(&Feature::Http01));
     assert!(found.unaccounted().contains(&Feature::AccountMlDsa), "the page would be wrong");
 }
