@@ -128,6 +128,7 @@ async fn validate(
         account_uri: account_uri(world, terms, &account, &profile),
         network: world.network(&profile),
         perspectives: Arc::new(profile.perspectives.clone()),
+        ignores_caa: profile.ignores_caa,
     };
     let full = || Performed::Again("too many validations are waiting".into());
     if validator.try_send(Try { account: terms.account, errand: Errand::Attempt(request), reply }).is_err() {

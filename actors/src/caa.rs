@@ -59,7 +59,7 @@ impl World {
             Err(LoadError::Absent) => return Err(EndpointError::NoAcmeProfile(terms.acme_profile.name.clone()).into()),
             Err(LoadError::Store(error)) => return Err(TurnError::from(error).into()),
         };
-        if profile.caa_identities.is_empty() {
+        if profile.ignores_caa {
             return Ok(());
         }
         let proofs = self.proofs(terms).await?;
@@ -112,7 +112,7 @@ impl World {
             && let AuthorizationState::Valid { since, .. } = proof.state
             // What is for all below a name was not asked about: who knew which names there would be?
             && !proof.terms.subdomains
-            // Under other rules the authority may have had other names, or none, and then nothing was asked.
+            // Under other rules the authority may have had other names, or nobody was asked.
             && proof.terms.acme_profile == terms.acme_profile
             && self.ports.clock.now().since(since) < FRESH
         {

@@ -392,15 +392,17 @@ pub struct Attempt {
     pub network: Arc<NetworkRules>,
     /// From where else it is to be looked at, and how many must agree.
     pub perspectives: Arc<Perspectives>,
+    /// Whether the profile has CAA records not asked for.
+    pub ignores_caa: bool,
 }
 
 impl Attempt {
-    /// What has to be asked of the CAA records before this attempt proves anything. Of all names below a name only those count
-    /// that an order has, so then it is asked when the order is finalized.
+    /// What has to be asked of the CAA records before this attempt proves anything; nothing where the profile says so. Of all
+    /// names below a name only those count that an order has, so then it is asked when the order is finalized.
     #[must_use]
     pub fn caa(&self) -> Option<CaaQuestion> {
         let Identifier::Dns(name) = &self.identifier else { return None };
-        (!self.issuers.is_empty() && !self.subdomains).then(|| CaaQuestion {
+        (!self.ignores_caa && !self.subdomains).then(|| CaaQuestion {
             name: name.clone(),
             wildcard: self.wildcard,
             account_url: self.account_url.clone(),
@@ -426,8 +428,8 @@ pub enum AccountUri {
     },
 }
 
-/// Whether CAA records let this authority issue (RFC 8659). It is asked where the ACME Profile has `caaIdentities`: what the
-/// directory tells the holders of domains is what is honoured. It is never asked of addresses.
+/// Whether CAA records let this authority issue (RFC 8659). It is asked of every name unless the ACME Profile says that it is
+/// not, and never of addresses.
 #[derive(Clone, Debug)]
 pub struct CaaQuestion {
     /// For which name: never a wildcard.
@@ -436,7 +438,7 @@ pub struct CaaQuestion {
     pub wildcard: bool,
     /// The URL of the account that asks, as clients know it: the `accounturi` of RFC 8657 section 3.
     pub account_url: String,
-    /// The names by which the records may mean this authority, at least one.
+    /// The names by which the records may mean this authority; where there are none, no record can.
     pub issuers: Vec<String>,
     /// How control was proven (RFC 8657 section 4); `None` where nothing had to be.
     pub method: Option<ChallengeType>,

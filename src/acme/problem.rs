@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_has_a_status_of_an_error() {
+    fn s6_7_every_type_has_a_status_of_an_error() {
         for &kind in ProblemType::ALL {
             let status = default_status(kind);
             assert!(status.is_client_error() || status.is_server_error(), "{kind}");

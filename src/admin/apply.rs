@@ -178,6 +178,7 @@ impl Admin {
         for (name, profile) in target {
             let before = P::in_catalog(catalog).get(name);
             let fault = |fault| ApplyError::Fault { object: object::<P>(name.as_str()), fault };
+            self.check_perspectives(before.map(|kept| &*kept.state), profile).map_err(fault)?;
             self.check_authority(profile).await?.map_err(fault)?;
             let (writes, profile) = self.engine.profile_writes(before, profile.clone()).await?;
             let shown = before.map(|kept| kept.state.shown(&self.origin));

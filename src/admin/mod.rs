@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use chancery_actors::Engine;
 use chancery_actors::ports::Store;
+use chancery_machine::perspective::PerspectiveName;
 
 use self::authorities::KeptAuthorities;
 use self::overview::{LastOverview, Surroundings};
@@ -58,4 +59,6 @@ pub struct Admin {
     pub surroundings: Arc<dyn Surroundings>,
     /// The last overview.
     pub overview: LastOverview,
+    /// The perspectives of this server's configuration.
+    pub perspectives: Vec<PerspectiveName>,
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use chancery_actors::audit::{Act, Deed};
 use chancery_actors::catalog::MOST_PROFILES;
 use chancery_actors::ports::{Direction, Kind, ObjectId, StoreError};
+use chancery_machine::perspective::PerspectiveName;
 use chancery_machine::profile::ProfileName;
 use serde_json::{Map, Value};
 
@@ -85,6 +86,7 @@ impl Admin {
             }
             let profile = P::made(&settings, name.clone(), None, self.engine.now(), &*self.authorities)?;
             profile.check_references(&catalog)?;
+            self.check_perspectives(None, &profile)?;
             self.check_authority(&profile).await??;
             let (writes, profile) = self.engine.profile_writes(None, profile).await?;
             let view = profile.shown(&self.origin);
@@ -159,6 +161,7 @@ impl Admin {
             precondition.check(kept.state.revision().0)?;
             let profile = make(&kept.state)?;
             profile.check_references(&catalog)?;
+            self.check_perspectives(Some(&*kept.state), &profile)?;
             self.check_authority(&profile).await??;
             let (writes, profile) = self.engine.profile_writes(Some(kept), profile).await?;
             if writes.is_empty() {
@@ -169,6 +172,25 @@ impl Admin {
             Ok(Act { guards: Vec::new(), writes, deeds: vec![deed], outcome: profile })
         };
         Ok(self.engine.administer(&operator.who, act).await?)
+    }
+
+    /// The perspectives that a profile begins to name have to be in this server's configuration: elsewise it would ask nobody,
+    /// and no client would prove anything. What it named `before` may stay, so that a perspective can be taken out of the
+    /// configuration first, and the rest of the profile changed meanwhile.
+    pub(super) fn check_perspectives<P: Managed>(&self, before: Option<&P>, profile: &P) -> Result<(), Fault> {
+        let before = before.map(Managed::perspectives).unwrap_or_default();
+        let unknown = |name: &PerspectiveName| !self.perspectives.contains(name) && !before.contains(name);
+        let Some(place) = profile.perspectives().iter().position(unknown) else { return Ok(()) };
+        let known = match &self.perspectives[..] {
+            [] => "none".to_owned(),
+            known => known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        };
+        let name = &profile.perspectives()[place];
+        let detail = format!(
+            "the configuration of this server has no section [perspectives.{name}]: add it, restart the server, and name \
+             it then; those that it has: {known}"
+        );
+        Err(Fault::new(format!("perspectives[{place}]"), detail))
     }
 
     /// What signs for a profile has to be in the store: that it was deleted, this node may notice only after the commit that

@@ -9,9 +9,9 @@ use chancery_machine::perspective::PerspectiveName;
 use tracing::warn;
 use zeroize::Zeroizing;
 
-use super::credential;
+use super::credential::{self, Watch};
 use crate::config::PerspectiveAccess;
-use crate::perspective::client::{Access, Remote};
+use crate::perspective::client::{Access, Remote, Renewed};
 
 /// Those of the configuration. Nothing is sent yet: one that is down must not keep the server from starting.
 pub(super) fn open(
@@ -21,18 +21,28 @@ pub(super) fn open(
     for (name, access) in settings {
         let section = || format!("perspectives.{name}");
         let name = PerspectiveName::parse(name).with_context(section)?;
-        let read = |setting: &str, path: &Path| {
-            std::fs::read(path).with_context(|| format!("{}.{setting}: {}", section(), path.display()))
-        };
-        let mut identity = Zeroizing::new(read("certificate", &access.certificate)?);
-        credential::look_at_end(&format!("{}.certificate", section()), &access.certificate)?;
-        identity.push(b'\n');
-        identity.extend_from_slice(&Zeroizing::new(read("key", &access.key)?));
-        let access = Access { url: access.url.clone(), issuers: read("ca", &access.ca)?, identity };
-        let remote = Remote::new(name.clone(), &access).with_context(section)?;
+        let watch = Watch::new([&*access.ca, &*access.certificate, &*access.key]);
+        let read = read(&section(), access)?;
+        let (section_again, access) = (section(), access.clone());
+        let renewed: Renewed = Box::new(move || {
+            watch.changed().then(|| self::read(&section_again, &access).map_err(|error| format!("{error:#}")))
+        });
+        let remote = Remote::new(name.clone(), &read, renewed).with_context(section)?;
         remotes.insert(name, remote);
     }
     Ok(remotes)
+}
+
+/// The files of this section.
+fn read(section: &str, access: &PerspectiveAccess) -> anyhow::Result<Access> {
+    let read = |setting: &str, path: &Path| {
+        std::fs::read(path).with_context(|| format!("{section}.{setting}: {}", path.display()))
+    };
+    let mut identity = Zeroizing::new(read("certificate", &access.certificate)?);
+    credential::look_at_end(&format!("{section}.certificate"), &access.certificate)?;
+    identity.push(b'\n');
+    identity.extend_from_slice(&Zeroizing::new(read("key", &access.key)?));
+    Ok(Access { url: access.url.clone(), issuers: read("ca", &access.ca)?, identity })
 }
 
 /// Says which perspectives profiles name that this node does not know: there, they count as disagreeing.

@@ -35,8 +35,8 @@ use crate::perspective::Corroborator;
 use crate::pki::authorities::Authorities;
 use crate::store::redb::RedbStore;
 use crate::system::{SystemClock, SystemEntropy};
-use crate::validate::{Limits, Validators};
 use crate::ui;
+use crate::validate::{Limits, Validators};
 use crate::vault::Vault;
 
 /// How long requests under way may take to end once the server is told to stop.
@@ -63,7 +63,8 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let remotes = perspectives::open(&config.perspectives)?;
     let known: Vec<_> = remotes.keys().cloned().collect();
     let here = Arc::new(Validators::new(Arc::new(SystemClock), Limits::default()));
-    let corroborator = Arc::new(Corroborator::new(Arc::clone(&here) as Arc<dyn Validate>, remotes, Arc::new(SystemClock)));
+    let corroborator =
+        Arc::new(Corroborator::new(Arc::clone(&here) as Arc<dyn Validate>, remotes, Arc::new(SystemClock)));
     let origin = Origin::bind(config)?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, config.store.cache_mib << 20)?);
     let Opened { authorities, kept, intermediate, root, passphrase, secret } =
@@ -98,11 +99,12 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
         },
         surroundings: Arc::new(Network(Arc::clone(&here))),
         overview: LastOverview::default(),
+        perspectives: known.clone(),
     });
     declare(&admin, declared).await?;
     perspectives::compare(&engine.profiles(), &known);
     // Beside the start: one that is down does not hold it up.
-    drop(actix_rt::spawn(async move { corroborator.greet().await }));
+    let greeted = actix_rt::spawn(async move { corroborator.greet().await });
     let endpoint = greeting::shown(&engine.profiles());
     let owner = Owner { engine: engine.clone(), authorities: Arc::clone(&authorities), names };
     let (own, renew_at) = OwnCertificate::issue(&owner).await?;
@@ -160,14 +162,14 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
         let server = HttpServer::new(move || {
             App::new().app_data(admin.clone()).configure(admin::rest::configure).configure(ui::configure)
         })
-            .on_connect(move |connection, data| clients.greet(connection, data))
-            .tcp_nodelay(true)
-            .workers(1)
-            .max_connections(connections)
-            .shutdown_timeout(SHUTDOWN.as_secs())
-            .disable_signals()
-            .listen_rustls_0_23(listener, tls_apart)?
-            .run();
+        .on_connect(move |connection, data| clients.greet(connection, data))
+        .tcp_nodelay(true)
+        .workers(1)
+        .max_connections(connections)
+        .shutdown_timeout(SHUTDOWN.as_secs())
+        .disable_signals()
+        .listen_rustls_0_23(listener, tls_apart)?
+        .run();
         servers.push(server.handle());
         apart_server = Some(server);
     }
@@ -196,6 +198,9 @@ async fn serve(Prepared { config, declared, .. }: &Prepared, dev: bool) -> anyho
     let (https, http, apart, ()) = tokio::join!(https, http, apart, stop.wait(&servers));
     renewal.abort();
     looking.abort();
+    greeted.abort();
+    // A connection that is under way ends with timers, which have to be there: not after everything here.
+    drop(greeted.await);
     https.and(http).and(apart)?;
     Ok(running)
 }

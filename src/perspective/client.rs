@@ -2,9 +2,10 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use chancery_machine::perspective::PerspectiveName;
 use chancery_machine::transcript::excerpt;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
@@ -42,6 +43,10 @@ pub struct Access {
     pub identity: Zeroizing<Vec<u8>>,
 }
 
+/// Tells of certificates and keys that have taken the place of those before: `None` while there are none. Asked before each
+/// question, so it has to be quick.
+pub type Renewed = Box<dyn Fn() -> Option<Result<Access, String>> + Send + Sync>;
+
 /// Why a perspective cannot be set up.
 #[derive(Debug, Error)]
 pub enum BadAccess {
@@ -73,7 +78,8 @@ impl fmt::Display for Unreachable {
 pub struct Remote {
     name: PerspectiveName,
     url: Url,
-    http: reqwest::Client,
+    http: ArcSwap<reqwest::Client>,
+    renewed: Renewed,
     health: Mutex<Health>,
 }
 
@@ -99,11 +105,16 @@ impl Remote {
     ///
     /// # Errors
     /// [`BadAccess`] names the setting.
-    pub fn new(name: PerspectiveName, access: &Access) -> Result<Self, BadAccess> {
+    pub fn new(name: PerspectiveName, access: &Access, renewed: Renewed) -> Result<Self, BadAccess> {
         let url = base(&access.url).ok_or_else(|| BadAccess::Url(access.url.clone()))?;
+        let http = ArcSwap::from_pointee(Self::http(access)?);
+        Ok(Self { name, url, http, renewed, health: Mutex::default() })
+    }
+
+    fn http(access: &Access) -> Result<reqwest::Client, BadAccess> {
         let issuers = Certificate::from_pem_bundle(&access.issuers).ok().filter(|found| !found.is_empty());
         let identity = Identity::from_pem(&access.identity).map_err(|error| BadAccess::Identity(chain(&error)))?;
-        let http = reqwest::Client::builder()
+        reqwest::Client::builder()
             .user_agent(concat!("chancery/", env!("CARGO_PKG_VERSION")))
             .tls_certs_only(issuers.ok_or(BadAccess::NoIssuer)?)
             .identity(identity)
@@ -117,8 +128,26 @@ impl Remote {
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             .build()
-            .map_err(|error| BadAccess::Setup(chain(&error)))?;
-        Ok(Self { name, url, http, health: Mutex::default() })
+            .map_err(|error| BadAccess::Setup(chain(&error)))
+    }
+
+    /// Takes up what has been renewed. Where that is not sound, as while one file of several is written, what was there
+    /// before goes on, until something changes again.
+    fn renew(&self) {
+        let Some(renewed) = (self.renewed)() else { return };
+        let http = renewed.and_then(|access| Self::http(&access).map_err(|bad| bad.to_string()));
+        match http {
+            Ok(http) => {
+                self.http.store(Arc::new(http));
+                // What it failed by may have been the old ones.
+                self.health().pause = None;
+                info!(perspective = %self.name, "certificates and keys were renewed: they count from now on");
+            }
+            Err(reason) => {
+                let reason = excerpt(&reason);
+                warn!(perspective = %self.name, reason, "certificates or keys have changed and cannot be used: those before go on");
+            }
+        }
     }
 
     /// Asks, and answers within less than a minute.
@@ -126,6 +155,7 @@ impl Remote {
     /// # Errors
     /// [`Unreachable`] says why there is no answer that counts.
     pub async fn ask(&self, question: Vec<u8>) -> Result<Answer, Unreachable> {
+        self.renew();
         if let Some((until, reason)) = &self.health().pause
             && Instant::now() < *until
         {
@@ -142,14 +172,14 @@ impl Remote {
 
     /// Looks whether it would answer, and has the log say so: a fault is better seen at the start than by a client.
     pub async fn greet(&self) {
-        match self.send(self.http.get(self.url.clone())).await {
+        match self.send(self.http.load().get(self.url.clone())).await {
             Ok(_) => info!(perspective = %self.name, "the perspective answers"),
             Err(failure) => drop(self.failed(&failure)),
         }
     }
 
     async fn exchange(&self, question: Vec<u8>) -> Result<Answer, Failure> {
-        let request = self.http.post(self.url.clone()).body(question);
+        let request = self.http.load().post(self.url.clone()).body(question);
         let body = self.send(request.header(CONTENT_TYPE, HeaderValue::from_static(message::MEDIA_TYPE))).await?;
         Answer::decode(&body).map_err(|error| Failure { reason: format!("its answer: {error}"), pause: false })
     }

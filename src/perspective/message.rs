@@ -71,6 +71,8 @@ pub struct Attempting {
     account_uri: Uri,
     #[cbor(n(9), default)]
     subdomains: bool,
+    #[cbor(n(10), default)]
+    ignores_caa: bool,
 }
 
 /// A question about CAA records as it travels, likewise.
@@ -184,6 +186,7 @@ impl From<&Attempt> for Question {
                 AccountUri::Hashed { prefix, thumbprints } => Uri::Hashed { prefix, thumbprints },
             },
             network: (*attempt.network).clone(),
+            ignores_caa: attempt.ignores_caa,
         })
     }
 }
@@ -219,6 +222,7 @@ impl Attempting {
             },
             network: Arc::new(rules(self.network)),
             perspectives: Arc::default(),
+            ignores_caa: self.ignores_caa,
         }
     }
 
@@ -332,6 +336,9 @@ fn cleaned(what: Happening) -> Happening {
 }
 
 #[cfg(test)]
+mod shape;
+
+#[cfg(test)]
 mod tests {
     use chancery_machine::challenge::TOKEN_ENTROPY;
     use chancery_machine::identifier::DnsName;
@@ -356,6 +363,7 @@ mod tests {
             token,
             account_uri: Uri::Hashed { prefix: "https://ca.example/".into(), thumbprints: vec!["a-b_c".into()] },
             network: NetworkRules { resolvers: vec![([192, 0, 2, 53], 53).into()], ..NetworkRules::default() },
+            ignores_caa: true,
         }
     }
 

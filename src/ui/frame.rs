@@ -146,7 +146,9 @@ fn advice(error: &AdminError) -> &'static str {
         AdminError::Absent(_) => "It may have been deleted meanwhile. The list shows what there is.",
         AdminError::Exists(_) => "Choose another name.",
         AdminError::InUse { .. } => "Remove what depends on it first, or say that it is to be deleted all the same.",
-        AdminError::Changed { .. } | AdminError::Outdated(_) => "Reload the page to see how it is now, and decide again.",
+        AdminError::Changed { .. } | AdminError::Outdated(_) => {
+            "Reload the page to see how it is now, and decide again."
+        }
         AdminError::Forbidden { .. } => "Ask an administrator for a token with that role.",
         AdminError::Unauthenticated(_) => "Sign in again.",
         AdminError::Refused(_) => "Nothing was changed.",

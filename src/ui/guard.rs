@@ -63,7 +63,8 @@ pub(super) async fn guard(
 async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, AdminError> {
     let writes = ![Method::GET, Method::HEAD].contains(request.method());
     if writes && from_elsewhere(request.request()) {
-        let why = "this form was sent by a page of another site; nothing was done. Open the page here and send it again";
+        let why =
+            "this form was sent by a page of another site; nothing was done. Open the page here and send it again";
         return Err(AdminError::Malformed(why.to_owned()));
     }
     let form = if writes { Some(read(request).await?) } else { None };
@@ -125,15 +126,19 @@ async fn read(request: &mut ServiceRequest) -> Result<Form, AdminError> {
     match actix_web::body::to_bytes_limited(body, MOST_BYTES).await {
         Ok(Ok(bytes)) => Ok(Form::parse(&bytes)),
         Ok(Err(_)) => Err(AdminError::Malformed("the form broke off before its end".to_owned())),
-        Err(_) => Err(AdminError::TooLarge("the form is larger than 1 MiB; use the API or `chancery apply`".to_owned())),
+        Err(_) => {
+            Err(AdminError::TooLarge("the form is larger than 1 MiB; use the API or `chancery apply`".to_owned()))
+        }
     }
 }
 
 /// What a handler refused, as a page.
 fn shown(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    let page = response.response().error().and_then(|error| error.as_error::<AdminError>()).map(|error| {
-        failure(response.request(), error)
-    });
+    let page = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<AdminError>())
+        .map(|error| failure(response.request(), error));
     match page {
         Some(page) => response.into_response(page),
         None if response.status() == StatusCode::METHOD_NOT_ALLOWED => {

@@ -1,14 +1,17 @@
 //! CAA (RFC 8659, and RFC 8657 for `accounturi` and `validationmethods`): whether the holders of a name let this authority
 //! issue for it.
 
+use std::fmt;
+
 use chancery_actors::ports::CaaQuestion;
 use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::transcript::{Happening, excerpt};
 use thiserror::Error;
 
 use super::issue_value::IssueValue;
+use super::lookup_error::LookupError;
 use super::notes::Notes;
-use super::resolver::{LookupError, Resolvers, is_loopback};
+use super::resolver::{LOOPBACK, Resolvers, is_loopback};
 
 /// One property: the contents of one CAA record (RFC 8659 section 4.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,13 @@ pub struct Property {
     pub tag: String,
     /// What it says.
     pub value: Vec<u8>,
+}
+
+impl fmt::Display for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flags = if self.critical { 128 } else { 0 };
+        write!(f, "CAA {flags} {} \"{}\"", self.tag, String::from_utf8_lossy(&self.value))
+    }
 }
 
 /// Why the relevant records do not let this authority issue.
@@ -38,8 +48,11 @@ pub enum Forbidden {
 /// Finds the relevant records, and judges by them.
 pub(super) async fn permits(question: &CaaQuestion, resolvers: &Resolvers, notes: &Notes) -> Result<(), Problem> {
     let Some((owner, properties)) = relevant(question, resolvers, notes).await? else { return Ok(()) };
-    let Err(forbidden) = judge(question, &properties) else { return Ok(()) };
-    notes.note(Happening::GaveUp { reason: excerpt(&format!("the CAA records of {owner} forbid it: {forbidden}")) });
+    let Err((forbidden, by)) = judge(question, &properties) else { return Ok(()) };
+    let record = excerpt(&format!("{owner} {by}"));
+    notes.note(Happening::GaveUp {
+        reason: excerpt(&format!("the CAA records of {owner} forbid it: {forbidden}: {record}")),
+    });
     let star = if question.wildcard { "*." } else { "" };
     let method = question.method.map_or_else(
         || "without validation".to_owned(),
@@ -48,14 +61,29 @@ pub(super) async fn permits(question: &CaaQuestion, resolvers: &Resolvers, notes
     Err(Problem::new(
         ProblemType::Caa,
         format!(
-            "the CAA records of {owner} do not let this authority issue for {star}{} {method}: {forbidden}; it goes by \
-             the name of {}, so add a record such as {owner} CAA 0 {} \"{}\" and try again",
+            "the CAA records of {owner} do not let this authority issue for {star}{} {method}: {forbidden} ({record}); {}",
             question.name,
-            question.issuers.join(" or "),
-            if question.wildcard { "issuewild" } else { "issue" },
-            question.issuers.first().map_or("", String::as_str),
+            advice(question, &owner, forbidden),
         ),
     ))
+}
+
+/// Who can do something about it, and what.
+fn advice(question: &CaaQuestion, owner: &str, forbidden: Forbidden) -> String {
+    let tag = if question.wildcard { "issuewild" } else { "issue" };
+    match (question.issuers.first(), forbidden) {
+        (_, Forbidden::Critical) => {
+            format!("whoever keeps the records of {owner} has to remove that one, or its critical flag")
+        }
+        (Some(first), Forbidden::NotNamed | Forbidden::Unsatisfied) => format!(
+            "it goes by the name of {}, so add a record such as {owner} CAA 0 {tag} \"{first}\" and try again",
+            question.issuers.join(" or "),
+        ),
+        (None, Forbidden::NotNamed | Forbidden::Unsatisfied) => format!(
+            "no record can name it, since this endpoint has no caaIdentities: ask its operator for one, have a record \
+             {owner} CAA 0 {tag} name it, and try again"
+        ),
+    }
 }
 
 /// The first set that is not empty on the way from the name to its top-level domain, and whose it is (RFC 8659 section 3).
@@ -66,6 +94,12 @@ async fn relevant(
     notes: &Notes,
 ) -> Result<Option<(String, Vec<Property>)>, Problem> {
     if is_loopback(&question.name) {
+        notes.note(Happening::Resolved {
+            resolver: LOOPBACK.into(),
+            name: question.name.to_string(),
+            record: "CAA".into(),
+            answer: Err(LookupError::NoData.to_string()),
+        });
         return Ok(None);
     }
     let mut name = question.name.as_str();
@@ -82,34 +116,32 @@ async fn relevant(
     }
 }
 
-/// Whether these records let the authority issue (RFC 8659 section 4).
+/// Whether these records let the authority issue (RFC 8659 section 4). Where it has no name, none can name it.
 ///
 /// # Errors
-/// [`Forbidden`].
-pub fn judge(question: &CaaQuestion, properties: &[Property]) -> Result<(), Forbidden> {
+/// [`Forbidden`], and the record that says so, or the first of them.
+pub fn judge<'a>(question: &CaaQuestion, properties: &'a [Property]) -> Result<(), (Forbidden, &'a Property)> {
     let is = |property: &Property, tag: &str| property.tag.eq_ignore_ascii_case(tag);
     let known = |property: &Property| ["issue", "issuewild", "iodef"].iter().any(|tag| is(property, tag));
-    if properties.iter().any(|property| property.critical && !known(property)) {
-        return Err(Forbidden::Critical);
+    if let Some(unknown) = properties.iter().find(|property| property.critical && !known(property)) {
+        return Err((Forbidden::Critical, unknown));
     }
     // Section 4.3: issuewild is for wildcards alone, and for them takes the place of issue.
     let wild = question.wildcard && properties.iter().any(|property| is(property, "issuewild"));
     let tag = if wild { "issuewild" } else { "issue" };
-    let mut restricting = properties.iter().filter(|property| is(property, tag)).peekable();
-    if restricting.peek().is_none() {
-        return Ok(());
-    }
-    let mut forbidden = Forbidden::NotNamed;
+    let mut forbidden = None;
     // Section 4.2: they add up, and what does not match the grammar names nobody.
-    for value in restricting.filter_map(|property| IssueValue::parse(&property.value)) {
-        if value.names(&question.issuers) {
-            if satisfied(question, &value) {
-                return Ok(());
+    for property in properties.iter().filter(|property| is(property, tag)) {
+        match IssueValue::parse(&property.value).filter(|value| value.names(&question.issuers)) {
+            Some(value) if satisfied(question, &value) => return Ok(()),
+            Some(_) if !matches!(forbidden, Some((Forbidden::Unsatisfied, _))) => {
+                forbidden = Some((Forbidden::Unsatisfied, property));
             }
-            forbidden = Forbidden::Unsatisfied;
+            None if forbidden.is_none() => forbidden = Some((Forbidden::NotNamed, property)),
+            Some(_) | None => {}
         }
     }
-    Err(forbidden)
+    forbidden.map_or(Ok(()), Err)
 }
 
 /// Whether the parameters of RFC 8657 are for this request. Others have no meaning here.
@@ -157,6 +189,10 @@ mod tests {
         }
     }
 
+    fn why(question: &CaaQuestion, properties: &[Property]) -> Result<(), Forbidden> {
+        judge(question, properties).map_err(|(forbidden, _)| forbidden)
+    }
+
     fn set(records: &[(u8, &str, &str)]) -> Vec<Property> {
         let property = |&(flags, tag, value): &(u8, &str, &str)| Property {
             critical: flags & 0x80 != 0,
@@ -198,9 +234,45 @@ mod tests {
             (&[], Ok(()), Ok(())),
         ];
         for (records, name, wildcard) in cases {
-            assert_eq!(judge(&question(false), &set(records)), *name, "{records:?}");
-            assert_eq!(judge(&question(true), &set(records)), *wildcard, "*. {records:?}");
+            assert_eq!(why(&question(false), &set(records)), *name, "{records:?}");
+            assert_eq!(why(&question(true), &set(records)), *wildcard, "*. {records:?}");
         }
+    }
+
+    /// Section 4.2 for an authority that has no name: whatever restricts, restricts it too, and what does not, does not.
+    #[test]
+    fn nobody_names_an_authority_without_a_name() {
+        use Forbidden::{Critical, NotNamed};
+        type Case<'a> = (&'a [(u8, &'a str, &'a str)], Result<(), Forbidden>, Result<(), Forbidden>);
+        let cases: &[Case<'_>] = &[
+            (&[(0, "issue", "ca1.example.net")], Err(NotNamed), Err(NotNamed)),
+            (&[(0, "issue", ";")], Err(NotNamed), Err(NotNamed)),
+            (&[(0, "issue", "")], Err(NotNamed), Err(NotNamed)),
+            (&[(0, "issuewild", "ca1.example.net")], Ok(()), Err(NotNamed)),
+            (&[(128, "tbs", "Unknown")], Err(Critical), Err(Critical)),
+            (&[(0, "iodef", "mailto:security@example.com")], Ok(()), Ok(())),
+            (&[(0, "tbs", "Unknown")], Ok(()), Ok(())),
+            (&[], Ok(()), Ok(())),
+        ];
+        let nameless = |wildcard| CaaQuestion { issuers: Vec::new(), ..question(wildcard) };
+        for (records, name, wildcard) in cases {
+            assert_eq!(why(&nameless(false), &set(records)), *name, "{records:?}");
+            assert_eq!(why(&nameless(true), &set(records)), *wildcard, "*. {records:?}");
+        }
+    }
+
+    /// Who has to change a record is told which.
+    #[test]
+    fn the_record_that_decides_is_the_one_that_comes_closest() {
+        let by = |records: &[(u8, &str, &str)]| {
+            let set = set(records);
+            judge(&question(false), &set).expect_err("is forbidden").1.to_string()
+        };
+        let (other, another) = ((0, "issue", "ca2.example.org"), (0, "issue", "ca3.example.org"));
+        let mine = (0, "issue", "example.net; validationmethods=http-01");
+        assert_eq!(by(&[other, another]), "CAA 0 issue \"ca2.example.org\"");
+        assert_eq!(by(&[other, mine, another]), "CAA 0 issue \"example.net; validationmethods=http-01\"");
+        assert_eq!(by(&[other, mine, (128, "tbs", "Unknown")]), "CAA 128 tbs \"Unknown\"");
     }
 
     /// RFC 8657 sections 3 and 4, with the examples of its appendix.
@@ -284,7 +356,7 @@ mod tests {
                 prop_assert!(judge(&question(wildcard), &properties).is_err());
             }
             properties.extend(set(&[(0, "issue", "example.net"), (128, "future", "")]));
-            prop_assert_eq!(judge(&question(wildcard), &properties), Err(Forbidden::Critical));
+            prop_assert_eq!(why(&question(wildcard), &properties), Err(Forbidden::Critical));
         }
     }
 }

@@ -6,7 +6,8 @@
 //! system's if it names none; every address is checked after every resolution and connected to as it was checked, so
 //! that neither a redirect nor a changing DNS answer leads to where only this host may go (sections 10.2 to 10.4).
 //! Names below `localhost` are loopback without asking anybody (RFC 6761 section 6.3); the profile decides whether
-//! loopback may be contacted. They have no other records, so no challenge by DNS can prove them, and no CAA record forbids them.
+//! loopback may be contacted. They have no other records, so no challenge by DNS can prove them, and no CAA record forbids them:
+//! nobody is asked for any.
 //!
 //! What a resolver refuses to answer, because it is forged (DNSSEC) or for any other reason, proves nothing and permits nothing.
 //! Where the profile names trust anchors, answers are validated here too (RFC 4035).
@@ -19,7 +20,7 @@
 //! | one question to one resolver, UDP repeats and TCP included | 5 s; 15 s where we validate DNSSEC | the next resolver is asked |
 //! | the search for CAA records at finalize | 30 s | it fails: `dns` |
 //! | one question to all resolvers | 15 s | it fails: `dns` |
-//! | CNAMEs in one answer; answers with nothing but CNAMEs | 16; 8 | the name counts as one without records |
+//! | CNAMEs from a name on | 16 (8 where each comes alone, except where we validate DNSSEC or look for CAA) | it fails: `dns` |
 //! | addresses of a name that are tried, IPv6 and IPv4 in turn | 8 | the others are left out |
 //! | a connection to one address | 4 s | the next address is tried |
 //! | a request: connection, TLS, status and body; for tls-alpn-01 connection and TLS | 10 s | it fails: `connection` |
@@ -40,11 +41,13 @@ mod certificate;
 mod dns01;
 mod dns_account01;
 mod dns_persist01;
+mod dnssec;
 mod extended_error;
 mod fetch;
 mod http01;
 pub mod issue_value;
 mod limits;
+mod lookup_error;
 mod notes;
 mod place;
 mod possession;

@@ -9,29 +9,25 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chancery_machine::dnssec::TrustAnchors;
 use chancery_machine::identifier::DnsName;
 use chancery_machine::network::NetworkRules;
-use chancery_machine::problem::{Problem, ProblemType};
 use chancery_machine::transcript::{Happening, excerpt};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
-use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
-use hickory_resolver::proto::dnssec::{self, Algorithm, PublicKeyBuf};
+use hickory_resolver::proto::dnssec::TrustAnchors as Keys;
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{LowerName, Name, RData, Record, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
-use thiserror::Error;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Limits;
 use super::caa::Property;
-use super::extended_error::{self, ExtendedError};
+use super::dnssec::{absence_is_proven, is_above, keys, spliced, zones};
+use super::extended_error;
+use super::lookup_error::LookupError;
 use super::notes::Notes;
 
 /// How many sets of resolvers keep their clients: about as many as there are profiles in use.
@@ -41,78 +37,14 @@ const KEPT: usize = 32;
 /// to live says that came with them, and that is not signed.
 const REMEMBERING: Duration = Duration::from_secs(60);
 
-/// How many CNAMEs of one answer are followed; resolvers give up at about as many.
-const ALIASES: usize = 16;
+/// How many CNAMEs are followed; resolvers give up at about as many.
+pub(super) const ALIASES: usize = 16;
+
+/// Who says what names below `localhost` have: nobody is asked.
+pub(super) const LOOPBACK: &str = "RFC 6761 section 6.3";
 
 /// How many records of one answer stand in the transcript.
 const NOTED: usize = 16;
-
-/// Why there is no answer; for operators. Clients read [`LookupError::problem`].
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum LookupError {
-    #[error("NXDOMAIN")]
-    NoSuchName,
-    #[error("no such record")]
-    NoData,
-    #[error("it answered SERVFAIL{}", .0.as_ref().map(|why| format!(" ({})", why.full())).unwrap_or_default())]
-    ServFail(Option<ExtendedError>),
-    #[error("{0}")]
-    Failed(String),
-    #[error("DNSSEC does not prove what the resolver answered")]
-    Bogus,
-    #[error("the resolver cannot be reached: {0}")]
-    Unreachable(String),
-    #[error("no answer within {0:?}")]
-    Timeout(Duration),
-    #[error("the name is longer than the DNS allows")]
-    TooLong,
-    #[error("this server has no resolver: {0}")]
-    NoResolver(String),
-}
-
-impl LookupError {
-    /// What the client is told: `subject` is what was asked for, `record` the types, and `wanted` completes "create
-    /// the record …".
-    pub(super) fn problem(&self, subject: &str, record: &str, wanted: &str) -> Problem {
-        let detail = match self {
-            Self::NoSuchName => format!(
-                "{subject} does not exist in the DNS (NXDOMAIN); create the {record} record {wanted}, wait until all \
-                 name servers of the zone answer with it, and try again"
-            ),
-            Self::NoData => format!(
-                "{subject} has no {record} record; create the {record} record {wanted}, wait until all name servers \
-                 of the zone answer with it, and try again"
-            ),
-            Self::ServFail(why) => format!(
-                "the resolver could not find the {record} records of {subject}: it answered SERVFAIL{}; check that the \
-                 zone's name servers answer and, if it is signed, that its signatures are valid",
-                why.as_ref().map(|why| format!(" ({})", why.meaning())).unwrap_or_default()
-            ),
-            Self::Failed(code) => format!(
-                "the resolver could not find the {record} records of {subject}: {code}; check that the zone's name \
-                 servers answer and, if it is signed, that its signatures are valid"
-            ),
-            Self::Bogus => format!(
-                "DNSSEC does not prove the {record} records of {subject}, nor that they are unsigned; check the \
-                 signatures of the zone and the DS records above it"
-            ),
-            Self::Unreachable(_) => format!(
-                "this server cannot reach its DNS resolver to ask for the {record} records of {subject}; try again \
-                 later, and tell its operator"
-            ),
-            Self::Timeout(limit) => format!(
-                "no resolver answered for the {record} records of {subject} within {limit:?}; check that the zone's \
-                 name servers can be reached, and try again"
-            ),
-            Self::TooLong => format!("{subject} is longer than the 255 octets that the DNS allows for a name"),
-            Self::NoResolver(_) => {
-                let detail = "this server has no DNS resolver; its operator has to name one in the profile";
-                return Problem::new(ProblemType::ServerInternal, detail);
-            }
-        };
-        Problem::new(ProblemType::Dns, detail)
-    }
-}
 
 /// Asks resolvers. Keeps their clients, with connections and timing, but never an answer.
 pub(super) struct Resolvers {
@@ -147,9 +79,18 @@ pub(super) struct Text {
     pub(super) ttl: u32,
 }
 
+/// Why one answer has nothing.
+struct Nothing {
+    reason: LookupError,
+    /// Whether it may be for aliases that have to be asked for one by one.
+    aliases: bool,
+}
+
 struct Resolver {
     address: SocketAddr,
     client: TokioResolver,
+    /// Where the client validates: from which zones on, and one that does not, for what lies above them.
+    island: Option<(Vec<Name>, TokioResolver)>,
 }
 
 impl Resolvers {
@@ -167,7 +108,7 @@ impl Resolvers {
         if is_loopback(name) {
             let loopback = vec![IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
             notes.note(Happening::Resolved {
-                resolver: "RFC 6761 section 6.3".into(),
+                resolver: LOOPBACK.into(),
                 name: name.to_string(),
                 record: "AAAA, A".into(),
                 answer: Ok(loopback.iter().map(ToString::to_string).collect()),
@@ -213,7 +154,7 @@ impl Resolvers {
         notes: &Notes,
     ) -> Result<Vec<Property>, LookupError> {
         let found = self.ask(rules, name, RecordType::CAA, notes).await?;
-        Ok(found.data.iter().filter_map(property).collect())
+        understood(&found.data)
     }
 
     /// Whether there is any answer to the simplest question.
@@ -243,12 +184,9 @@ impl Resolvers {
         // A chain of signatures takes many questions, each of which may take as long as one that stands alone.
         let per_try = if validating { self.per_lookup } else { self.per_try };
         for resolver in &clients.resolvers {
-            let asked = timeout(per_try, resolver.client.lookup(absolute.clone(), kind));
+            let asked = timeout(per_try, self.answer(resolver, &absolute, kind));
             let answer = match timeout_at(deadline, asked).await {
-                Ok(Ok(Ok(lookup))) if validating && spliced(&lookup) => Err(LookupError::Bogus),
-                Ok(Ok(Ok(lookup))) => records(&absolute, kind, lookup.answers(), validating),
-                Ok(Ok(Err(error))) if validating && !absence_is_proven(&absolute, &error) => Err(LookupError::Bogus),
-                Ok(Ok(Err(error))) => Err(self.reason(&error)),
+                Ok(Ok(answer)) => answer,
                 Ok(Err(_)) => Err(LookupError::Timeout(per_try)),
                 Err(_) => Err(LookupError::Timeout(self.per_lookup)),
             };
@@ -278,9 +216,12 @@ impl Resolvers {
                 Ok(found) => return Ok(found),
                 Err(error @ (LookupError::NoSuchName | LookupError::NoData)) => return Err(error),
                 // A response code tells more than silence does.
-                Err(error @ (LookupError::ServFail(_) | LookupError::Failed(_) | LookupError::Bogus)) => {
-                    failure = error;
-                }
+                Err(
+                    error @ (LookupError::ServFail(_)
+                    | LookupError::Failed(_)
+                    | LookupError::Bogus
+                    | LookupError::Aliases),
+                ) => failure = error,
                 Err(error @ LookupError::Unreachable(_)) if matches!(failure, LookupError::Timeout(_)) => {
                     failure = error;
                 }
@@ -291,6 +232,84 @@ impl Resolvers {
             }
         }
         Err(failure)
+    }
+
+    /// What one resolver says of a name, or of what its aliases lead to.
+    async fn answer(&self, resolver: &Resolver, asked: &Name, kind: RecordType) -> Result<Found, LookupError> {
+        let failed = match self.question(resolver, asked, kind).await {
+            Ok(found) => return Ok(found),
+            Err(Nothing { reason, aliases: false }) => return Err(reason),
+            Err(Nothing { reason, aliases: true }) => reason,
+        };
+        // Of the end of a chain it is not believed together with the chain that there is nothing, so each alias is asked for
+        // by itself, and then the end.
+        let (mut owner, mut way) = (asked.clone(), Vec::new());
+        while let Some((step, target)) = self.alias(resolver, &owner, kind).await? {
+            if way.len() == ALIASES {
+                return Err(LookupError::Aliases);
+            }
+            way.push(step);
+            owner = target;
+        }
+        if way.is_empty() {
+            return Err(failed);
+        }
+        let found = self.question(resolver, &owner, kind).await.map_err(|nothing| nothing.reason)?;
+        Ok(way.iter().fold(found, |found, step| Found {
+            ttl: found.ttl.min(step.ttl),
+            secure: found.secure && step.secure,
+            ..found
+        }))
+    }
+
+    /// What one answer says.
+    async fn question(&self, resolver: &Resolver, owner: &Name, kind: RecordType) -> Result<Found, Nothing> {
+        let (client, validating) = resolver.client(owner, kind);
+        let reason = match client.lookup(owner.clone(), kind).await {
+            Ok(lookup) if validating && spliced(&lookup) => LookupError::Bogus,
+            Ok(lookup) => match records(owner, kind, lookup.answers(), validating) {
+                Ok(found) => return Ok(found),
+                Err(reason) => reason,
+            },
+            Err(error) if validating && !absence_is_proven(owner, &error) => LookupError::Bogus,
+            // The library says that there is nothing also of a chain that it has not followed to its end, and then shows no
+            // authority for it.
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) if kind == RecordType::CAA => {
+                let elsewhere = none.query.name() != owner;
+                let aliases = elsewhere || none.authorities.is_none();
+                let reason = self.reason(&DnsError::NoRecordsFound(none).into());
+                return Err(Nothing { reason: if elsewhere { LookupError::Aliases } else { reason }, aliases });
+            }
+            Err(error) => self.reason(&error),
+        };
+        let aliases = matches!(reason, LookupError::Bogus | LookupError::Aliases);
+        Err(Nothing { reason, aliases })
+    }
+
+    /// What a name is an alias for, if it is one. That it is none needs no proof: then it is asked itself.
+    async fn alias(
+        &self,
+        resolver: &Resolver,
+        owner: &Name,
+        kind: RecordType,
+    ) -> Result<Option<(Found, Name)>, LookupError> {
+        let (client, validating) = resolver.client(owner, kind);
+        let found = match client.lookup(owner.clone(), RecordType::CNAME).await {
+            Ok(lookup) if validating && spliced(&lookup) => Err(LookupError::Bogus),
+            Ok(lookup) => records(owner, RecordType::CNAME, lookup.answers(), validating),
+            Err(error) => Err(self.reason(&error)),
+        };
+        match found {
+            Ok(found) => {
+                let target = found.data.iter().find_map(|data| match data {
+                    RData::CNAME(target) => Some(target.0.clone()),
+                    _ => None,
+                });
+                Ok(target.map(|target| (found, target)))
+            }
+            Err(LookupError::NoSuchName | LookupError::NoData | LookupError::Bogus) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The clients for the resolvers that these rules name.
@@ -307,11 +326,19 @@ impl Resolvers {
             kept.push(Arc::clone(&clients));
             return Ok(clients);
         }
-        let anchors = rules.dnssec.as_ref().map(anchors).transpose()?.map(Arc::new);
+        let anchors = rules.dnssec.as_ref().map(keys).transpose()?.map(Arc::new);
+        let resolver = |&address: &SocketAddr| {
+            let client = self.client(address, anchors.clone())?;
+            let island = match &rules.dnssec {
+                Some(anchors) => Some((zones(anchors), self.client(address, None)?)),
+                None => None,
+            };
+            Ok(Resolver { address, client, island })
+        };
         let resolvers = addresses
             .iter()
-            .map(|&address| self.client(address, anchors.clone()).map(|client| Resolver { address, client }))
-            .collect::<Result<_, _>>()
+            .map(resolver)
+            .collect::<Result<_, NetError>>()
             .map_err(|error| LookupError::NoResolver(error.to_string()))?;
         let clients = Arc::new(Clients { resolvers, dnssec: rules.dnssec.clone(), made: Instant::now() });
         if kept.len() >= KEPT {
@@ -321,11 +348,7 @@ impl Resolvers {
         Ok(clients)
     }
 
-    fn client(
-        &self,
-        address: SocketAddr,
-        anchors: Option<Arc<dnssec::TrustAnchors>>,
-    ) -> Result<TokioResolver, NetError> {
+    fn client(&self, address: SocketAddr, anchors: Option<Arc<Keys>>) -> Result<TokioResolver, NetError> {
         let over = |mut connection: ConnectionConfig| {
             connection.port = address.port();
             connection
@@ -371,6 +394,17 @@ impl Resolvers {
     }
 }
 
+impl Resolver {
+    /// Who asks for this, and whether its answers are validated. What lies above all anchors nobody can prove: there the search
+    /// for CAA records takes what comes. Control of a name is not proven so.
+    fn client(&self, name: &Name, kind: RecordType) -> (&TokioResolver, bool) {
+        match &self.island {
+            Some((zones, plain)) if kind == RecordType::CAA && is_above(zones, name) => (plain, false),
+            island => (&self.client, island.is_some()),
+        }
+    }
+}
+
 fn failed(code: ResponseCode) -> LookupError {
     LookupError::Failed(match code {
         ResponseCode::ServFail => return LookupError::ServFail(None),
@@ -401,12 +435,13 @@ fn records(name: &Name, kind: RecordType, answers: &[Record], validating: bool) 
     let mut owner = name;
     let mut way = Vec::new();
     // Bounded, so that a long chain or a circle costs little.
-    for _ in 0..ALIASES {
+    loop {
         let alias = answers.iter().find_map(|record| match &record.data {
-            RData::CNAME(target) if record.name == *owner => Some((record, &target.0)),
+            RData::CNAME(target) if kind != RecordType::CNAME && record.name == *owner => Some((record, &target.0)),
             _ => None,
         });
         match alias {
+            Some(_) if way.len() == ALIASES => return Err(LookupError::Aliases),
             Some((record, target)) => {
                 way.push(record);
                 owner = target;
@@ -431,61 +466,20 @@ fn records(name: &Name, kind: RecordType, answers: &[Record], validating: bool) 
     })
 }
 
-/// The anchors as the resolver's library has them.
-fn anchors(anchors: &TrustAnchors) -> Result<dnssec::TrustAnchors, LookupError> {
-    if anchors.0.is_empty() {
-        return Ok(dnssec::TrustAnchors::default());
-    }
-    let mut all = dnssec::TrustAnchors::empty();
-    for anchor in &anchors.0 {
-        let bad = |_| LookupError::NoResolver(format!("{anchor} is no trust anchor"));
-        let key = STANDARD.decode(anchor.key()).map_err(|error| bad(error.to_string()))?;
-        let zone = anchor.zone().map_or_else(String::new, ToString::to_string);
-        let zone = Name::from_ascii(format!("{zone}.")).map_err(|error| bad(error.to_string()))?;
-        let key = PublicKeyBuf::new(key, Algorithm::from_u8(anchor.algorithm()));
-        all.insert_with_name(&key, LowerName::from(zone));
-    }
-    Ok(all)
-}
-
-/// Whether nothing is there, where the resolver's library says so: a signed record denies it, or the zone is proven to be
-/// unsigned. The library believes unsigned authority records of whatever unsigned zone, so it is looked here whether they are
-/// of one in which the name lies. What an alias leads to is not believed to be absent: nothing tells whether the alias was
-/// signed. Every other failure is one however it came.
-fn absence_is_proven(asked: &Name, error: &NetError) -> bool {
-    let NetError::Dns(DnsError::NoRecordsFound(none)) = error else { return true };
-    if none.query.name() != asked {
-        return false;
-    }
-    let authorities = none.authorities.iter().flat_map(|records| records.iter());
-    authorities.into_iter().any(|record| match &record.data {
-        RData::DNSSEC(DNSSECRData::NSEC(_) | DNSSECRData::NSEC3(_)) => record.proof.is_secure(),
-        RData::SOA(_) => record.proof.is_insecure() && record.name.zone_of(asked),
-        _ => false,
-    })
-}
-
-/// Whether an answer is signed and what stands beside it is all of unsigned zones: then the library has not looked whether a
-/// wildcard may have been put in the place of a name that there is.
-fn spliced(lookup: &Lookup) -> bool {
-    let beside = lookup.authorities();
-    lookup.answers().iter().any(|record| record.proof.is_secure())
-        && !beside.is_empty()
-        && beside.iter().all(|record| record.proof.is_insecure())
-}
-
 /// Whether a name is loopback by its name alone (RFC 6761 section 6.3).
 pub(super) fn is_loopback(name: &DnsName) -> bool {
     name.as_str() == "localhost" || name.as_str().ends_with(".localhost")
 }
 
-fn property(data: &RData) -> Option<Property> {
-    match data {
+/// All properties of a set, or none of them: what is not understood may be what forbids.
+fn understood(set: &[RData]) -> Result<Vec<Property>, LookupError> {
+    let property = |data: &RData| match data {
         RData::CAA(caa) => {
-            Some(Property { critical: caa.issuer_critical, tag: caa.tag.clone(), value: caa.value.clone() })
+            Ok(Property { critical: caa.issuer_critical, tag: caa.tag.clone(), value: caa.value.clone() })
         }
-        _ => None,
-    }
+        _ => Err(LookupError::Malformed),
+    };
+    set.iter().map(property).collect()
 }
 
 fn text(data: &RData) -> Option<Vec<u8>> {
@@ -513,7 +507,7 @@ fn noted(found: &[RData]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hickory_resolver::proto::rr::rdata::{CNAME, TXT};
+    use hickory_resolver::proto::rr::rdata::{CAA, CNAME, TXT};
 
     fn name(text: &str) -> Name {
         Name::from_ascii(text).expect("a name")
@@ -539,6 +533,15 @@ mod tests {
         assert_eq!(found("a.test.", RecordType::TXT), Ok((vec![txt("right")], 60)));
         assert_eq!(found("c.test.", RecordType::TXT), Err(LookupError::NoData));
         assert_eq!(found("a.test.", RecordType::AAAA), Err(LookupError::NoData));
+    }
+
+    #[test]
+    fn one_record_that_is_not_understood_spoils_its_set() {
+        let good = RData::CAA(CAA::new_issue(false, Some(name("ca.test.")), Vec::new()));
+        assert_eq!(understood(std::slice::from_ref(&good)).map(|set| set.len()), Ok(1));
+        for set in [vec![RData::Update0(RecordType::CAA)], vec![good, RData::Update0(RecordType::CAA)]] {
+            assert_eq!(understood(&set), Err(LookupError::Malformed));
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ const CHALLENGES: [(&str, [bool; 3]); 5] = [
 ];
 
 #[test]
-fn every_combination_of_challenge_types_is_offered_as_it_is_set() {
+fn s7_1_1_every_combination_of_challenge_types_is_offered_as_it_is_set() {
     let profiles = Profiles::acme(&json!({}));
     let endpoints = [profiles.endpoint(), profiles.activated()];
     let accounts = endpoints.each_ref().map(|endpoint| endpoint.register("ES256"));
@@ -154,7 +154,7 @@ const EXTENSIONS: &[Extension] = &[
 ];
 
 #[test]
-fn every_combination_of_extensions_is_advertised_as_it_works() {
+fn s7_1_1_every_combination_of_extensions_is_advertised_as_it_works() {
     let profiles = Profiles::acme(&json!({}));
     let other = format!("{}-other", profiles.ra);
     create("raProfiles", &other, &json!({}));

@@ -2,6 +2,7 @@
 //! file for each side of profiles, which the tests change through the API while the server runs. What
 //! holds for every response (nonce, index, CORS, problem documents) is checked in `support/acme.rs` on every one of them.
 
+#[path = "../support/background.rs"]
 mod background;
 #[path = "../support/acme.rs"]
 mod client;
@@ -24,6 +25,7 @@ mod profiles_urls;
 mod renewal;
 #[path = "../support/responder.rs"]
 mod responder;
+mod rfc4035_dnssec;
 mod rfc8659_caa;
 mod rfc8737_tls_alpn;
 mod rfc8738_addresses;
@@ -31,6 +33,8 @@ mod s6_5_restart;
 mod s7_4_2_chains;
 #[path = "../support/scripted_web.rs"]
 mod scripted_web;
+#[path = "../support/signed_dns.rs"]
+mod signed_dns;
 #[path = "../support/mod.rs"]
 mod support;
 

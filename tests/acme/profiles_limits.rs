@@ -44,7 +44,7 @@ fn an_order_has_as_many_identifiers_as_the_profile_allows() {
 }
 
 #[test]
-fn an_account_has_as_many_open_orders_as_the_profile_allows() {
+fn s6_6_an_account_has_as_many_open_orders_as_the_profile_allows() {
     let profiles = Profiles::acme(&json!({"openOrdersPerAccount": 2}));
     let endpoint = endpoint_of(&profiles);
     let account = endpoint.register("ES256");
@@ -64,7 +64,7 @@ fn an_account_has_as_many_open_orders_as_the_profile_allows() {
 }
 
 #[test]
-fn an_account_places_as_many_orders_an_hour_as_the_profile_allows() {
+fn s6_6_an_account_places_as_many_orders_an_hour_as_the_profile_allows() {
     let profiles = Profiles::acme(&json!({"ordersPerHour": 2}));
     let endpoint = endpoint_of(&profiles);
     let account = endpoint.register("ES256");
@@ -81,7 +81,7 @@ fn an_account_places_as_many_orders_an_hour_as_the_profile_allows() {
 }
 
 #[test]
-fn an_address_makes_as_many_accounts_an_hour_as_the_profile_allows() {
+fn s6_6_an_address_makes_as_many_accounts_an_hour_as_the_profile_allows() {
     let profiles = Profiles::acme(&json!({"accountsPerHour": 2, "contactRequired": true}));
     let endpoint = endpoint_of(&profiles);
     let contact = json!({"contact": ["mailto:a@acme.test"]});
@@ -108,7 +108,7 @@ fn an_address_makes_as_many_accounts_an_hour_as_the_profile_allows() {
 }
 
 #[test]
-fn an_account_that_was_not_made_after_all_does_not_count() {
+fn s6_6_an_account_that_was_not_made_after_all_does_not_count() {
     let profiles = Profiles::acme(&json!({"accountsPerHour": 1}));
     let endpoint = endpoint_of(&profiles);
     // Its MAC verifies: that it binds nobody is found only where the account is made.
@@ -124,7 +124,7 @@ fn an_account_that_was_not_made_after_all_does_not_count() {
 }
 
 #[test]
-fn accounts_that_are_made_at_once_are_counted_too() {
+fn s6_6_accounts_that_are_made_at_once_are_counted_too() {
     let profiles = Profiles::acme(&json!({"accountsPerHour": 3}));
     let endpoint = endpoint_of(&profiles);
     let statuses: Vec<u16> = thread::scope(|scope| {

@@ -13,7 +13,7 @@ fn a_profile_says_when_certificates_are_to_be_renewed() {
         "renewalBegin": 10, "renewalLength": 5, "renewalInterval": "1h", "renewalExplanationUrl": "https://acme.test/renewal",
     });
     let profiles = Profiles::new(&settings, &json!({"validity": "100d", "backdate": 0}));
-    for endpoint in [profiles.endpoint(), profiles.activated()] {
+    for endpoint in profiles.both() {
         let account = endpoint.register("ES256");
         let before = now();
         let certificate = certificate_name(&issue(&account, &[&name("renewal-rules")]).0);
@@ -33,21 +33,22 @@ fn a_profile_says_when_certificates_are_to_be_renewed() {
 #[test]
 fn a_short_life_has_a_window_within_it_and_is_looked_at_more_often() {
     let profiles = Profiles::ra(&json!({"validity": "2h", "backdate": 0}));
-    let endpoint = profiles.endpoint();
-    let account = endpoint.register("ES256");
-    let certificate = certificate_name(&issue(&account, &[&name("renewal-short")]).0);
-    let told = ask(&endpoint, &certificate).expect(200);
-    let (start, end) = window(&told);
-    assert!(start > now() + 4_000 && start < end && end < now() + 7_200, "{start} {end}");
-    // A twenty-fourth of two hours, less the second that both ends of a validity count.
-    assert_eq!(told.header("Retry-After"), Some("299"));
-    assert_eq!(told.header("Cache-Control"), Some("public, max-age=299"));
+    for endpoint in profiles.both() {
+        let account = endpoint.register("ES256");
+        let certificate = certificate_name(&issue(&account, &[&name("renewal-short")]).0);
+        let told = ask(&endpoint, &certificate).expect(200);
+        let (start, end) = window(&told);
+        assert!(start > now() + 4_000 && start < end && end < now() + 7_200, "{start} {end}");
+        // A twenty-fourth of two hours, less the second that both ends of a validity count.
+        assert_eq!(told.header("Retry-After"), Some("299"));
+        assert_eq!(told.header("Cache-Control"), Some("public, max-age=299"));
+    }
 }
 
 #[test]
 fn a_profile_that_does_not_offer_renewal_information_knows_nothing_of_it() {
     let profiles = Profiles::acme(&json!({"renewalInfo": false}));
-    for endpoint in [profiles.endpoint(), profiles.activated()] {
+    for endpoint in profiles.both() {
         assert!(endpoint.directory().get("renewalInfo").is_none(), "{}", endpoint.directory());
         let account = endpoint.register("ES256");
         let host = name("renewal-off");
@@ -87,15 +88,16 @@ fn what_a_disabled_authority_has_signed_is_renewed_at_once() {
     let made = house().admin().post("/authorities", &authority).expect(201).json();
     let id = made["id"].as_str().expect("an id").to_owned();
     let profiles = Profiles::ra(&json!({"authority": id}));
-    let endpoint = profiles.endpoint();
-    let account = endpoint.register("ES256");
-    let certificate = certificate_name(&issue(&account, &[&name("renewal-issuer")]).0);
-    assert!(window(&ask(&endpoint, &certificate).expect(200)).0 > now());
-    house().admin().post(&format!("/authorities/{id}/disable"), &json!({})).expect(200);
-    let (start, end) = window(&ask(&endpoint, &certificate).expect(200));
-    assert!(start < end && end <= now(), "{start} {end}");
-    house().admin().post(&format!("/authorities/{id}/enable"), &json!({})).expect(200);
-    assert!(window(&ask(&endpoint, &certificate).expect(200)).0 > now());
+    for endpoint in profiles.both() {
+        let account = endpoint.register("ES256");
+        let certificate = certificate_name(&issue(&account, &[&name("renewal-issuer")]).0);
+        assert!(window(&ask(&endpoint, &certificate).expect(200)).0 > now());
+        house().admin().post(&format!("/authorities/{id}/disable"), &json!({})).expect(200);
+        let (start, end) = window(&ask(&endpoint, &certificate).expect(200));
+        assert!(start < end && end <= now(), "{start} {end}");
+        house().admin().post(&format!("/authorities/{id}/enable"), &json!({})).expect(200);
+        assert!(window(&ask(&endpoint, &certificate).expect(200)).0 > now());
+    }
 }
 
 /// How the operator has everything renewed: what a call reaches, and what it does not.
@@ -106,7 +108,7 @@ fn operators_call_for_renewal_of_one_certificate_of_a_profile_or_of_an_authority
     let id = made["id"].as_str().expect("an id").to_owned();
     let profiles = Profiles::ra(&json!({"authority": id}));
     let admin = house().admin();
-    for endpoint in [profiles.endpoint(), profiles.activated()] {
+    for endpoint in profiles.both() {
         let account = endpoint.register("ES256");
         let hosts = [name("renewal-called"), name("renewal-called")];
         let [one, other] = [0, 1].map(|nth| issue(&account, &[&hosts[nth]]).0);

@@ -1,6 +1,6 @@
 //! ML-DSA as account keys (RFC 9964) and as certificate keys (RFC 9881), wherever RFC 8555 has a key.
 
-use rcgen::{KeyPair, PKCS_ML_DSA_44, PKCS_ML_DSA_65, PKCS_ML_DSA_87, SignatureAlgorithm};
+use rcgen::{KeyPair, PKCS_ML_DSA_44, PKCS_ML_DSA_65, PKCS_ML_DSA_87, PublicKeyData as _, SignatureAlgorithm};
 use serde_json::{Value, json};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -54,7 +54,7 @@ fn accounts_with_such_keys_get_certificates_with_such_keys() {
 fn a_key_that_is_not_one_is_a_bad_public_key() {
     let endpoint = endpoint("default");
     let url = endpoint.url("newAccount");
-    for (algorithm, ..) in SETS {
+    for (algorithm, kind, ..) in SETS {
         let signer = Signer::new(algorithm);
         let changed = |member: &str, value: Value| {
             let mut jwk = signer.jwk();
@@ -64,6 +64,8 @@ fn a_key_that_is_not_one_is_a_bad_public_key() {
         for jwk in [
             changed("pub", encode([7; 64]).into()),
             changed("pub", "".into()),
+            // The key as certificates have it.
+            changed("pub", encode(key(kind).subject_public_key_info()).into()),
             changed("alg", "ML-DSA-45".into()),
             changed("alg", "ES256".into()),
             // Of the right form, but of another set.

@@ -62,7 +62,9 @@ fn s7_1_2_the_account_object_has_status_contact_and_orders() {
     let object = account.read(&account.kid).expect(200).json();
     assert_eq!(object["status"], "valid");
     assert_eq!(object["contact"], json!(["mailto:operator@acme.test"]));
-    assert!(text(&object, "orders").starts_with(&account.kid), "{object}");
+    let orders = text(&object, "orders");
+    assert!(orders.starts_with(&account.kid), "{object}");
+    assert_eq!(account.read(orders).expect(200).json(), json!({"orders": []}));
     assert!(object.get("externalAccountBinding").is_none());
 }
 

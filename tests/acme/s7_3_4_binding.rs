@@ -19,7 +19,7 @@ fn bound() -> (Profiles, Endpoint) {
 }
 
 #[test]
-fn a_bound_account_shows_its_binding_as_it_was_sent() {
+fn s7_3_4_a_bound_account_shows_its_binding_as_it_was_sent() {
     let (_, endpoint) = bound();
     assert_eq!(endpoint.directory()["meta"]["externalAccountRequired"], true);
     let credential = Credential::new(&json!({}));
@@ -35,7 +35,7 @@ fn a_bound_account_shows_its_binding_as_it_was_sent() {
 }
 
 #[test]
-fn without_a_binding_it_is_external_account_required() {
+fn s7_3_4_without_a_binding_it_is_external_account_required() {
     let (profiles, endpoint) = bound();
     let signer = Signer::new("ES256");
     new_account(&endpoint, &signer, None).expect_problem(403, "externalAccountRequired");
@@ -53,7 +53,7 @@ fn without_a_binding_it_is_external_account_required() {
 }
 
 #[test]
-fn a_binding_counts_where_none_is_required_and_changes_no_account() {
+fn s7_3_4_a_binding_counts_where_none_is_required_and_changes_no_account() {
     let endpoint = endpoint_of(&Profiles::acme(&json!({})));
     let credential = Credential::new(&json!({}));
     let signer = Signer::new("ES256");
@@ -72,7 +72,7 @@ fn a_binding_counts_where_none_is_required_and_changes_no_account() {
 }
 
 #[test]
-fn what_is_no_binding_of_this_request_is_malformed() {
+fn s7_3_4_what_is_no_binding_of_this_request_is_malformed() {
     let (_, endpoint) = bound();
     let credential = Credential::new(&json!({}));
     let signer = Signer::new("ES256");
@@ -114,7 +114,7 @@ fn what_is_no_binding_of_this_request_is_malformed() {
 }
 
 #[test]
-fn a_wrong_mac_and_an_unknown_kid_are_told_apart_by_nobody() {
+fn s7_3_4_a_wrong_mac_and_an_unknown_kid_are_told_apart_by_nobody() {
     let (_, endpoint) = bound();
     let credential = Credential::new(&json!({}));
     let signer = Signer::new("ES256");

@@ -10,6 +10,7 @@ use crate::client::{Account, challenge, text};
 use crate::dns::Trouble;
 use crate::house::{house, name, prove, publish};
 use crate::jws::{ALGORITHMS, Signer};
+use crate::profiles::Profiles;
 
 /// A pending authorization for one name: its order, its URL and its object.
 fn pending(account: &Account<'_>, host: &str) -> (String, String, Value) {
@@ -256,6 +257,31 @@ fn kind_of(challenge: &Value) -> &str {
 }
 
 #[test]
+fn s7_5_1_a_challenge_that_failed_stays_with_its_error() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    for kind in ["http-01", "dns-01"] {
+        let lost = fail(&account, &name("failed"), kind, |_| {});
+        assert!(lost.get("validated").is_none(), "{lost}");
+        let response = account.read(text(&lost, "url")).expect(200);
+        assert!(response.header("Retry-After").is_none(), "it is over: {response:?}");
+    }
+}
+
+#[test]
+fn s8_3_http_01_asks_port_80_where_nothing_else_is_set() {
+    let profiles = Profiles::acme(&json!({}));
+    profiles.change_acme(&json!({"httpPort": null}));
+    let endpoint = super::endpoint_of(&profiles);
+    let account = endpoint.register("ES256");
+    let host = name("eighty");
+    let lost = fail(&account, &host, "http-01", |_| {});
+    // Whether or not somebody listens there, on this machine: a URL tells every port but 80.
+    let detail = text(&lost["error"], "detail");
+    assert!(detail.contains("on port 80 ") || detail.contains(&format!("http://{host}/")), "{lost}");
+}
+
+#[test]
 fn s8_3_a_challenge_that_is_not_answered_is_an_incorrect_response() {
     let endpoint = endpoint("default");
     let account = endpoint.register("ES256");
@@ -317,6 +343,8 @@ fn s10_4_addresses_of_special_networks_are_not_contacted() {
         house().zone().add_address(&host, std::net::IpAddr::from(address));
         let lost = fail(&account, &host, "http-01", |_| {});
         assert_eq!(kind_of(&lost), "connection", "{lost}");
+        // Refused before it was tried, and not because nobody answered.
+        assert!(text(&lost["error"], "detail").contains("may contact"), "{lost}");
     }
 }
 

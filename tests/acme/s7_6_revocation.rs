@@ -56,6 +56,21 @@ fn s7_6_the_account_revokes_and_the_crl_shows_it() {
 }
 
 #[test]
+fn s7_6_the_account_that_ordered_it_revokes_though_it_proves_nothing_any_more() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    let host = name("ordered");
+    let (url, order) = ready(&account, &[&host]);
+    let key = KeyPair::generate().expect("a key is made");
+    let order = finalize(&account, &url, &order, &csr(&[&host], &key));
+    let chain = download(&account, &order);
+    let authorization = order["authorizations"][0].as_str().expect("a URL");
+    account.post(authorization, &json!({"status": "deactivated"})).expect(200);
+    by_account(&account, &request(&chain)).expect(200);
+    chain.assert_revoked(&house().root());
+}
+
+#[test]
 fn s7_6_the_certificate_s_key_revokes() {
     let endpoint = endpoint("default");
     let account = endpoint.register("ES256");

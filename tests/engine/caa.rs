@@ -17,6 +17,11 @@ fn named(acme: &mut AcmeProfile, _: &mut RaProfile) {
     acme.caa_identities = vec!["ca.test".into()];
 }
 
+/// One that asks for no CAA records.
+fn ignoring(acme: &mut AcmeProfile) {
+    acme.ignores_caa = true;
+}
+
 fn forbidden(question: &CaaQuestion) -> Result<(), Problem> {
     Err(Problem::new(ProblemType::Caa, format!("not for {}", question.name)))
 }
@@ -102,10 +107,17 @@ fn what_was_proven_under_other_rules_is_asked_again() {
         let started = lab.start().await;
         let engine = &started.engine;
         let reusing = |acme: &mut AcmeProfile| acme.authorization_reuse = Some(Seconds(DAY));
-        declare(engine, profiles_with(|acme, _| reusing(acme))).await;
+        declare(
+            engine,
+            profiles_with(|acme, _| {
+                reusing(acme);
+                ignoring(acme);
+            }),
+        )
+        .await;
         let account = register(engine, 1).await;
         obtain(engine, &account, &["a.example.org"]).await;
-        // Nobody asked for anything while the authority had no name.
+        // Nobody asked for anything while the profile said so.
         assert!(lab.validator.questions().is_empty());
         declare(
             engine,
@@ -125,11 +137,35 @@ fn what_was_proven_under_other_rules_is_asked_again() {
 }
 
 #[test]
-fn an_authority_without_a_name_never_asks() {
+fn an_authority_without_a_name_asks_all_the_same() {
     run(async {
         let lab = Lab::new();
         let started = lab.start().await;
         let engine = &started.engine;
+        let account = register(engine, 1).await;
+        let order = ready(engine, &account, &["a.example.org"]).await;
+        lab.validator.caa(forbidden);
+        lab.clock.advance(9 * HOUR);
+        assert!(matches!(finalize(engine, &account, &order).await, Err(FinalizeError::Caa(_))));
+        assert_eq!(lab.validator.questions()[0].issuers, Vec::<String>::new());
+        started.stop();
+    });
+}
+
+#[test]
+fn a_profile_that_ignores_caa_never_asks() {
+    run(async {
+        let lab = Lab::new();
+        let started = lab.start().await;
+        let engine = &started.engine;
+        declare(
+            engine,
+            profiles_with(|acme, ra| {
+                named(acme, ra);
+                ignoring(acme);
+            }),
+        )
+        .await;
         let account = register(engine, 1).await;
         let order = ready(engine, &account, &["a.example.org"]).await;
         lab.validator.caa(forbidden);

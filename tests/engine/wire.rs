@@ -204,6 +204,40 @@ fn s7_4_finalize_answers_with_the_certificate_if_it_comes_within_its_patience() 
 }
 
 #[test]
+fn s7_1_6_what_expires_is_invalid_or_expired() {
+    run(async {
+        for form in FORMS {
+            let lab = Lab::new();
+            let started = lab.start().await;
+            let client = Client::register(application(&started, &lab, PATIENCE).await, form).await;
+            let (ready, finalize) = client.ready("a.example.org").await;
+            let identifiers = json!({"identifiers": [{"type": "dns", "value": "b.example.org"}]});
+            let placed = client.post(&client.url("new-order"), &identifiers).await;
+            let pending = placed.header(&LOCATION).expect("a new order has a URL").to_owned();
+            let authorization = placed.body["authorizations"][0].as_str().expect("a URL").to_owned();
+            // Past the seven days of an order. What was proven is valid for longer.
+            lab.clock.advance(8 * 86_400);
+            // Section 7.1.2.1: no invalid ones, though nobody has looked at them since.
+            let account = client.read(&client.kid).await;
+            let listed = client.read(account.body["orders"].as_str().expect("a URL")).await;
+            assert_eq!((listed.status, &listed.body["orders"]), (200, &json!([])), "{listed:?}");
+            for url in [&ready, &pending] {
+                let lost = client.read(url).await;
+                assert_eq!((lost.status, &lost.body["status"]), (200, &json!("invalid")), "{lost:?}");
+                assert!(lost.body["error"]["type"].is_string(), "{lost:?}");
+            }
+            let lost = client.read(&authorization).await;
+            assert_eq!((lost.status, &lost.body["status"]), (200, &json!("expired")), "{lost:?}");
+            let late = client.finalize(&finalize).await;
+            let kind = &late.body["type"];
+            assert_eq!((late.status, kind), (403, &json!("urn:ietf:params:acme:error:orderNotReady")), "{late:?}");
+            drop(client);
+            started.stop();
+        }
+    });
+}
+
+#[test]
 fn s6_6_more_than_an_object_can_take_is_503_with_retry_after_and_what_was_accepted_is_done() {
     run(async {
         for form in FORMS {

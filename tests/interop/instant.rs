@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use instant_acme::{
     Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, NewAccount, NewOrder, OrderStatus,
@@ -136,6 +136,35 @@ async fn instant_acme_chooses_a_profile_asks_when_to_renew_and_replaces() {
     assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
     let refused = account.new_order(&renewal).await.err().expect("it is replaced already");
     assert!(refused.to_string().contains("alreadyReplaced"), "{refused}");
+}
+
+#[tokio::test]
+async fn instant_acme_is_told_to_renew_what_it_revoked_and_does() {
+    let Some(_trial) = Trial::of(
+        Client::InstantAcme,
+        &[Feature::RenewalOfRevoked, Feature::RenewalInformation, Feature::Replaces, Feature::RevocationByAccount],
+    ) else {
+        return;
+    };
+    let lab = Lab::new();
+    let account = register(&lab).await;
+    let names = ["instant.test"];
+    let first = obtain(&lab, &account, &names, Means::Http, "first.pem").await;
+    let der = CertificateDer::from(first.der());
+    let id = CertificateIdentifier::try_from(&der).expect("it names its issuer's key");
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs().cast_signed();
+    let (info, _) = account.renewal_info(&id).await.expect("the server tells when");
+    assert!(info.suggested_window.start.unix_timestamp() > now(), "{:?}", info.suggested_window);
+    let request = RevocationRequest { certificate: &der, reason: Some(RevocationReason::Superseded) };
+    account.revoke(&request).await.expect("it is its own");
+    let (info, _) = account.renewal_info(&id).await.expect("the server tells when");
+    assert!(info.suggested_window.end.unix_timestamp() <= now(), "{:?}", info.suggested_window);
+
+    let identifiers = [Identifier::Dns(names[0].to_owned())];
+    let renewal = NewOrder::new(&identifiers).replaces(id);
+    let second = obtain_as(&lab, &account, &renewal, &names, Means::Http, "second.pem").await;
+    first.assert_revoked(&lab.root());
+    assert_ne!(first.serial(), second.serial(), "a renewal is a new certificate");
 }
 
 #[tokio::test]

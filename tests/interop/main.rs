@@ -4,6 +4,7 @@
 mod acme_client;
 mod acme_tiny;
 mod acmeow;
+mod aioacme;
 mod certbot;
 mod dehydrated;
 #[path = "../support/dns.rs"]
@@ -12,9 +13,11 @@ mod dns;
 mod dns_control;
 mod instant;
 mod lab;
+mod lacks;
 mod lacme;
 mod lego;
 mod matrix;
+mod ml_dsa;
 mod nginx;
 mod pkilint;
 #[path = "../support/responder.rs"]

@@ -14,6 +14,7 @@ use std::thread;
 
 use serde_json::Value;
 
+use crate::lacks::{NO_CLIENT, SEARCHED};
 use crate::support::process::{command, find, finish, leave_out, run};
 
 /// Declares an enum whose variants have names on the page, in the page's order.
@@ -26,7 +27,7 @@ macro_rules! named {
         }
 
         impl $kind {
-            const ALL: &[Self] = &[$(Self::$variant,)+];
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)+];
 
             fn name(self) -> &'static str {
                 match self {
@@ -41,6 +42,7 @@ named! {
     /// A client: a column of the page.
     Client {
         Certbot = "certbot",
+        CertbotOfDebian = "certbot (Debian)",
         Lego = "lego",
         Dehydrated = "dehydrated",
         Uacme = "uacme",
@@ -49,6 +51,8 @@ named! {
         NpmAcme = "acme-client",
         Acmeow = "acmeow",
         Lacme = "lacme",
+        Aioacme = "aioacme",
+        Cryptography = "cryptography",
     }
 }
 
@@ -58,8 +62,11 @@ named! {
         AccountRs256 = "account key RS256",
         AccountEs256 = "account key ES256",
         AccountEs384 = "account key ES384",
+        AccountEdDsa = "account key EdDSA",
+        AccountMlDsa = "account key ML-DSA",
         ExternalAccountBinding = "external account binding",
         ContactUpdate = "contact update",
+        ChangedTerms = "told of changed terms of service",
         KeyChange = "account key change",
         Deactivation = "account deactivation",
         Http01 = "http-01",
@@ -70,15 +77,19 @@ named! {
         Wildcard = "wildcard",
         IpIdentifier = "IP address",
         PreAuthorization = "pre-authorization",
+        Subdomains = "authorization for all below a name",
         AuthorizationDeactivation = "authorization deactivation",
         Profile = "profile chosen in the order",
         CertificateP256 = "certificate for P-256",
         CertificateP384 = "certificate for P-384",
         CertificateRsa = "certificate for RSA",
+        CertificateMlDsa = "certificate for ML-DSA",
         PreferredChain = "alternate chain preferred",
         Renewal = "renewal",
         RenewalInformation = "renewal information",
+        RenewalOfRevoked = "renews what was revoked",
         Replaces = "order that replaces a certificate",
+        Star = "certificates renewed automatically (STAR)",
         RevocationByAccount = "revocation by account",
         RevocationByCertificateKey = "revocation by certificate key",
         ToldWhyRefused = "passes on why nothing was issued",
@@ -110,10 +121,11 @@ impl Client {
             Self::Certbot => Source::Program { version: "certbot " },
             Self::Dehydrated => Source::Program { version: "Dehydrated version: " },
             Self::Uacme => Source::Program { version: "uacme: version " },
-            Self::Lego | Self::AcmeTiny => Source::DebianProgram,
+            Self::Lego | Self::AcmeTiny => Source::DebianProgram { package: self.name() },
+            Self::CertbotOfDebian => Source::DebianProgram { package: "certbot" },
             Self::InstantAcme => Source::Crate,
             Self::NpmAcme => Source::NodePackage,
-            Self::Acmeow | Self::Lacme => Source::PythonPackage,
+            Self::Acmeow | Self::Lacme | Self::Aioacme | Self::Cryptography => Source::PythonPackage,
         }
     }
 }
@@ -123,8 +135,9 @@ impl Client {
 enum Source {
     /// A program that tells its version on a line that begins so.
     Program { version: &'static str },
-    /// A program that does not know its own version; Debian does.
-    DebianProgram,
+    /// A program of Debian's, which knows its version. It lies in `/usr/bin`: another one of that name may come first
+    /// elsewhere.
+    DebianProgram { package: &'static str },
     /// A crate that these tests are built with.
     Crate,
     /// A package of `node/package.json`, which ./test installs.
@@ -147,9 +160,13 @@ impl Source {
                 let version = line.unwrap_or_else(|| panic!("{name} --version has no line {version:?}: {said}"));
                 Some((program, version.trim().to_owned()))
             }
-            Self::DebianProgram => {
-                let program = find(name)?;
-                let said = run(command("dpkg-query").args(["--show", "--showformat", "${Version}", name]));
+            Self::DebianProgram { package } => {
+                let program = Path::new("/usr/bin").join(package);
+                if !program.is_file() {
+                    leave_out(&format!("{package} of Debian is not installed (./test installs it)"));
+                    return None;
+                }
+                let said = run(command("dpkg-query").args(["--show", "--showformat", "${Version}", package]));
                 let version = String::from_utf8_lossy(&said).into_owned();
                 let version = version.split_once(':').map_or(version.as_str(), |(_epoch, rest)| rest);
                 let upstream = version.rsplit_once('-').map_or(version, |(upstream, _revision)| upstream);
@@ -212,6 +229,9 @@ impl Trial {
     /// Begins it, saying what the client is going to do. `None` if the client is not installed, which is said and noted
     /// as `not run`. To be held to the end of the test.
     pub(crate) fn of(client: Client, features: &'static [Feature]) -> Option<Self> {
+        for feature in features {
+            assert!(!client.lacks().contains(feature), "{} is said not to have it: {feature:?}", client.name());
+        }
         let mut trial = Self { client, features, program: PathBuf::new(), outcome: Cell::new(Outcome::Passed) };
         let Some((program, version)) = client.source().find(client.name()) else {
             trial.outcome.set(Outcome::NotRun);
@@ -244,6 +264,9 @@ impl Drop for Trial {
         found.note(self.client, self.features, outcome);
         if found.ended < trials() {
             return;
+        }
+        if found.passed() {
+            assert_eq!(found.unaccounted(), Vec::<Feature>::new(), "no client was seen to have it: see lacks.rs");
         }
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/INTEROP.md");
         let page = found.page();
@@ -280,11 +303,25 @@ impl Found {
         self.outcomes.values().all(|outcome| *outcome == Outcome::Passed)
     }
 
+    /// The features that a client was seen to have though the page says that none has, and those that none was seen to have
+    /// though the page does not say so.
+    fn unaccounted(&self) -> Vec<Feature> {
+        let seen = |feature| {
+            let by = |client: &&Client| self.outcomes.get(&(feature, **client)) == Some(&Outcome::Passed);
+            Client::ALL.iter().filter(by).any(|client| client.is_a_client())
+        };
+        let none = |feature| NO_CLIENT.iter().any(|(_, one, _)| *one == Some(feature));
+        Feature::ALL.iter().copied().filter(|&feature| seen(feature) == none(feature)).collect()
+    }
+
     fn page(&self) -> String {
         let mut page = String::from(
             "# What clients were seen to do\n\nWritten by `cargo test --test interop`, which runs each client against a \
-             server of its own: do not edit. An empty\ncell says that the client does not have it, or that no test asks \
-             it to.\n\n| |",
+             server of its own: do not edit.\n\n| cell | says |\n|---|---|\n| passed | a test has the client do it, and \
+             it did |\n| FAILED | a test has the client do it, and it did not |\n| not run | a test would, but the client is \
+             not installed |\n| — | the client does not have it, by its documentation and code |\n| | no test asks the \
+             client to |\n\ncryptography is no ACME client but what a script of these tests makes its keys, signatures and \
+             requests with,\nwhere no client was found.\n\n| |",
         );
         for &client in Client::ALL {
             let version = self.versions.get(&client).map_or("not installed", String::as_str);
@@ -296,10 +333,20 @@ impl Found {
         for &feature in Feature::ALL {
             write!(page, "| {} |", feature.name()).expect("a string takes text");
             for &client in Client::ALL {
-                let outcome = self.outcomes.get(&(feature, client)).map_or("", |outcome| outcome.name());
+                let lacks = if client.lacks().contains(&feature) { "—" } else { "" };
+                let outcome = self.outcomes.get(&(feature, client)).map_or(lacks, |outcome| outcome.name());
                 write!(page, " {outcome} |").expect("a string takes text");
             }
             page.push('\n');
+        }
+        write!(
+            page,
+            "\n## No client was found for\n\nLooked for on {SEARCHED} at crates.io, PyPI, npm and Debian.\n\n"
+        )
+        .expect("a string takes text");
+        page.push_str("| what | where it was looked for |\n|---|---|\n");
+        for (what, _, searched) in NO_CLIENT {
+            writeln!(page, "| {what} | {searched} |").expect("a string takes text");
         }
         page
     }
@@ -307,7 +354,7 @@ impl Found {
 
 /// The page without the line of versions.
 fn cells(page: &str) -> impl Iterator<Item = &str> {
-    page.lines().filter(|line| !line.starts_with("| | "))
+    page.lines().filter(|line| !line.starts_with("| | certbot "))
 }
 
 /// How many trials a whole run has: every test of this target but those of this file.
@@ -319,6 +366,21 @@ fn trials() -> usize {
         listed.lines().filter(|line| line.ends_with(": test") && !line.starts_with("matrix::")).count()
     });
     *TRIALS
+}
+
+#[test]
+fn every_feature_has_a_client_or_is_said_to_have_none() {
+    let mut found = Found::default();
+    let (some, none) = (&[Feature::Http01], &[Feature::AccountMlDsa]);
+    assert!(found.unaccounted().contains(&Feature::Http01) && !found.unaccounted().contains(&Feature::AccountMlDsa));
+    found.note(Client::Cryptography, some, Outcome::Passed);
+    found.note(Client::Cryptography, none, Outcome::Passed);
+    assert!(found.unaccounted().contains(&Feature::Http01), "a script is no client");
+    assert!(!found.unaccounted().contains(&Feature::AccountMlDsa));
+    found.note(Client::Lego, some, Outcome::Passed);
+    found.note(Client::Aioacme, none, Outcome::Passed);
+    assert!(!found.unaccounted().contains(&Feature::Http01));
+    assert!(found.unaccounted().contains(&Feature::AccountMlDsa), "the page would be wrong");
 }
 
 #[test]
@@ -342,6 +404,7 @@ fn a_failure_is_not_hidden_by_another_trial_that_passed_and_what_was_not_run_is_
     assert_eq!(row("dns-01")[column(Client::Lego)], "FAILED");
     assert_eq!(row("http-01")[column(Client::Uacme)], "not run");
     assert_eq!(row("http-01")[column(Client::Certbot)], "passed");
-    assert_eq!(row("http-01")[column(Client::Lego)], "");
+    assert_eq!(row("http-01")[column(Client::Lego)], "", "not tried");
+    assert_eq!(row("dns-01")[column(Client::AcmeTiny)], "—", "known not to be there");
     assert!(page.contains("| uacme not installed |"), "{page}");
 }

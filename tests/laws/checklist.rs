@@ -24,10 +24,11 @@ const EXTENSIONS: &[&str] = &[
     "perspectives",
 ];
 
-/// A row of the page: its first cell, and the tests in its last.
-struct Row {
-    duty: String,
-    tests: Vec<String>,
+/// A row of the page: its first cell, how tests of the sections in its second are named, and the tests in its last.
+pub(crate) struct Row {
+    pub(crate) duty: String,
+    sections: Vec<String>,
+    pub(crate) tests: Vec<String>,
 }
 
 #[test]
@@ -39,23 +40,33 @@ fn every_duty_has_tests_and_every_test_that_is_named_is_there() {
     assert_eq!(duties, expected, "each line of the checklist and each extension has one row, in this order");
 
     let tests = tests();
-    for Row { duty, tests: named } in &rows {
+    for Row { duty, sections, tests: named } in &rows {
         assert!(!named.is_empty(), "no test shows {duty}");
+        if duty.parse::<usize>().is_ok() {
+            let by_section = |name: &String| sections.iter().any(|section| name.starts_with(section.as_str()));
+            assert!(named.iter().any(by_section), "no test of line {duty} is named by its section: {sections:?}");
+        }
         for name in named {
             assert!(tests.contains(name), "{duty}: there is no test {name} any more; name what shows this now");
         }
     }
 }
 
-fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let page = read(&root().join("tests/CHECKLIST.md"));
     let rows = page.lines().filter(|line| line.starts_with("| ") && !line.contains("| tests |"));
     rows.map(|line| {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [duty, _, tests] = cells.as_slice() else { panic!("three cells: {line}") };
+        let [duty, what, tests] = cells.as_slice() else { panic!("three cells: {line}") };
+        // As s7_4_2_ for §7.4.2.
+        let number = |text: &str| {
+            text.split(|letter: char| !(letter.is_ascii_digit() || letter == '.')).next().map(str::to_owned)
+        };
+        let sections =
+            what.split('§').skip(1).filter_map(number).map(|number| format!("s{}_", number.replace('.', "_")));
         // What stands between back-ticks: every other piece.
         let tests = tests.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-        Row { duty: (*duty).to_owned(), tests }
+        Row { duty: (*duty).to_owned(), sections: sections.collect(), tests }
     })
     .collect()
 }

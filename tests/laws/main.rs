@@ -7,6 +7,7 @@ use std::process::Command;
 
 use source::{crate_names, has_word, names_after, without_comments_and_strings};
 
+mod breakages;
 mod checklist;
 mod pages;
 mod source;

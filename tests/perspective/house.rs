@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::client::{Account, Endpoint, challenge, text};
 use crate::dns::{DnsServer, Zone};
 use crate::jws::encode;
+use crate::signed_dns::ZoneKey;
 use crate::site::{Site, credentials};
 use crate::support::admin::Admin;
 use crate::support::server::Server;
@@ -38,7 +39,7 @@ const SITES: [(&str, &str, &str); 7] = [
 ];
 
 /// The endpoints: the perspectives of each, and how many must agree.
-const ENDPOINTS: [(&str, &[&str], Option<u32>); 10] = [
+const ENDPOINTS: [(&str, &[&str], Option<u32>); 13] = [
     ("alone", &[], None),
     ("usual", &["north", "south"], None),
     ("both", &["north", "south"], Some(2)),
@@ -49,6 +50,10 @@ const ENDPOINTS: [(&str, &[&str], Option<u32>); 10] = [
     ("frozen", &["north", "frozen"], None),
     ("strict", &["strict"], None),
     ("caa", &["north", "south"], Some(2)),
+    // Where a test says to which port tls-alpn-01 goes.
+    ("tls", &["north", "south"], Some(2)),
+    ("careless", &["north", "south"], Some(2)),
+    ("signed", &["north", "south"], Some(2)),
 ];
 
 /// The server, the perspectives, and what each of them sees.
@@ -74,6 +79,12 @@ pub(crate) fn both_forms(name: &str) -> [Endpoint; 2] {
     let acme = house().server.directory().replace("/alone/directory", "");
     let open = |path: &str| Endpoint::open(&format!("{acme}/{path}/directory"), &house().server.root());
     [open(name), open(&format!("raProfile/{name}"))]
+}
+
+/// What signs the zone in which the endpoint `signed` believes.
+pub(crate) fn zone_key() -> &'static ZoneKey {
+    static KEY: OnceLock<ZoneKey> = OnceLock::new();
+    KEY.get_or_init(ZoneKey::new)
 }
 
 /// A domain name that no other test has.
@@ -118,7 +129,16 @@ impl House {
         known.push_str(&access(&ours, "down", &closed.to_string()));
 
         let config = folder.join("chancery.toml");
-        fs::write(&config, known + &profiles(web.port(), &dns[""].address().to_string())).expect("it can be written");
+        let declared = profiles(web.port(), &dns[""].address().to_string());
+        // A profile can begin to name only what the configuration has, which then loses it.
+        let unknown = access(&ours, "unknown", "127.0.0.11:9");
+        fs::write(&config, format!("{known}{unknown}{declared}")).expect("it can be written");
+        let first = Server::configured(&folder.join("data"), &config);
+        let log = first.log().to_owned();
+        // Right after it has started: perspectives that it greets meanwhile do not spoil its end.
+        assert!(first.stop().success(), "{}", fs::read_to_string(&log).unwrap_or_default());
+        fs::remove_file(&log).expect("the first start is over");
+        fs::write(&config, known + &declared).expect("it can be written");
         let server = Server::configured(&folder.join("data"), &config);
         let processes: Vec<_> = sites.values().map(Site::process).chain([server.process()]).collect();
         let watch = watch(&processes, &folder);
@@ -140,6 +160,20 @@ impl House {
         self.folder.join("perspectives")
     }
 
+    /// The management API.
+    pub(crate) fn admin(&self) -> Admin {
+        Admin::of(&self.server)
+    }
+
+    /// A command line that speaks to the server, as its administrator.
+    pub(crate) fn command(&self) -> Command {
+        let origin = self.server.directory().split("/acme/").next().expect("an origin").to_owned();
+        let mut command = crate::site::chancery();
+        command.env("CHANCERY_URL", origin).env("CHANCERY_CA", self.server.root());
+        command.env("CHANCERY_TOKEN", self.server.token());
+        command
+    }
+
     /// What the server has logged.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.server.log()).expect("the server has a log")
@@ -153,17 +187,14 @@ impl House {
     /// What operators see of the attempts at a challenge.
     pub(crate) fn transcript(&self, authorization: &str, kind: &str) -> Value {
         let id = authorization.rsplit('/').next().expect("a URL has segments");
-        let seen = Admin::of(&self.server).get(&format!("/authorizations/{id}")).expect(200).json();
+        let seen = self.admin().get(&format!("/authorizations/{id}")).expect(200).json();
         challenge(&seen, kind)["transcript"].clone()
     }
 
     /// What the command line shows of it.
     pub(crate) fn shown(&self, authorization: &str) -> String {
         let id = authorization.rsplit('/').next().expect("a URL has segments");
-        let origin = self.server.directory().split("/acme/").next().expect("an origin").to_owned();
-        let mut show = crate::site::chancery();
-        show.args(["authorization", "show", id]).env("CHANCERY_URL", origin).env("CHANCERY_CA", self.server.root());
-        let shown = crate::support::process::run(show.env("CHANCERY_TOKEN", self.server.token()));
+        let shown = crate::support::process::run(self.command().args(["authorization", "show", id]));
         String::from_utf8(shown).expect("text")
     }
 }
@@ -188,7 +219,8 @@ pub(crate) fn answer(account: &Account<'_>, authorization: &str, challenge: &Val
     account.settle(authorization)
 }
 
-fn access(folder: &Path, name: &str, address: &str) -> String {
+/// The section of a perspective in the server's configuration.
+pub(crate) fn access(folder: &Path, name: &str, address: &str) -> String {
     let folder = folder.display();
     format!(
         "[perspectives.{name}]\nurl = \"https://{address}\"\nca = \"{folder}/ca.pem\"\n\
@@ -204,9 +236,17 @@ fn profiles(http_port: u16, resolver: &str) -> String {
             text,
             "[acme_profiles.{name}]\ndefault_ra_profile = \"{name}\"\nallowed_networks = [\"127.0.0.0/8\"]\n\
              http_port = {http_port}\nresolvers = [\"{resolver}\"]\nretry_pauses = []\nperspectives = {perspectives:?}\n\
-             caa_identities = {issuers}\n"
+             caa_identities = {issuers}\nsubdomain_authorization = true\n"
         )
         .expect("a string takes text");
+        match name {
+            "careless" => text.push_str("caa = \"off\"\n"),
+            "signed" => {
+                let anchor = zone_key().anchor();
+                writeln!(text, "dnssec = \"validate\"\ntrust_anchors = [{anchor:?}]").expect("a string takes text");
+            }
+            _ => {}
+        }
         if let Some(required) = required {
             writeln!(text, "perspectives_required = {required}").expect("a string takes text");
         }

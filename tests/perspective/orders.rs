@@ -2,38 +2,39 @@
 
 use std::time::Duration;
 
-use hickory_proto::rr::RecordType;
+use hickory_proto::rr::{RData, RecordType};
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use serde_json::{Value, json};
 
 use crate::client::{Account, text};
 use crate::dns::Trouble;
-use crate::house::{answer, begin, both_forms, digest, house, name};
+use crate::house::{answer, begin, both_forms, digest, house, name, zone_key};
 use crate::jws::encode;
+use crate::signed_dns::{SignedZone, ZONE, txt};
 use crate::site::signal;
 use crate::support::process::eventually;
 
 /// What each perspective said, in order.
-fn standings(transcript: &Value) -> Vec<(&str, &str)> {
+pub(crate) fn standings(transcript: &Value) -> Vec<(&str, &str)> {
     let all = transcript["perspectives"].as_array().unwrap_or_else(|| panic!("no perspectives in {transcript}"));
     all.iter().map(|one| (text(one, "name"), text(one, "standing"))).collect()
 }
 
 /// What one perspective met.
-fn of<'a>(transcript: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn of<'a>(transcript: &'a Value, name: &str) -> &'a Value {
     let all = transcript["perspectives"].as_array().unwrap_or_else(|| panic!("no perspectives in {transcript}"));
     all.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("no {name} in {transcript}"))
 }
 
 /// The problem of the challenge as the client reads it: type and detail.
-fn problem(authorization: &Value, kind: &str) -> (String, String) {
+pub(crate) fn problem(authorization: &Value, kind: &str) -> (String, String) {
     let error = crate::client::challenge(authorization, kind)["error"].clone();
     let urn = "urn:ietf:params:acme:error:";
     (text(&error, "type").trim_start_matches(urn).to_owned(), text(&error, "detail").to_owned())
 }
 
 /// The certificate of an order that is ready.
-fn finish(account: &Account<'_>, url: &str, name: &str) {
+pub(crate) fn finish(account: &Account<'_>, url: &str, name: &str) {
     let order = account.settle(url);
     assert_eq!(order["status"], "ready", "{order}");
     let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
@@ -106,7 +107,10 @@ fn a_whole_order_by_http_01_through_perspectives() {
         for who in ["north", "south"] {
             let steps = of(&transcript, who)["steps"].as_array().expect("steps");
             let kinds: Vec<_> = steps.iter().map(|step| text(step, "kind")).collect();
-            assert_eq!(kinds, ["resolved", "resolved", "connected", "answered", "compared"], "{who}: {transcript}");
+            let (control, caa) = kinds.split_at(5);
+            assert_eq!(control, ["resolved", "resolved", "connected", "answered", "compared"], "{who}: {transcript}");
+            // For CAA records the name is asked, and the two above it.
+            assert_eq!(caa, ["resolved"; 3], "{who}: {transcript}");
         }
         finish(&account, &url, &name);
     }
@@ -356,6 +360,68 @@ fn caa_records_go_through_perspectives_too() {
         assert!(detail.contains("seen from 2 of 3 vantage points") && detail.contains("south"), "{detail}");
         let transcript = house().transcript(&authorization, "dns-01");
         assert_eq!(standings(&transcript), [("north", "agreed"), ("south", "disagreed")]);
+    }
+}
+
+/// Each of them asks where the authority has no name too, and none does where the profile says so.
+#[test]
+fn perspectives_ask_for_caa_records_unless_the_profile_says_otherwise() {
+    for (path, asks) in [("both", true), ("careless", false)] {
+        for endpoint in both_forms(path) {
+            let account = endpoint.register("ES256");
+            let host = name("unnamed");
+            let (_, authorization, challenge) = begin(&account, &host, "dns-01");
+            publish(&["", "north", "south"], &host, &digest(&account, &challenge));
+            house().zone("south").add_caa(&host, 0, "issue", "other.test");
+            let seen = answer(&account, &authorization, &challenge);
+            assert_eq!(seen["status"], if asks { "invalid" } else { "valid" }, "{seen}");
+            let transcript = house().transcript(&authorization, "dns-01");
+            let south = if asks { "disagreed" } else { "agreed" };
+            assert_eq!(standings(&transcript), [("north", "agreed"), ("south", south)]);
+            if asks {
+                let (kind, detail) = problem(&seen, "dns-01");
+                assert_eq!(kind, "caa", "{detail}");
+                assert!(detail.contains("south") && detail.contains("caaIdentities"), "{detail}");
+            }
+        }
+    }
+}
+
+/// A perspective validates DNSSEC as the server does: one that is lied to says so.
+#[test]
+fn perspectives_validate_dnssec_too() {
+    for endpoint in both_forms("signed") {
+        let account = endpoint.register("ES256");
+        for forged in [false, true] {
+            let host = name("signed").replace("perspective.test", ZONE);
+            let (url, authorization, challenge) = begin(&account, &host, "dns-01");
+            let (at, proof) = (format!("_acme-challenge.{host}"), txt(&digest(&account, &challenge)));
+            let signed = |published: RData| {
+                SignedZone::signed_by(zone_key(), &[(&at, published)], None, Duration::from_secs(3600))
+            };
+            let sound = signed(proof.clone()).serve();
+            for place in ["", "north", "south"] {
+                house().zone(place).delegate(ZONE, sound.address());
+            }
+            let mut lie = signed(txt("what the holder published"));
+            lie.tamper(&at, proof);
+            let lie = lie.serve();
+            if forged {
+                house().zone("south").delegate(ZONE, lie.address());
+            }
+            let seen = answer(&account, &authorization, &challenge);
+            let transcript = house().transcript(&authorization, "dns-01");
+            if forged {
+                assert_eq!(seen["status"], "invalid", "{seen}");
+                let (kind, detail) = problem(&seen, "dns-01");
+                assert_eq!(kind, "dns", "{detail}");
+                assert!(detail.contains("south") && detail.contains("DNSSEC"), "{detail}");
+                assert_eq!(standings(&transcript), [("north", "agreed"), ("south", "disagreed")]);
+            } else {
+                assert_eq!(seen["status"], "valid", "{seen} {transcript}");
+                finish(&account, &url, &host);
+            }
+        }
     }
 }
 

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use hickory_proto::op::{Edns, Message, OpCode, ResponseCode};
+use hickory_proto::op::{Edns, Message, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
-use hickory_proto::rr::rdata::{CAA, CNAME, SOA, TXT};
+use hickory_proto::rr::rdata::{CAA, CNAME, NULL, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// The running server; it ends when this is dropped.
@@ -83,6 +83,9 @@ pub(crate) enum Trouble {
     LoneAlias,
     /// There is no CAA record, says the unsigned zone of this name; other types are asked for elsewhere.
     NoCaa(&'static str),
+    /// The CAA records are those that a wildcard gives another name beside it, and what stands beside them is of the unsigned
+    /// zone of this name; other types are asked for elsewhere.
+    Spliced(&'static str),
 }
 
 /// A question that came: the name in small letters with its root dot, the type, and how it came.
@@ -100,6 +103,7 @@ struct Contents {
     questions: Vec<Question>,
     capitals: bool,
     upstream: Option<SocketAddr>,
+    delegated: Vec<(String, SocketAddr)>,
 }
 
 impl Zone {
@@ -121,6 +125,16 @@ impl Zone {
         caa.tag = tag.to_owned();
         caa.value = value.as_bytes().to_vec();
         self.add(host, RData::CAA(caa));
+    }
+
+    /// Adds a CAA record of no octets: neither flags nor a tag.
+    pub(crate) fn add_empty_caa(&self, host: &str) {
+        self.add(host, RData::Update0(RecordType::CAA));
+    }
+
+    /// Adds a CAA record whose tag has no letters (RFC 8659 section 4.1).
+    pub(crate) fn add_tagless_caa(&self, host: &str) {
+        self.add(host, RData::Unknown { code: RecordType::CAA, rdata: NULL::with(vec![0, 0]) });
     }
 
     /// Removes the TXT record with this value, and leaves the others.
@@ -170,6 +184,11 @@ impl Zone {
         self.contents().upstream = upstream;
     }
 
+    /// Who is asked for every name at or below this one that has no record here.
+    pub(crate) fn delegate(&self, zone: &str, server: SocketAddr) {
+        self.contents().delegated.push((key(zone), server));
+    }
+
     /// Every question so far, in order.
     pub(crate) fn questions(&self) -> Vec<Question> {
         self.contents().questions.clone()
@@ -212,9 +231,12 @@ impl Zone {
         response.metadata.recursion_available = true;
         response.add_query(query.clone());
         let trouble = contents.troubles.get(&host).copied();
-        let trouble = trouble.filter(|trouble| kind == RecordType::CAA || !matches!(trouble, Trouble::NoCaa(_)));
-        let known = contents.records.contains_key(&host) || matches!(trouble, Some(Trouble::NoCaa(_)));
-        if let Some(upstream) = contents.upstream.filter(|_| !known) {
+        let of_caa = |trouble: &Trouble| matches!(trouble, Trouble::NoCaa(_) | Trouble::Spliced(_));
+        let trouble = trouble.filter(|trouble| kind == RecordType::CAA || !of_caa(trouble));
+        let known = contents.records.contains_key(&host) || trouble.as_ref().is_some_and(of_caa);
+        let below = |(zone, _): &&(String, SocketAddr)| host == *zone || host.ends_with(&format!(".{zone}"));
+        let delegated = contents.delegated.iter().rfind(below).map(|(_, server)| *server);
+        if let Some(upstream) = delegated.or(contents.upstream).filter(|_| !known) {
             return forwarded(bytes, upstream);
         }
         match trouble {
@@ -227,6 +249,18 @@ impl Zone {
                 response.set_edns(edns);
             }
             Some(Trouble::NoCaa(zone)) => {
+                let soa = SOA::new(absolute(zone), absolute(zone), 1, 60, 60, 60, 60);
+                response.add_authority(Record::from_rdata(absolute(zone), 60, RData::SOA(soa)));
+            }
+            Some(Trouble::Spliced(zone)) => {
+                let mut beside = Message::from_vec(bytes).ok()?;
+                beside.queries = vec![Query::query(query.name().base_name().prepend_label("nowhere").ok()?, kind)];
+                let found = forwarded(&beside.to_vec().ok()?, contents.upstream?)?;
+                let named = |mut record: Record| {
+                    record.name = query.name().clone();
+                    record
+                };
+                response.add_answers(Message::from_vec(&found).ok()?.answers.into_iter().map(named));
                 let soa = SOA::new(absolute(zone), absolute(zone), 1, 60, 60, 60, 60);
                 response.add_authority(Record::from_rdata(absolute(zone), 60, RData::SOA(soa)));
             }
@@ -249,7 +283,7 @@ impl Contents {
     fn fill(&self, response: &mut Message, name: &Name, kind: RecordType, chase: bool) -> ResponseCode {
         let mut owner = name.clone();
         // Longer chains and loops are answered as far as this goes.
-        for _ in 0..8 {
+        for _ in 0..32 {
             let host = key(&owner.to_ascii());
             let records = self.records.get(&host).map(Vec::as_slice).unwrap_or_default();
             let mut found = records.iter().filter(|data| data.record_type() == kind).cloned().collect::<Vec<_>>();

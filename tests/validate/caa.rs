@@ -48,6 +48,7 @@ fn proven(dns: &DnsServer, name: &str) -> Attempt {
     let attempt = Attempt {
         account_url: ACCOUNT.into(),
         issuers: vec!["ca.test".into()],
+        ignores_caa: false,
         ..attempt(ChallengeType::Dns01, name, rules(dns, 80))
     };
     let value = URL_SAFE_NO_PAD.encode(digest(&SHA256, attempt.key_authorization.as_bytes()));
@@ -145,7 +146,14 @@ async fn what_cannot_be_looked_up_is_no_permission() {
 #[tokio::test]
 async fn names_that_are_loopback_by_their_name_have_no_records() {
     let dns = DnsServer::start();
-    assert_eq!(permits(question(&dns, "a.localhost")).await.outcome, Ok(()));
+    for name in ["localhost", "a.localhost"] {
+        let nameless = CaaQuestion { issuers: Vec::new(), ..question(&dns, name) };
+        let verdict = permits(nameless).await;
+        assert_eq!(verdict.outcome, Ok(()));
+        let known =
+            |step: &Happening| matches!(step, Happening::Resolved { resolver, .. } if resolver.starts_with("RFC 6761"));
+        assert!(happened(&verdict.transcript, known), "{:#?}", verdict.transcript);
+    }
     assert_eq!(dns.zone().questions(), []);
 }
 
@@ -202,13 +210,140 @@ async fn a_proof_for_all_below_a_name_is_not_asked_about() {
     assert_eq!(asked(&dns), Vec::<String>::new());
 }
 
-/// The directory's `caaIdentities` are the switch.
+/// Without a name it is one that no record can mean (RFC 8659 section 4.2): what restricts anybody, restricts it.
 #[tokio::test]
-async fn an_authority_without_a_name_does_not_ask() {
+async fn an_authority_without_a_name_is_named_by_no_record() {
+    let dns = DnsServer::start();
+    dns.zone().add_caa("nobody.test", 0, "issue", ";");
+    dns.zone().add_caa("other.test", 0, "issue", "other.example");
+    dns.zone().add_caa("wild.test", 0, "issuewild", "other.example");
+    dns.zone().add_caa("critical.test", 128, "tbs", "Unknown");
+    dns.zone().add_caa("reports.test", 0, "iodef", "mailto:security@reports.test");
+    for (name, wildcard, forbidden) in [
+        ("nobody.test", false, Some("nobody.test CAA 0 issue \";\"")),
+        ("a.nobody.test", false, Some("nobody.test CAA 0 issue \";\"")),
+        ("other.test", false, Some("other.test CAA 0 issue \"other.example\"")),
+        ("other.test", true, Some("other.test CAA 0 issue \"other.example\"")),
+        ("wild.test", false, None),
+        ("wild.test", true, Some("wild.test CAA 0 issuewild \"other.example\"")),
+        ("critical.test", false, Some("critical.test CAA 128 tbs \"Unknown\"")),
+        ("reports.test", false, None),
+        ("without.test", false, None),
+    ] {
+        let asked = CaaQuestion { issuers: Vec::new(), wildcard, ..question(&dns, name) };
+        let verdict = permits(asked).await;
+        match forbidden {
+            None => assert_eq!(verdict.outcome, Ok(()), "{name} {:#?}", verdict.transcript),
+            Some(record) => {
+                let problem = failed(&verdict, ProblemType::Caa, &[name, record]);
+                // Who could change that: the operator, or for a critical property nobody but the holder.
+                assert_eq!(problem.detail.contains("caaIdentities"), name != "critical.test", "{problem}");
+            }
+        }
+    }
+    // An attempt asks all the same.
+    let nameless = Attempt { issuers: Vec::new(), ..proven(&dns, "nobody.test") };
+    let verdict = Validators::new(Arc::new(Now), patient()).attempt(nameless).await;
+    failed(&verdict, ProblemType::Caa, &["nobody.test", "caaIdentities"]);
+}
+
+#[tokio::test]
+async fn who_has_a_name_is_told_the_record_that_is_in_the_way() {
+    let dns = DnsServer::start();
+    dns.zone().add_caa("a.test", 0, "issue", "other.example");
+    let verdict = permits(question(&dns, "www.a.test")).await;
+    failed(&verdict, ProblemType::Caa, &["a.test CAA 0 issue \"other.example\"", "add a record", "\"ca.test\""]);
+}
+
+#[tokio::test]
+async fn a_profile_that_ignores_caa_asks_nobody() {
     let dns = DnsServer::start();
     dns.zone().add_caa("a.test", 0, "issue", ";");
-    let nameless = Attempt { issuers: Vec::new(), ..proven(&dns, "a.test") };
-    let verdict = Validators::new(Arc::new(Now), patient()).attempt(nameless).await;
+    let careless = Attempt { ignores_caa: true, ..proven(&dns, "a.test") };
+    let verdict = Validators::new(Arc::new(Now), patient()).attempt(careless).await;
     assert_eq!(verdict.outcome, Ok(()));
     assert_eq!(asked(&dns), Vec::<String>::new());
+}
+
+/// Aliases that the resolver leaves to be followed, and such as it follows: so many of each.
+fn chain(dns: &DnsServer, start: &str, length: usize, end: &str) {
+    for place in 0..length {
+        let host = |place| match place {
+            0 => start.to_owned(),
+            place if place == length => end.to_owned(),
+            place => format!("alias-{place}.{start}"),
+        };
+        dns.zone().set_cname(&host(place), &host(place + 1));
+    }
+}
+
+/// RFC 8659 section 3 has aliases followed: what stands at the end of a long way is not nothing.
+#[tokio::test]
+async fn s3_the_end_of_many_aliases_counts_and_too_many_are_no_permission() {
+    for alone in [false, true] {
+        let dns = DnsServer::start();
+        dns.zone().add_caa("forbidden.example", 0, "issue", ";");
+        dns.zone().add_txt("silent.example", "exists");
+        let ways = [
+            ("one.test", 1),
+            ("eight.test", 8),
+            ("nine.test", 9),
+            ("sixteen.test", 16),
+            ("seventeen.test", 17),
+            ("forty.test", 40),
+        ];
+        for (name, length) in ways {
+            for (name, end) in [(format!("f.{name}"), "forbidden.example"), (format!("s.{name}"), "silent.example")] {
+                chain(&dns, &name, length, end);
+                for place in 0..length {
+                    let host = if place == 0 { name.clone() } else { format!("alias-{place}.{name}") };
+                    dns.zone().set_trouble(&host, alone.then_some(Trouble::LoneAlias));
+                }
+                let verdict = permits(question(&dns, &name)).await;
+                if length > 16 {
+                    assert!(verdict.outcome.is_err(), "{name} {alone} {:#?}", verdict.transcript);
+                    failed(&verdict, ProblemType::Dns, &["CAA", &name, "CNAME"]);
+                } else if end == "forbidden.example" {
+                    failed(&verdict, ProblemType::Caa, &[&name]);
+                } else {
+                    assert_eq!(verdict.outcome, Ok(()), "{name} {alone} {:#?}", verdict.transcript);
+                }
+            }
+        }
+        dns.zone().set_cname("a.circle.test", "b.circle.test");
+        dns.zone().set_cname("b.circle.test", "a.circle.test");
+        failed(&permits(question(&dns, "a.circle.test")).await, ProblemType::Dns, &["CAA", "circle"]);
+    }
+}
+
+/// RFC 8659 section 4.1: what is no CAA record may be what was to forbid, also beside one that allows.
+#[tokio::test]
+async fn s4_1_records_that_cannot_be_understood_are_no_permission() {
+    let dns = DnsServer::start();
+    dns.zone().add_empty_caa("empty.test");
+    dns.zone().add_empty_caa("beside-empty.test");
+    dns.zone().add_caa("beside-empty.test", 0, "issue", "ca.test");
+    for name in ["empty.test", "www.empty.test", "beside-empty.test"] {
+        failed(&permits(question(&dns, name)).await, ProblemType::Dns, &["CAA", "empty.test"]);
+    }
+    dns.zone().add_tagless_caa("tagless.test");
+    let soon = std::time::Duration::from_millis(300);
+    let hasty = Limits { dns_try: soon, dns_lookup: soon, ..patient() };
+    failed(&permits_within(hasty, question(&dns, "tagless.test")).await, ProblemType::Dns, &["CAA"]);
+}
+
+/// Another resolver of the profile may know what one could not find out; if none does, that is no permission.
+#[tokio::test]
+async fn s3_a_resolver_that_fails_lets_the_next_one_answer() {
+    let (broken, dns) = (DnsServer::start(), DnsServer::start());
+    broken.zone().set_trouble("a.test", Some(Trouble::ServFail));
+    dns.zone().add_caa("a.test", 0, "issue", ";");
+    let both = || {
+        let mut network = rules(&broken, 80);
+        network.resolvers.push(dns.address());
+        CaaQuestion { network: Arc::new(network), ..question(&broken, "a.test") }
+    };
+    failed(&permits(both()).await, ProblemType::Caa, &["a.test"]);
+    dns.zone().set_trouble("a.test", Some(Trouble::ServFail));
+    failed(&permits(both()).await, ProblemType::Dns, &["a.test", "SERVFAIL"]);
 }

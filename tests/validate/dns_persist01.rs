@@ -24,6 +24,7 @@ fn draft_01(dns: &DnsServer) -> Attempt {
     Attempt {
         account_url: ACCOUNT.into(),
         issuers: vec!["authority.example".into(), "ca.example.net".into()],
+        ignores_caa: false,
         ..attempt(ChallengeType::DnsPersist01, "example.com", rules(dns, 80))
     }
 }

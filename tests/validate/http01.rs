@@ -113,7 +113,7 @@ async fn the_right_token_of_another_account_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_status_other_than_2xx_is_an_incorrect_response() {
+async fn s8_3_a_status_other_than_2xx_is_an_incorrect_response() {
     for code in ["404 Not Found", "500 Oops", "303 See Other", "304 Not Modified", "403 Forbidden"] {
         let (dns, web) = (dns(), Web::start(move |_| status(code, "Location: /x\r\n", &key_authorization())).await);
         let number = &code[..3];
@@ -122,7 +122,7 @@ async fn a_status_other_than_2xx_is_an_incorrect_response() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_by_path_and_to_other_names() {
+async fn s8_3_redirects_are_followed_by_path_and_to_other_names() {
     for code in [301, 302, 307, 308] {
         let dns = dns();
         dns.zone().add_address("other.test", "127.0.0.1".parse().expect("an address"));
@@ -148,7 +148,7 @@ async fn redirects_are_followed_by_path_and_to_other_names() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_https_is_followed_whatever_the_certificate() {
+async fn s8_3_a_redirect_to_https_is_followed_whatever_the_certificate() {
     let dns = dns();
     let there = Web::start_tls(|_| ok(&key_authorization())).await;
     let tls_port = there.port();
@@ -180,7 +180,7 @@ async fn a_redirect_to_https_where_no_tls_is_spoken_is_a_tls_problem() {
 }
 
 #[tokio::test]
-async fn redirects_to_other_ports_schemes_and_users_are_refused() {
+async fn s8_3_redirects_to_other_ports_schemes_and_users_are_refused() {
     let hidden = Web::start(|_| ok(&key_authorization())).await;
     let port = hidden.port();
     for location in [
@@ -204,7 +204,7 @@ async fn redirects_to_other_ports_schemes_and_users_are_refused() {
 }
 
 #[tokio::test]
-async fn redirects_in_a_circle_end_with_the_limit() {
+async fn s8_3_redirects_in_a_circle_end_with_the_limit() {
     let (dns, web) = (dns(), Web::start(|_| redirect(302, "/again")).await);
     let verdict = validate(rules(&dns, web.port())).await;
     failed(&verdict, ProblemType::IncorrectResponse, &["at most 10 redirects"]);
@@ -228,7 +228,7 @@ async fn a_redirect_leads_out_of_the_only_networks_no_more_than_a_name_does() {
 }
 
 #[tokio::test]
-async fn what_a_redirect_leads_to_is_checked_again() {
+async fn s10_4_what_a_redirect_leads_to_is_checked_again() {
     let dns = dns();
     dns.zone().add_address("inside.test", "127.0.0.2".parse().expect("an address"));
     for (location, address) in [
@@ -354,7 +354,7 @@ async fn localhost_is_loopback_without_a_question() {
 }
 
 #[tokio::test]
-async fn a_big_body_is_not_read_to_its_end() {
+async fn s10_3_a_big_body_is_not_read_to_its_end() {
     let (dns, web) = (dns(), Web::start(|_| Reply::Flood(HEAD.into(), vec![b'x'; 4096])).await);
     let verdict = validate(rules(&dns, web.port())).await;
     failed(&verdict, ProblemType::IncorrectResponse, &["more than 8192 bytes"]);
@@ -367,7 +367,7 @@ async fn a_big_body_is_not_read_to_its_end() {
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 
 #[tokio::test]
-async fn servers_that_never_end_are_left_at_the_limit() {
+async fn s10_3_servers_that_never_end_are_left_at_the_limit() {
     let short = || Limits { request: Duration::from_millis(500), ..patient() };
     let dns = dns();
     let replies: [fn() -> Reply; 5] = [

@@ -8,6 +8,7 @@ use chancery_actors::listing::AccountQuery;
 use chancery_actors::profiles::ProfileSet;
 use chancery_machine::eab::EabScope;
 use chancery_machine::id::AuthorityId;
+use chancery_machine::perspective::PerspectiveName;
 use chancery_machine::profile::{AcmeProfile, ProfileName, RaProfile};
 use chancery_machine::time::Timestamp;
 
@@ -71,6 +72,10 @@ impl Managed for AcmeProfile {
 
     fn authority(&self) -> Option<AuthorityId> {
         None
+    }
+
+    fn perspectives(&self) -> &[PerspectiveName] {
+        &self.perspectives.names
     }
 
     fn view(&self, origin: &str) -> AcmeProfileView {

@@ -8,6 +8,7 @@ use chancery_actors::listing::AccountQuery;
 use chancery_actors::profiles::ProfileSet;
 use chancery_machine::eab::EabScope;
 use chancery_machine::id::AuthorityId;
+use chancery_machine::perspective::PerspectiveName;
 use chancery_machine::profile::ProfileName;
 use chancery_machine::time::Timestamp;
 use serde::Serialize;
@@ -69,6 +70,11 @@ pub trait Managed: Profile {
 
     /// What signs for it, if anything does.
     fn authority(&self) -> Option<AuthorityId>;
+
+    /// The perspectives that it has asked.
+    fn perspectives(&self) -> &[PerspectiveName] {
+        &[]
+    }
 
     /// How the API shows it; `origin` is where clients reach the server.
     fn view(&self, origin: &str) -> Self::View;

@@ -42,6 +42,9 @@ pub struct AcmeProfileSettings {
     pub website: Option<String>,
     /// The names that CAA records may give to this authority (RFC 8555 section 7.1.1).
     pub caa_identities: Vec<String>,
+    /// Whether CAA records are honoured (RFC 8659): "on", or "off", and then nobody asks for them. Without `caaIdentities` no
+    /// record can name this authority, so every one that restricts who issues forbids it.
+    pub caa: String,
     /// Whether accounts need a contact.
     pub contact_required: bool,
     /// Whether new accounts need an external account binding (RFC 8555 section 7.3.4).
@@ -124,6 +127,7 @@ impl Default for AcmeProfileSettings {
             no_new_orders_until_agreed: false,
             website: None,
             caa_identities: Vec::new(),
+            caa: dns::caa_word(false).into(),
             contact_required: false,
             external_account_required: false,
             challenges: ChallengeType::ALL.iter().map(ToString::to_string).collect(),
@@ -177,6 +181,7 @@ impl AcmeProfileSettings {
             no_new_orders_until_agreed: terms.no_new_orders,
             website: profile.website.clone(),
             caa_identities: profile.caa_identities.clone(),
+            caa: dns::caa_word(profile.ignores_caa).into(),
             contact_required: profile.contact_required,
             external_account_required: profile.binding_required,
             challenges: profile.challenges.iter().map(ToString::to_string).collect(),
@@ -255,6 +260,7 @@ impl AcmeProfileSettings {
             subdomains: self.subdomain_authorization,
             auto_renewal: self.auto_renewal.as_ref().map(AutoRenewalSettings::rules).transpose()?,
             persist_draft: dns::persist_draft(self.dns_persist_draft)?,
+            ignores_caa: dns::ignores_caa(&self.caa)?,
         })
     }
 
@@ -433,6 +439,7 @@ mod tests {
         assert_eq!(with(|settings| settings.website = Some("https://ca.example/>".into())), "website");
         assert_eq!(with(|settings| settings.caa_identities = vec!["a b".into()]), "caaIdentities[0]");
         assert_eq!(with(|settings| settings.caa_identities = vec!["a".into(); 11]), "caaIdentities");
+        assert_eq!(with(|settings| settings.caa = "ignore".into()), "caa");
         assert_eq!(with(|settings| settings.dnssec = "on".into()), "dnssec");
         assert_eq!(with(|settings| settings.trust_anchors = vec![ANCHOR.into()]), "trustAnchors");
         let validating = |settings: &mut AcmeProfileSettings| {

@@ -1,5 +1,5 @@
-//! What the settings of an ACME Profile say of the DNS: who validates DNSSEC, by which names records mean the authority, and
-//! how they name accounts.
+//! What the settings of an ACME Profile say of the DNS: who validates DNSSEC, whether CAA records are asked for, by which names
+//! records mean the authority, and how they name accounts.
 
 use chancery_machine::challenge::ChallengeType;
 use chancery_machine::dnssec::TrustAnchors;
@@ -38,6 +38,19 @@ pub(super) fn dnssec(word: &str, anchors: &[String]) -> Result<Option<TrustAncho
             Err(Fault::new("trustAnchors", "they need dnssec to be \"validate\": nobody else would use them"))
         }
         other => Err(Fault::new("dnssec", format!("it is {other:?}, and has to be \"resolver\" or \"validate\""))),
+    }
+}
+
+/// What `caa` says of that.
+pub(super) const fn caa_word(ignored: bool) -> &'static str {
+    if ignored { "off" } else { "on" }
+}
+
+pub(super) fn ignores_caa(word: &str) -> Result<bool, Fault> {
+    match word {
+        "on" => Ok(false),
+        "off" => Ok(true),
+        other => Err(Fault::new("caa", format!("it is {other:?}, and has to be \"on\" or \"off\""))),
     }
 }
 

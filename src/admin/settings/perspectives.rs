@@ -4,8 +4,8 @@ use chancery_machine::perspective::{PERSPECTIVES, PerspectiveName, Perspectives}
 
 use super::{Fault, bounded};
 
-/// The perspectives that are asked, and how many must agree. Whether a node knows them is seen where it asks them: nodes
-/// may be told of one at different times.
+/// The perspectives that are asked, and how many must agree. Whether the server's configuration has them is for the server
+/// to say: a file of profiles is read elsewhere too.
 pub(super) fn perspectives(names: &[String], required: Option<u32>) -> Result<Perspectives, Fault> {
     bounded("perspectives", names.len(), PERSPECTIVES)?;
     let mut read = Vec::with_capacity(names.len());

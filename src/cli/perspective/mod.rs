@@ -2,6 +2,7 @@
 //! other.
 
 mod credentials;
+mod own;
 mod settings;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use rustls::ServerConfig;
 use rustls::server::WebPkiClientVerifier;
 use tracing::info;
 
+use self::own::OwnCertificate;
 use self::settings::{Plan, Settings};
 use super::process::{Stop, connections_per_worker};
 use super::{bootstrap, clients, credential, print};
@@ -149,13 +151,11 @@ fn tls(plan: &Plan) -> anyhow::Result<ServerConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let issuers = Arc::new(clients::issuers("client_ca", &plan.client_ca)?);
     let verifier = WebPkiClientVerifier::builder_with_provider(issuers, Arc::clone(&provider)).build();
-    let chain = credential::chain("certificate", &plan.certificate)?;
-    let key = credential::key("key", &plan.key)?;
-    ServerConfig::builder_with_provider(provider)
+    let own = OwnCertificate::read(plan, Arc::clone(&provider))?;
+    Ok(ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(verifier.context("client_ca")?)
-        .with_single_cert(chain, key)
-        .context("certificate and key do not fit")
+        .with_cert_resolver(Arc::new(own)))
 }
 
 /// What a person needs to know once it listens.

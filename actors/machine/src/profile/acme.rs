@@ -85,6 +85,9 @@ pub struct AcmeProfile {
     /// Which draft dns-persist-01 follows.
     #[cbor(n(23), default)]
     pub persist_draft: PersistDraft,
+    /// Whether CAA records are not asked for (RFC 8659): they are, unless an operator has said otherwise.
+    #[cbor(n(24), default)]
+    pub ignores_caa: bool,
 }
 
 /// What orders may ask for whose certificates are renewed automatically (RFC 8739 section 3.2).

@@ -29,11 +29,11 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
     let persist = select(vec![PersistDraft::Draft01, PersistDraft::Draft02]);
     let renewal = (vec(profile_name(), 0..3), renewal_rules(), option::of(auto_renewal()), persist);
     let elsewhere = perspectives();
-    let authorizing = (any::<bool>(), any::<bool>());
+    let authorizing = (any::<bool>(), any::<bool>(), any::<bool>());
     (own, accounts, challenges, spans, network_rules(), limits(), renewal, elsewhere, authorizing).prop_map(
         |(own, accounts, challenges, spans, network, limits, renewal, perspectives, authorizing)| {
             let (offers, renewal, auto_renewal, persist_draft) = renewal;
-            let (no_pre_authorization, subdomains) = authorizing;
+            let (no_pre_authorization, subdomains, ignores_caa) = authorizing;
             let (name, revision, description, enabled, default_ra_profile, terms) = own;
             let (website, caa_identities, contact_required, binding_required) = accounts;
             let (order_validity, authorization_validity, authorization_reuse, pauses, interval) = spans;
@@ -62,6 +62,7 @@ pub(crate) fn acme_profile() -> impl Strategy<Value = AcmeProfile> {
                 subdomains,
                 auto_renewal,
                 persist_draft,
+                ignores_caa,
             }
         },
     )

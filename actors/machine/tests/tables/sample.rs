@@ -503,6 +503,7 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
         subdomains: false,
         auto_renewal: None,
         persist_draft: PersistDraft::Draft01,
+        ignores_caa: false,
     };
     let full = AcmeProfile {
         revision: ProfileRevision(9),
@@ -549,6 +550,11 @@ pub(crate) fn acme_profiles() -> Vec<(&'static str, AcmeProfile)> {
 
 fn perspective(name: &str) -> PerspectiveName {
     PerspectiveName::parse(name).expect("a name")
+}
+
+pub(crate) fn acme_profiles_caa() -> Vec<(&'static str, AcmeProfile)> {
+    let (_, plain) = acme_profiles().swap_remove(0);
+    vec![("off", AcmeProfile { ignores_caa: true, ..plain })]
 }
 
 pub(crate) fn acme_profiles_authorizing() -> Vec<(&'static str, AcmeProfile)> {

@@ -16,10 +16,11 @@ use chancery_machine::snapshot::{Snapshot, Unreadable, decode, encode};
 use proptest::prelude::*;
 
 use crate::sample::{
-    accounts, accounts_2, accounts_keys, acme_profiles, acme_profiles_2, acme_profiles_authorizing, acme_profiles_dns,
-    acme_profiles_limited, acme_profiles_renewing, audit_entries, audit_heads, authorizations, authorizations_2,
-    authorizations_3, authorizations_reliance, certificates, certificates_2, certificates_3, certificates_renewed,
-    credentials, crls, orders, orders_2, orders_ancestors, orders_proven, orders_renewing, ra_profiles, ra_profiles_2,
+    accounts, accounts_2, accounts_keys, acme_profiles, acme_profiles_2, acme_profiles_authorizing, acme_profiles_caa,
+    acme_profiles_dns, acme_profiles_limited, acme_profiles_renewing, audit_entries, audit_heads, authorizations,
+    authorizations_2, authorizations_3, authorizations_reliance, certificates, certificates_2, certificates_3,
+    certificates_renewed, credentials, crls, orders, orders_2, orders_ancestors, orders_proven, orders_renewing,
+    ra_profiles, ra_profiles_2,
 };
 use crate::table::reads_back;
 
@@ -40,6 +41,7 @@ macro_rules! for_every_kind {
         $check("authorization-3", &authorizations_3());
         $check("order-ancestors", &orders_ancestors());
         $check("acme-profile-authorizing", &acme_profiles_authorizing());
+        $check("acme-profile-caa", &acme_profiles_caa());
         $check("order-auto-renewal", &orders_renewing());
         $check("certificate-auto-renewal", &certificates_renewed());
         $check("acme-profile-auto-renewal", &acme_profiles_renewing());
