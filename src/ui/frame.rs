@@ -42,6 +42,8 @@ const DONE: &[(&str, &str)] = &[
     ("recalled", "The call to renew is taken back."),
     ("activated", "The ACME Profile is activated on it."),
     ("deactivated", "The ACME Profile is no longer activated on it."),
+    ("chain-added", "The chain is added. Clients find it beside the one that they download."),
+    ("chain-removed", "The chain is removed."),
     ("signed-in", "You have signed in."),
 ];
 
@@ -113,6 +115,14 @@ impl Frame {
 
     pub(super) fn menu(&self) -> &'static [Entry] {
         MENU
+    }
+
+    /// What is wrong with a field of the form, or with one of its items, if that is why it was refused.
+    pub(super) fn fault(&self, field: &str) -> Option<String> {
+        let of = |path: &str| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']));
+        let faults = self.notice.iter().flat_map(|notice| &notice.faults);
+        let said: Vec<_> = faults.filter(|(path, _)| of(path)).map(|(_, detail)| detail.as_str()).collect();
+        (!said.is_empty()).then(|| said.join("; "))
     }
 
     /// Whether the role allows what operators do.
