@@ -19,6 +19,7 @@ use crate::admin::certificates::{CertificateDetail, CertificateView, Decoded, Fo
 use crate::admin::error::AdminError;
 use crate::admin::precondition::Precondition;
 use crate::admin::rest::filters::{Certificates as Filter, place};
+use crate::admin::time::rfc3339;
 use crate::admin::words::{CertificateStatus, RevocationReason};
 
 const PLACE: &str = "/ui/certificates";
@@ -277,7 +278,7 @@ async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> 
 }
 
 /// Why a certificate was revoked, in the words of the form where that was chosen.
-const fn why(reason: Option<RevocationReason>) -> &'static str {
+const fn why(reason: Option<&RevocationReason>) -> &'static str {
     match reason {
         None => "no reason was given",
         Some(RevocationReason::Unspecified) => "unspecified",
@@ -286,6 +287,11 @@ const fn why(reason: Option<RevocationReason>) -> &'static str {
         Some(RevocationReason::Superseded) => "another certificate replaces it",
         Some(RevocationReason::CessationOfOperation) => "it is no longer in use",
     }
+}
+
+/// A moment of a certificate above another.
+fn day(at: &Timestamp) -> String {
+    words::moment(&rfc3339(*at))
 }
 
 fn here(certificate: &CertificateView, action: &str) -> String {
