@@ -18,6 +18,9 @@ use x509_cert::ext::pkix::{
 use super::certificate::{ANY_POLICY, timestamp};
 use super::public_key::PublicKey;
 
+/// The CA/Browser Forum's policy of certificates for names that were proven to be controlled.
+const DOMAIN_VALIDATED: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.140.1.2.1");
+
 /// A certificate in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readable {
@@ -172,6 +175,7 @@ fn title(oid: &ObjectIdentifier) -> String {
 fn named(oid: &ObjectIdentifier) -> String {
     match *oid {
         ANY_POLICY => "any policy".to_owned(),
+        DOMAIN_VALIDATED => format!("domain validated ({oid})"),
         const_oid::db::rfc5280::ID_KP_SERVER_AUTH => "TLS server".to_owned(),
         const_oid::db::rfc5280::ID_KP_CLIENT_AUTH => "TLS client".to_owned(),
         const_oid::db::rfc5280::ID_AD_CA_ISSUERS => "its issuer's certificate".to_owned(),

@@ -101,12 +101,12 @@ pub(super) fn reason(text: &str) -> Option<chancery_machine::certificate::Revoca
 
 /// Over how long renewals can be spread (RFC 9773).
 pub(super) const WITHIN: &[(&str, &str)] = &[
-    ("", "nothing: at once"),
-    ("6h", "6 hours"),
-    ("1d", "a day"),
-    ("3d", "3 days"),
-    ("7d", "a week"),
-    ("30d", "30 days"),
+    ("", "at once"),
+    ("6h", "spread over 6 hours"),
+    ("1d", "spread over a day"),
+    ("3d", "spread over 3 days"),
+    ("7d", "spread over a week"),
+    ("30d", "spread over 30 days"),
 ];
 
 /// The call to renew that a form makes or takes back.

@@ -78,7 +78,8 @@ fn flatten(path: &str, name: &str, value: &Value, all: &mut BTreeMap<String, Lea
     match value {
         Value::Null => {}
         Value::Object(members) => {
-            for (name, value) in members {
+            // Revisions count changes: that there was one is plain.
+            for (name, value) in members.iter().filter(|(name, _)| !path.is_empty() || *name != "revision") {
                 let joint = if path.is_empty() { "" } else { " " };
                 flatten(&format!("{path}{joint}{}", in_plain(name)), name, value, all);
             }
@@ -153,9 +154,9 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_told() {
-        let before = json!({"name": "web", "orderValidity": 3600, "caa": true, "allow": ["a.example", "b.example"],
+        let before = json!({"name": "web", "revision": 1, "orderValidity": 3600, "caa": true, "allow": ["a.example", "b.example"],
             "revoked": null, "keys": {"p256": true, "rsa": "2048"}});
-        let after = json!({"name": "web", "orderValidity": 90_000, "caa": false, "allow": ["b.example", "c.example"],
+        let after = json!({"name": "web", "revision": 2, "orderValidity": 90_000, "caa": false, "allow": ["b.example", "c.example"],
             "revoked": {"at": "2026-11-27T15:00:00Z", "reason": "superseded"}, "keys": {"p256": true, "rsa": "4096"}});
         let expected = [
             "allow± a.example → c.example",
