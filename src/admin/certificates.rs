@@ -29,8 +29,8 @@ use super::time::rfc3339;
 use super::words;
 use crate::pki::pkcs7;
 use crate::pki::public_key::PublicKey;
-pub use crate::pki::readable::{Readable, ReadableExtension};
 use crate::pki::readable::readable;
+pub use crate::pki::readable::{Readable, ReadableExtension};
 
 const KIND: &str = "certificate";
 
@@ -217,7 +217,8 @@ impl Admin {
         // Clients get no root; it is the one above the authority that signed.
         let parent = kept.iter().find(|kept| kept.id == record.authority).and_then(|signer| signer.parent);
         if let Some(root) = parent.and_then(|parent| kept.iter().find(|kept| kept.id == parent)) {
-            let der = CertificateDer::from_pem_slice(root.certificate_pem.as_bytes()).map_err(|error| unreadable(&error))?;
+            let der =
+                CertificateDer::from_pem_slice(root.certificate_pem.as_bytes()).map_err(|error| unreadable(&error))?;
             above.push(Link { authority: Some(root.id.to_string()), certificate: read(&der)? });
         }
         Ok(Decoded { certificate: read(&record.der)?, above })

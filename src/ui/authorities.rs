@@ -225,6 +225,7 @@ async fn add_chain(visitor: Visitor, id: web::Path<String>, form: Form) -> Resul
 }
 
 async fn ask_remove_chain(visitor: Visitor, path: web::Path<(String, String)>) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Administrator)?;
     let (id, chain) = path.into_inner();
     let authority = visitor.admin.read_authority(visitor.operator(), &id).await?;
     let found = authority.chains.iter().find(|found| found.id == chain);
@@ -233,9 +234,10 @@ async fn ask_remove_chain(visitor: Visitor, path: web::Path<(String, String)>) -
     reply::page(&Confirm {
         frame: Frame::of(&visitor, PLACE, "Remove a chain"),
         question: format!("Remove the chain of {} up to {}?", authority.name, found.issuer),
-        consequences: "Clients that have chosen it get the authority's own chain with their next download. What was issued \
+        consequences:
+            "Clients that have chosen it get the authority's own chain with their next download. What was issued \
                        stays valid."
-            .to_owned(),
+                .to_owned(),
         objects: Vec::new(),
         dependents: Vec::new(),
         action: format!("{here}/chains/{chain}/remove"),
@@ -258,6 +260,7 @@ async fn remove_chain(
 }
 
 async fn ask_delete(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Administrator)?;
     let authority = visitor.admin.read_authority(visitor.operator(), &id).await?;
     let all = visitor.admin.list_authorities(visitor.operator()).await?;
     let profiles = authority.ra_profiles.iter().map(|name| format!("RA Profile {name}"));

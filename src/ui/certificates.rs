@@ -2,6 +2,7 @@
 
 mod search;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
@@ -17,7 +18,9 @@ use super::visitor::Visitor;
 use super::words::{self, filters};
 use crate::admin::certificates::{CertificateDetail, CertificateView, Decoded, Form as Bytes};
 use crate::admin::error::AdminError;
+use crate::admin::operator::Role;
 use crate::admin::precondition::Precondition;
+use crate::admin::renewal::NewRenewalCall;
 use crate::admin::rest::filters::{Certificates as Filter, place};
 use crate::admin::time::rfc3339;
 use crate::admin::words::{CertificateStatus, RevocationReason};
@@ -70,7 +73,11 @@ struct Detail<'a> {
 impl List {
     /// What the search box holds, or what a link from elsewhere searches for.
     fn searched(&self) -> &str {
-        [SEARCH, "name", "serial", "fingerprint"].into_iter().map(|name| self.asked.text(name)).find(|text| !text.is_empty()).unwrap_or("")
+        [SEARCH, "name", "serial", "fingerprint"]
+            .into_iter()
+            .map(|name| self.asked.text(name))
+            .find(|text| !text.is_empty())
+            .unwrap_or("")
     }
 
     fn fault(&self) -> Option<String> {
@@ -94,8 +101,13 @@ fn badge(certificate: &CertificateView, life: Option<&Life>) -> String {
 }
 
 async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(request.query_string());
-    let frame = Frame::of(&visitor, PLACE, "Certificates").after(request.query_string());
+    listed(&visitor, request.query_string(), None).await
+}
+
+/// The list, with why something was not done to it.
+async fn listed(visitor: &Visitor, query: &str, error: Option<&AdminError>) -> Result<HttpResponse, AdminError> {
+    let asked = Asked::of(query);
+    let frame = Frame::of(visitor, PLACE, "Certificates").after(query).refused(error);
     let now = visitor.admin.engine.now();
     let found = async {
         let filter: Filter = match asked.text(SEARCH) {
@@ -111,7 +123,8 @@ async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Ad
     match found.await {
         Ok(page) => {
             let pager = Pager::of(&asked, page.next.map(|cursor| cursor.to_bytes()).as_deref());
-            reply::page(&List { frame, asked, now, certificates: page.items, pager })
+            let status = error.map_or(StatusCode::OK, ResponseError::status_code);
+            reply::page_with(status, &List { frame, asked, now, certificates: page.items, pager })
         }
         Err(error) => {
             let (frame, pager) = (frame.refused(Some(&error)), Pager { first: None, next: None });
@@ -202,7 +215,13 @@ async fn renew(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<Ht
 const REVOKED: &str = "Whoever checks its status refuses it from the next CRL on. Nothing takes that back: its owner needs a \
                        new certificate.";
 
-fn confirmation(frame: Frame, action: String, question: String, fields: Vec<(String, String)>, back: String) -> Confirm {
+fn confirmation(
+    frame: Frame,
+    action: String,
+    question: String,
+    fields: Vec<(String, String)>,
+    back: String,
+) -> Confirm {
     Confirm {
         frame,
         question,
@@ -219,6 +238,7 @@ fn confirmation(frame: Frame, action: String, question: String, fields: Vec<(Str
 }
 
 async fn ask_revoke(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Operator)?;
     let CertificateDetail { certificate, .. } = visitor.admin.read_certificate(visitor.operator(), &id).await?;
     let names = match certificate.subjects.as_slice() {
         [] => id.to_string(),
@@ -240,12 +260,13 @@ async fn revoke(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<H
 
 async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
     if form.all("item").next().is_none() {
-        return Err(AdminError::Refused("no certificate was ticked, so nothing was done".to_owned()));
+        let none = AdminError::Refused("no certificate was ticked, so nothing was done".to_owned());
+        return listed(&visitor, "", Some(&none)).await;
     }
     match form.text("action") {
         action @ ("renew" | "cancel") => {
             let cancel = action == "cancel";
-            let call = if cancel { crate::admin::renewal::NewRenewalCall { within: None, cancel } } else { renewal_call(&form)? };
+            let call = if cancel { NewRenewalCall { within: None, cancel } } else { renewal_call(&form)? };
             let word = if cancel { "recalled" } else { "called" };
             list::each(&visitor, &form, PLACE, word, move |admin, operator, id| async move {
                 admin.renew_certificate(&operator, &id, call, Precondition::Any).await.map(drop)

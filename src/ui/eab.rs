@@ -149,8 +149,13 @@ impl Written {
 }
 
 async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(request.query_string());
-    let frame = Frame::of(&visitor, PLACE, "EAB credentials").after(request.query_string());
+    listed(&visitor, request.query_string(), None).await
+}
+
+/// The list, with why something was not done to it.
+async fn listed(visitor: &Visitor, query: &str, error: Option<&AdminError>) -> Result<HttpResponse, AdminError> {
+    let asked = Asked::of(query);
+    let frame = Frame::of(visitor, PLACE, "EAB credentials").after(query).refused(error);
     let found = async {
         let filter: Filter = asked.filter()?;
         let (limit, after) = place(&filter.page())?;
@@ -159,7 +164,8 @@ async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Ad
     match found.await {
         Ok(page) => {
             let pager = Pager::of(&asked, page.next.map(|cursor| cursor.to_bytes()).as_deref());
-            reply::page(&List { frame, asked, credentials: page.items, pager })
+            let status = error.map_or(StatusCode::OK, ResponseError::status_code);
+            reply::page_with(status, &List { frame, asked, credentials: page.items, pager })
         }
         Err(error) => {
             let (frame, pager) = (frame.refused(Some(&error)), Pager { first: None, next: None });
@@ -293,7 +299,8 @@ async fn edit(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<Htt
 
 const REVOKED: &str = "No more accounts are bound with it, and nothing takes that back. Accounts that are bound stay bound; \
                        disable or revoke them if they are to end too.";
-const DELETED: &str = "Nothing brings it back. It is refused while accounts are bound with it, unless you tick the box.";
+const DELETED: &str =
+    "Nothing brings it back. It is refused while accounts are bound with it, unless you tick the box.";
 const FORCE: Tick = Tick {
     name: "force",
     label: "Delete it though accounts are bound with it",
@@ -301,7 +308,13 @@ const FORCE: Tick = Tick {
     required: false,
 };
 
-fn confirmation(frame: Frame, question: String, fields: Vec<(String, String)>, action: String, back: String) -> Confirm {
+fn confirmation(
+    frame: Frame,
+    question: String,
+    fields: Vec<(String, String)>,
+    action: String,
+    back: String,
+) -> Confirm {
     Confirm {
         frame,
         question,
@@ -327,6 +340,7 @@ fn called(credential: &EabCredentialView) -> String {
 }
 
 async fn ask_revoke(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Operator)?;
     let credential = visitor.admin.read_eab_credential(visitor.operator(), &id).await?;
     let question = format!("Revoke the EAB credential {}?", called(&credential));
     let fields = vec![(REVISION.to_owned(), credential.revision.to_string())];
@@ -341,6 +355,7 @@ async fn revoke(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<H
 }
 
 async fn ask_delete(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Operator)?;
     let credential = visitor.admin.read_eab_credential(visitor.operator(), &id).await?;
     let dependents = visitor.admin.bound_accounts(visitor.operator(), &id).await?;
     let question = format!("Delete the EAB credential {}?", called(&credential));
@@ -360,7 +375,8 @@ async fn delete(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<H
 
 async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
     if form.all("item").next().is_none() {
-        return Err(AdminError::Refused("no credential was ticked, so nothing was done".to_owned()));
+        let none = AdminError::Refused("no credential was ticked, so nothing was done".to_owned());
+        return listed(&visitor, "", Some(&none)).await;
     }
     let any = Precondition::Any;
     match (form.text("action"), form.ticked("confirmed")) {

@@ -85,7 +85,8 @@ impl Asked {
 pub(super) fn utc(text: &str) -> String {
     let text = text.trim();
     let digits = |pattern: &str| {
-        let fits = |(letter, wanted): (char, char)| if wanted == '0' { letter.is_ascii_digit() } else { letter == wanted };
+        let fits =
+            |(letter, wanted): (char, char)| if wanted == '0' { letter.is_ascii_digit() } else { letter == wanted };
         text.chars().count() == pattern.chars().count() && text.chars().zip(pattern.chars()).all(fits)
     };
     if digits("0000-00-00") {

@@ -119,7 +119,8 @@ impl Frame {
 
     /// What is wrong with a field of the form, or with one of its items, if that is why it was refused.
     pub(super) fn fault(&self, field: &str) -> Option<String> {
-        let of = |path: &str| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']));
+        let of =
+            |path: &str| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']));
         let faults = self.notice.iter().flat_map(|notice| &notice.faults);
         let said: Vec<_> = faults.filter(|(path, _)| of(path)).map(|(_, detail)| detail.as_str()).collect();
         (!said.is_empty()).then(|| said.join("; "))
@@ -156,7 +157,9 @@ fn advice(error: &AdminError) -> &'static str {
         AdminError::Absent(_) => "It may have been deleted meanwhile. The list shows what there is.",
         AdminError::Exists(_) => "Choose another name.",
         AdminError::InUse { .. } => "Remove what depends on it first, or say that it is to be deleted all the same.",
-        AdminError::Changed { .. } | AdminError::Outdated(_) => "Reload the page to see how it is now, and decide again.",
+        AdminError::Changed { .. } | AdminError::Outdated(_) => {
+            "Reload the page to see how it is now, and decide again."
+        }
         AdminError::Forbidden { .. } => "Ask an administrator for a token with that role.",
         AdminError::Unauthenticated(_) => "Sign in again.",
         AdminError::Refused(_) => "Nothing was changed.",

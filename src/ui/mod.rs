@@ -54,7 +54,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     for room in ROOMS {
         pages = pages.configure(room);
     }
-    config.service(pages.configure(assets::configure).default_service(web::to(nothing)).wrap(middleware::from_fn(guard)));
+    config
+        .service(pages.configure(assets::configure).default_service(web::to(nothing)).wrap(middleware::from_fn(guard)));
 }
 
 async fn home() -> HttpResponse {

@@ -158,11 +158,13 @@ fn own(visitor: &Visitor, token: &TokenView) -> bool {
 }
 
 async fn ask_revoke(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Administrator)?;
     let token = visitor.admin.read_token(visitor.operator(), &id).await?;
     let here = format!("{PLACE}/{id}");
-    let mut consequences = "It lets nobody in from then on, whoever has signed in with it is signed out, and nothing takes \
+    let mut consequences =
+        "It lets nobody in from then on, whoever has signed in with it is signed out, and nothing takes \
                             that back."
-        .to_owned();
+            .to_owned();
     if own(&visitor, &token) {
         consequences.push_str(" You have signed in with it yourself: you are signed out too.");
     }

@@ -8,8 +8,8 @@ use super::filter::{ByBirth, list_query};
 use super::problem::Problems;
 use super::reply::{created, gone, ok};
 use super::request::{Body, Caller, MaybeMatch, Page, Params, Removal, Told};
-use crate::admin::bulk::to_its_end;
 use crate::admin::authorities::{AuthorityView, ChainView, NewAuthority, NewChain, OldChain};
+use crate::admin::bulk::to_its_end;
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
 use crate::admin::renewal::NewRenewalCall;
@@ -44,7 +44,10 @@ list_query! {
 
 impl Filter {
     /// The page of all authorities, the oldest first, that is asked for, and where the next one begins.
-    pub(crate) fn pick(&self, mut all: Vec<AuthorityView>) -> Result<(Vec<AuthorityView>, Option<Vec<u8>>), AdminError> {
+    pub(crate) fn pick(
+        &self,
+        mut all: Vec<AuthorityView>,
+    ) -> Result<(Vec<AuthorityView>, Option<Vec<u8>>), AdminError> {
         let page = self.page();
         let (limit, cursor) = (page.limit()?, page.cursor()?);
         let place = |bytes: Vec<u8>| bytes.try_into().map(Id::from_bytes).map_err(|_| AdminError::Cursor);
