@@ -242,7 +242,7 @@ async fn ask_revoke(visitor: Visitor, id: web::Path<String>) -> Result<HttpRespo
     let CertificateDetail { certificate, .. } = visitor.admin.read_certificate(visitor.operator(), &id).await?;
     let names = match certificate.subjects.as_slice() {
         [] => id.to_string(),
-        [all @ ..] if all.len() <= 3 => all.join(", "),
+        all if all.len() <= 3 => all.join(", "),
         [first, rest @ ..] => format!("{first} and {} other names", rest.len()),
     };
     let question = format!("Revoke the certificate of {names} with serial number {}?", certificate.serial);
