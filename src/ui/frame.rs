@@ -1,5 +1,7 @@
 //! What surrounds every page: the menu, who has signed in, and what there is to say about what they just did.
 
+use chancery_actors::error::TurnError;
+
 use super::assets::{URLS, Urls};
 use super::form::Form;
 use super::visitor::Visitor;
@@ -164,7 +166,13 @@ fn advice(error: &AdminError) -> &'static str {
         AdminError::Unauthenticated(_) => "Sign in again.",
         AdminError::Refused(_) => "Nothing was changed.",
         AdminError::Cursor => "Begin with the first page.",
-        AdminError::Turn(_) | AdminError::Vault(_) => {
+        AdminError::Turn(TurnError::Rejected(_)) => "Nothing was changed.",
+        AdminError::Turn(TurnError::Absent) => "It may have been deleted meanwhile. The list shows what there is.",
+        AdminError::Turn(TurnError::Taken(_) | TurnError::GuardChanged(_) | TurnError::Conflict) => {
+            "Nothing was changed. Reload the page to see how it is now, and decide again."
+        }
+        AdminError::Turn(TurnError::Busy) => "Nothing was changed. Try again in a moment.",
+        AdminError::Turn(TurnError::Unavailable(_)) | AdminError::Vault(_) => {
             "It is not known whether it was done: reload the page to see, and try again. The server's log says more."
         }
         AdminError::PreconditionRequired

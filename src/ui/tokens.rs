@@ -183,8 +183,14 @@ async fn ask_revoke(visitor: Visitor, id: web::Path<String>) -> Result<HttpRespo
     })
 }
 
-async fn revoke(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, AdminError> {
+async fn revoke(
+    visitor: Visitor,
+    request: HttpRequest,
+    id: web::Path<String>,
+    form: Form,
+) -> Result<HttpResponse, AdminError> {
     match visitor.admin.revoke_token(visitor.operator(), &id, form.precondition()).await {
+        Ok(token) if own(&visitor, &token) => Ok(reply::leave(&request, "/ui/sign-in?why=revoked")),
         Ok(_) => Ok(reply::done(&format!("{PLACE}/{id}"), "revoked")),
         Err(error @ AdminError::Absent(_)) => Err(error),
         Err(error) => shown(&visitor, &id, "", Some(&error)).await,
