@@ -9,6 +9,21 @@ use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+/// The members that are spans of time: the API answers in seconds, people read words.
+pub const SPANS: &[&str] = &[
+    "retryPauses",
+    "retryInterval",
+    "orderValidity",
+    "authorizationValidity",
+    "authorizationReuse",
+    "validity",
+    "longestValidity",
+    "backdate",
+    "renewalInterval",
+    "minLifetime",
+    "maxDuration",
+];
+
 /// A span of time: `"90d"`, `"36h"`, `"10h 30m"`, or a whole number of seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(pub Seconds);
@@ -74,6 +89,21 @@ impl PartialSchema for Span {
 }
 
 impl ToSchema for Span {}
+
+/// `10h`, `1d 12h`, `90s`: a span of time as it can also be given.
+#[must_use]
+pub fn in_words(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
+    let mut rest = seconds;
+    let mut words = Vec::new();
+    for (size, unit) in units {
+        if rest >= size {
+            words.push(format!("{}{unit}", rest / size));
+            rest %= size;
+        }
+    }
+    if words.is_empty() { "0s".to_owned() } else { words.join(" ") }
+}
 
 #[cfg(test)]
 mod tests {

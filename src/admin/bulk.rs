@@ -46,7 +46,7 @@ where
 }
 
 /// What comes of work that is done even if the client hangs up meanwhile.
-pub(in crate::admin) async fn to_its_end<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, AdminError> {
+pub(crate) async fn to_its_end<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, AdminError> {
     let stopping = |_| TurnError::Unavailable("the server is stopping".to_owned());
     Ok(actix_rt::spawn(work).await.map_err(stopping)?)
 }

@@ -11,10 +11,13 @@ use chancery_machine::order::Order;
 use chancery_machine::time::Timestamp;
 use der::pem::LineEnding;
 use der::{Decode, Encode};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Admin;
+use super::authorities::AuthorityInfo;
 use super::error::AdminError;
 use super::objects::{ProfileRefView, deed, found, guard, hex, path_id, unstored};
 use super::operator::{Operator, Role};
@@ -24,7 +27,10 @@ use super::renewal::{NewRenewalCall, RenewalCallView};
 use super::settings::Fault;
 use super::time::rfc3339;
 use super::words;
+use crate::pki::pkcs7;
 use crate::pki::public_key::PublicKey;
+use crate::pki::readable::readable;
+pub use crate::pki::readable::{Readable, ReadableExtension};
 
 const KIND: &str = "certificate";
 
@@ -115,6 +121,26 @@ pub enum Form {
     Der,
     /// The certificate and those above it up to the root, and without that, PEM: what ACME clients get.
     Chain,
+    /// The same certificates in one file of PKCS #7, DER.
+    Pkcs7,
+}
+
+/// What a certificate says, and how it is linked to its root.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    /// The certificate in words.
+    pub certificate: Readable,
+    /// Those above it, the one that signed it first, the root last.
+    pub above: Vec<Link>,
+}
+
+/// A certificate above another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// The id of the authority whose certificate it is, if it is kept here.
+    pub authority: Option<String>,
+    /// The certificate in words.
+    pub certificate: Readable,
 }
 
 impl Admin {
@@ -157,12 +183,50 @@ impl Admin {
             Form::Der => Ok(record.der),
             Form::Pem => Ok(pem(&record.der)?.into_bytes()),
             Form::Chain => {
-                let above = self.engine.chain(record.authority);
-                let above = above.map_err(|error| TurnError::Unavailable(error.to_string()))?;
+                let above = self.above(record.authority)?;
                 let all: Result<String, _> = std::iter::once(&record.der).chain(&above).map(|der| pem(der)).collect();
                 Ok(all?.into_bytes())
             }
+            Form::Pkcs7 => {
+                let above = self.above(record.authority)?;
+                let all = std::iter::once(&record.der).chain(&above).map(Vec::as_slice);
+                Ok(pkcs7::certificates_only(all).map_err(|error| unreadable(&error))?)
+            }
         }
+    }
+
+    /// What a certificate says, in words, and those above it.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn decode_certificate(&self, operator: &Operator, id: &str) -> Result<Decoded, AdminError> {
+        operator.may(Role::Auditor)?;
+        let record = self.certificate(id).await?.1.state.record;
+        let read = |der: &[u8]| readable(der).map_err(|error| unreadable(&error));
+        let kept = self.authorities.all().await?;
+        let of = |certificate: &Readable| {
+            let same = |kept: &&AuthorityInfo| kept.serial == certificate.serial && kept.subject == certificate.subject;
+            kept.iter().find(same)
+        };
+        let mut above = Vec::new();
+        // An authority may be deleted once all that it has signed is over: then there is nothing above.
+        for der in self.engine.chain(record.authority).unwrap_or_default() {
+            let certificate = read(&der)?;
+            above.push(Link { authority: of(&certificate).map(|kept| kept.id.to_string()), certificate });
+        }
+        // Clients get no root; it is the one above the authority that signed.
+        let parent = kept.iter().find(|kept| kept.id == record.authority).and_then(|signer| signer.parent);
+        if let Some(root) = parent.and_then(|parent| kept.iter().find(|kept| kept.id == parent)) {
+            let der =
+                CertificateDer::from_pem_slice(root.certificate_pem.as_bytes()).map_err(|error| unreadable(&error))?;
+            above.push(Link { authority: Some(root.id.to_string()), certificate: read(&der)? });
+        }
+        Ok(Decoded { certificate: read(&record.der)?, above })
+    }
+
+    /// Those above what an authority has signed, without the root.
+    fn above(&self, authority: AuthorityId) -> Result<Vec<Vec<u8>>, AdminError> {
+        Ok(self.engine.chain(authority).map_err(|error| TurnError::Unavailable(error.to_string()))?)
     }
 
     /// Revokes a certificate; the CRL follows. If its order is renewed automatically, the order is canceled.
@@ -306,6 +370,10 @@ impl Said {
         let key = key.and_then(|spki| PublicKey::parse(&spki).ok());
         Self { issuer, key: key.map_or_else(|| "unknown".to_owned(), |key| key.kind().token()) }
     }
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> TurnError {
+    TurnError::Unavailable(format!("a certificate cannot be read: {error}"))
 }
 
 fn pem(der: &[u8]) -> Result<String, AdminError> {

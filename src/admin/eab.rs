@@ -212,10 +212,7 @@ impl Admin {
             precondition.check(credential.revision.0)?;
             // Whoever binds another account meanwhile changes the credential, and this is planned anew.
             if !force {
-                let query = AccountQuery { credential: Some(named), ..AccountQuery::default() };
-                let bound = self.engine.list_accounts(&query, None, NAMED).await?;
-                let dependents: Vec<_> =
-                    bound.items.iter().map(|account| format!("acmeAccount/{}", account.id)).collect();
+                let dependents = self.bound(named).await?;
                 if !dependents.is_empty() {
                     return Err(AdminError::InUse { object: format!("{KIND} {id:?}"), dependents });
                 }
@@ -228,6 +225,21 @@ impl Admin {
             Ok(act)
         };
         Ok(self.engine.administer(&operator.who, act).await?)
+    }
+
+    /// The accounts that are bound with a credential, the first hundred, each as in `acmeAccount/…`.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn bound_accounts(&self, operator: &Operator, id: &str) -> Result<Vec<String>, AdminError> {
+        operator.may(Role::Auditor)?;
+        self.bound(self.eab_credential(id).await?.0).await
+    }
+
+    async fn bound(&self, credential: EabId) -> Result<Vec<String>, AdminError> {
+        let query = AccountQuery { credential: Some(credential), ..AccountQuery::default() };
+        let bound = self.engine.list_accounts(&query, None, NAMED).await?;
+        Ok(bound.items.iter().map(|account| format!("acmeAccount/{}", account.id)).collect())
     }
 
     async fn change_eab_credential(

@@ -14,6 +14,7 @@
 //!   signature.
 //! - [`authority`], [`hierarchy`], [`chain`], [`authorities`]: who signs; the record for the store, how it is made, other ways
 //!   up to a root, and the opened ones for work.
+//! - [`readable`], [`pkcs7`]: what certificates say in words, and several of them in one file.
 //! - [`private`]: an authority beside them all, for machines of one's own that know each other by certificates.
 //!
 //! Signing is deterministic for every algorithm, so that a draft that is signed again after a crash gives the same
@@ -30,8 +31,10 @@ pub mod hierarchy;
 pub mod key;
 pub mod lint;
 pub mod name;
+pub mod pkcs7;
 pub mod private;
 pub mod public_key;
+pub mod readable;
 pub mod sealed;
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What surrounds every page: the menu, who has signed in, and what there is to say about what they just did.
 
+use chancery_actors::error::TurnError;
+
 use super::assets::{URLS, Urls};
 use super::form::Form;
 use super::visitor::Visitor;
@@ -42,6 +44,8 @@ const DONE: &[(&str, &str)] = &[
     ("recalled", "The call to renew is taken back."),
     ("activated", "The ACME Profile is activated on it."),
     ("deactivated", "The ACME Profile is no longer activated on it."),
+    ("chain-added", "The chain is added. Clients find it beside the one that they download."),
+    ("chain-removed", "The chain is removed."),
     ("signed-in", "You have signed in."),
 ];
 
@@ -115,6 +119,15 @@ impl Frame {
         MENU
     }
 
+    /// What is wrong with a field of the form, or with one of its items, if that is why it was refused.
+    pub(super) fn fault(&self, field: &str) -> Option<String> {
+        let of =
+            |path: &str| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']));
+        let faults = self.notice.iter().flat_map(|notice| &notice.faults);
+        let said: Vec<_> = faults.filter(|(path, _)| of(path)).map(|(_, detail)| detail.as_str()).collect();
+        (!said.is_empty()).then(|| said.join("; "))
+    }
+
     /// Whether the role allows what operators do.
     pub(super) fn operates(&self) -> bool {
         self.role >= Role::Operator
@@ -153,7 +166,13 @@ fn advice(error: &AdminError) -> &'static str {
         AdminError::Unauthenticated(_) => "Sign in again.",
         AdminError::Refused(_) => "Nothing was changed.",
         AdminError::Cursor => "Begin with the first page.",
-        AdminError::Turn(_) | AdminError::Vault(_) => {
+        AdminError::Turn(TurnError::Rejected(_)) => "Nothing was changed.",
+        AdminError::Turn(TurnError::Absent) => "It may have been deleted meanwhile. The list shows what there is.",
+        AdminError::Turn(TurnError::Taken(_) | TurnError::GuardChanged(_) | TurnError::Conflict) => {
+            "Nothing was changed. Reload the page to see how it is now, and decide again."
+        }
+        AdminError::Turn(TurnError::Busy) => "Nothing was changed. Try again in a moment.",
+        AdminError::Turn(TurnError::Unavailable(_)) | AdminError::Vault(_) => {
             "It is not known whether it was done: reload the page to see, and try again. The server's log says more."
         }
         AdminError::PreconditionRequired

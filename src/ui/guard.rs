@@ -108,7 +108,7 @@ fn sign_in(request: &ServiceRequest, why: &str) -> HttpResponse {
         let asked = request.uri().path_and_query().map_or("/ui", |asked| asked.as_str());
         query.append_pair("next", asked);
     }
-    reply::see(&format!("/ui/sign-in?{}", query.finish()))
+    reply::leave(request.request(), &format!("/ui/sign-in?{}", query.finish()))
 }
 
 /// The secret of the session's cookie, if it came.

@@ -6,6 +6,7 @@ use actix_web::HttpResponse;
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
 
 use super::filter::Asked;
 use super::form::Form;
@@ -14,6 +15,8 @@ use super::reply;
 use super::visitor::Visitor;
 use crate::admin::error::AdminError;
 use crate::admin::operator::{Operator, Role};
+use crate::admin::renewal::NewRenewalCall;
+use crate::admin::settings::read;
 use crate::admin::{Admin, bulk};
 
 /// Where a list goes on.
@@ -94,6 +97,27 @@ pub(super) fn reason(text: &str) -> Option<chancery_machine::certificate::Revoca
         "cessationOfOperation" => Some(Reason::CessationOfOperation),
         _ => None,
     }
+}
+
+/// Over how long renewals can be spread (RFC 9773).
+pub(super) const WITHIN: &[(&str, &str)] = &[
+    ("", "at once"),
+    ("6h", "spread over 6 hours"),
+    ("1d", "spread over a day"),
+    ("3d", "spread over 3 days"),
+    ("7d", "spread over a week"),
+    ("30d", "spread over 30 days"),
+];
+
+/// The call to renew that a form makes or takes back.
+///
+/// # Errors
+/// [`AdminError::Invalid`] names the field at fault.
+pub(super) fn renewal_call(form: &Form) -> Result<NewRenewalCall, AdminError> {
+    if form.ticked("cancel") {
+        return Ok(NewRenewalCall { within: None, cancel: true });
+    }
+    Ok(read(json!({ "within": form.given("within") }))?)
 }
 
 #[derive(Template)]

@@ -7,15 +7,21 @@
 
 mod accounts;
 mod assets;
+mod audit;
+mod authorities;
+mod certificates;
+mod eab;
 mod filter;
 mod form;
 mod frame;
 mod guard;
+mod life;
 mod list;
 mod orders;
 mod overview;
 mod reply;
 mod sign_in;
+mod tokens;
 mod visitor;
 mod words;
 
@@ -29,7 +35,17 @@ use crate::admin::error::AdminError;
 type Room = fn(&mut web::ServiceConfig);
 
 /// Every room that asks who comes.
-const ROOMS: &[Room] = &[accounts::configure, orders::configure, overview::configure, sign_in::configure];
+const ROOMS: &[Room] = &[
+    overview::configure,
+    accounts::configure,
+    orders::configure,
+    certificates::configure,
+    authorities::configure,
+    eab::configure,
+    tokens::configure,
+    audit::configure,
+    sign_in::configure,
+];
 
 /// Adds the interface. The application data has to hold an [`Admin`](crate::admin::Admin).
 pub fn configure(config: &mut web::ServiceConfig) {

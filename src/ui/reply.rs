@@ -1,8 +1,8 @@
 //! Answers of the interface.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chancery_actors::error::TurnError;
 
@@ -27,7 +27,15 @@ pub(super) fn see(place: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, place)).finish()
 }
 
-/// The same, where that page says what was done.
+/// Leads out of what the menu surrounds: htmx would swap such a page in where it does not belong, and is told to load it.
+pub(super) fn leave(request: &HttpRequest, place: &str) -> HttpResponse {
+    if request.headers().contains_key("HX-Request") {
+        return HttpResponse::NoContent().insert_header(("HX-Redirect", place)).finish();
+    }
+    see(place)
+}
+
+/// Leads to another page, which says what was done.
 pub(super) fn done(place: &str, what: &str) -> HttpResponse {
     let joint = if place.contains('?') { '&' } else { '?' };
     see(&format!("{place}{joint}done={what}"))

@@ -35,6 +35,7 @@ async fn ask(request: HttpRequest) -> Result<HttpResponse, AdminError> {
     let why = match query.text("why") {
         "over" => "Your session is over. Sign in again; what you sent last was not done.",
         "out" => "You have signed out.",
+        "revoked" => "The token is revoked that you had signed in with. Sign in with another one.",
         _ => "",
     };
     reply::page(&SignIn { urls: &URLS, why, next: next(&query).to_owned(), notice: None })

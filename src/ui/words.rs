@@ -16,6 +16,11 @@ pub(super) fn moment(text: &str) -> String {
     text.strip_suffix('Z').map_or_else(|| text.to_owned(), |text| format!("{} UTC", text.replace('T', " ")))
 }
 
+/// A text as it stands in the query of an URL.
+pub(super) fn in_query(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
 /// A word with the colour of what it means.
 pub(super) fn badge(kind: &str, word: &str) -> String {
     // Words are ours: nothing of them needs to be escaped.

@@ -6,6 +6,7 @@ use crate::client::text;
 use crate::clients::{csr, endpoint, finalize, house, issue, moment, name, prove, ready};
 use crate::desk::{account_id, admin, auditor, id, ids, log_of, refuses_field};
 use crate::support::certificate::Chain;
+use crate::support::process::{command, run};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -49,7 +50,17 @@ fn a_certificate_is_shown_and_downloaded_as_it_was_issued() {
     assert_eq!((der.body.as_slice(), der.header("Content-Type")), (chain.der(), Some("application/pkix-cert")));
     let whole = auditor().get(&format!("{path}/chain.pem")).expect(200);
     assert!(whole.text().starts_with(&pem) && whole.text().len() > pem.len());
-    Chain::write(house().file("pem"), whole.body).assert_sound(&house().root(), &[&subject]);
+    let all = Chain::write(house().file("pem"), whole.body);
+    all.assert_sound(&house().root(), &[&subject]);
+
+    let file = auditor().get(&format!("{path}/chain.p7b")).expect(200);
+    assert_eq!(file.header("Content-Type"), Some("application/pkcs7-mime; smime-type=certs-only"));
+    let stored = house().file("p7b");
+    std::fs::write(&stored, file.body).expect("it can be written");
+    let printed = run(command("openssl").args(["pkcs7", "-inform", "DER", "-print_certs", "-in"]).arg(&stored));
+    let printed = Chain::write(house().file("pem"), printed);
+    let sorted = |chain: &Chain| chain.ders().map(<[u8]>::to_vec).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(sorted(&printed), sorted(&all));
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Filter {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Note {
+pub(crate) struct Note {
     /// Its number: `last` of an earlier verification.
     #[param(minimum = 1)]
     expect_number: Option<u64>,
@@ -68,7 +68,7 @@ struct Note {
 }
 
 impl Note {
-    fn expected(&self) -> Result<Option<Expected>, Fault> {
+    pub(crate) fn expected(&self) -> Result<Option<Expected>, Fault> {
         match (self.expect_number, filter::sha256("expectDigest", self.expect_digest.as_ref())?) {
             (None, None) => Ok(None),
             (Some(0), _) => Err(Fault::new("expectNumber", "entries are counted from 1")),

@@ -42,30 +42,41 @@ list_query! {
     }
 }
 
+impl Filter {
+    /// The page of all authorities, the oldest first, that is asked for, and where the next one begins.
+    pub(crate) fn pick(
+        &self,
+        mut all: Vec<AuthorityView>,
+    ) -> Result<(Vec<AuthorityView>, Option<Vec<u8>>), AdminError> {
+        let page = self.page();
+        let (limit, cursor) = (page.limit()?, page.cursor()?);
+        let place = |bytes: Vec<u8>| bytes.try_into().map(Id::from_bytes).map_err(|_| AdminError::Cursor);
+        let after = cursor.map(place).transpose()?;
+        let past: fn(&Id, &Id) -> bool = match self.sort.unwrap_or_default() {
+            ByBirth::Created => |id, after| id > after,
+            ByBirth::NewestFirst => {
+                all.reverse();
+                |id, after| id < after
+            }
+        };
+        let id = |view: &AuthorityView| Id::parse(&view.id);
+        all.retain(|view| {
+            self.enabled.is_none_or(|enabled| view.enabled == enabled)
+                && after.is_none_or(|after| id(view).is_some_and(|id| past(&id, &after)))
+        });
+        let more = all.len() > limit;
+        all.truncate(limit);
+        let next = all.last().filter(|_| more).and_then(id).map(|id| id.bytes().to_vec());
+        Ok((all, next))
+    }
+}
+
 /// Authorities, the newest first.
 #[utoipa::path(get, path = "/api/v1/authorities", operation_id = "listAuthorities", tag = "Authorities", params(Filter),
     responses((status = 200, body = Page<AuthorityView>), Problems))]
 async fn list(caller: Caller, Params(filter): Params<Filter>) -> Result<HttpResponse, AdminError> {
-    let page = filter.page();
-    let (limit, cursor) = (page.limit()?, page.cursor()?);
-    let after = cursor.map(|bytes| bytes.try_into().map(Id::from_bytes).map_err(|_| AdminError::Cursor)).transpose()?;
-    let mut all = caller.admin.list_authorities(&caller.operator).await?;
-    let past: fn(&Id, &Id) -> bool = match filter.sort.unwrap_or_default() {
-        ByBirth::Created => |id, after| id > after,
-        ByBirth::NewestFirst => {
-            all.reverse();
-            |id, after| id < after
-        }
-    };
-    let id = |view: &AuthorityView| Id::parse(&view.id);
-    all.retain(|view| {
-        filter.enabled.is_none_or(|enabled| view.enabled == enabled)
-            && after.is_none_or(|after| id(view).is_some_and(|id| past(&id, &after)))
-    });
-    let more = all.len() > limit;
-    all.truncate(limit);
-    let next = all.last().filter(|_| more).and_then(id).map(|id| id.bytes().to_vec());
-    Ok(ok(&Page::new(all, next), None))
+    let (found, next) = filter.pick(caller.admin.list_authorities(&caller.operator).await?)?;
+    Ok(ok(&Page::new(found, next), None))
 }
 
 /// Makes an intermediate, which issues, and a root for it where that is asked for; answers the intermediate.

@@ -24,7 +24,7 @@ use crate::span::Span;
 /// The description of this room.
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, read, certificate_pem, certificate_der, chain, revoke, renew, bulk),
+    paths(list, read, certificate_pem, certificate_der, chain, chain_pkcs7, revoke, renew, bulk),
     components(schemas(
         CertificateView,
         CertificateDetail,
@@ -49,6 +49,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         .service(web::resource("/certificates/{id}/certificate.pem").get(certificate_pem))
         .service(web::resource("/certificates/{id}/certificate.der").get(certificate_der))
         .service(web::resource("/certificates/{id}/chain.pem").get(chain))
+        .service(web::resource("/certificates/{id}/chain.p7b").get(chain_pkcs7))
         .service(web::resource("/certificates/{id}/revoke").post(revoke))
         .service(web::resource("/certificates/{id}/renew").post(renew));
 }
@@ -198,6 +199,14 @@ async fn certificate_der(caller: Caller, id: web::Path<String>) -> Result<HttpRe
     responses((status = 200, body = String, content_type = "application/pem-certificate-chain"), Problems))]
 async fn chain(caller: Caller, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
     download(&caller, &id, Form::Chain, "application/pem-certificate-chain").await
+}
+
+/// The same certificates in one file, DER: PKCS #7 signed data that nobody has signed (RFC 2315, RFC 5652 section 5.1).
+#[utoipa::path(get, path = "/api/v1/certificates/{id}/chain.p7b", operation_id = "downloadCertificatePkcs7", tag = "Certificates", params(("id" = String, Path)),
+    responses((status = 200, body = Vec<u8>, content_type = "application/pkcs7-mime"), Problems))]
+async fn chain_pkcs7(caller: Caller, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
+    // RFC 8551 section 3.8.
+    download(&caller, &id, Form::Pkcs7, "application/pkcs7-mime; smime-type=certs-only").await
 }
 
 async fn download(caller: &Caller, id: &str, form: Form, media: &str) -> Result<HttpResponse, AdminError> {

@@ -44,6 +44,12 @@ list_query! {
     }
 }
 
+impl Filter {
+    pub(crate) fn query(&self) -> EabQuery {
+        EabQuery { status: self.status.map(Into::into), direction: self.sort.unwrap_or_default().into() }
+    }
+}
+
 /// What is done to many credentials.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -71,8 +77,7 @@ struct EabBulk {
     responses((status = 200, body = Page<EabCredentialView>), Problems))]
 async fn list(caller: Caller, Params(filter): Params<Filter>) -> Result<HttpResponse, AdminError> {
     let (limit, after) = filter::place(&filter.page())?;
-    let query = EabQuery { status: filter.status.map(Into::into), direction: filter.sort.unwrap_or_default().into() };
-    let found = caller.admin.list_eab_credentials(&caller.operator, &query, after.as_ref(), limit).await?;
+    let found = caller.admin.list_eab_credentials(&caller.operator, &filter.query(), after.as_ref(), limit).await?;
     Ok(ok(&filter::page(found), None))
 }
 

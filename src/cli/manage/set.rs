@@ -7,21 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::admin::settings::{from_file, snake_case};
-
-/// The members that are spans of time: the API answers in seconds, people read words.
-pub(super) const SPANS: &[&str] = &[
-    "retryPauses",
-    "retryInterval",
-    "orderValidity",
-    "authorizationValidity",
-    "authorizationReuse",
-    "validity",
-    "longestValidity",
-    "backdate",
-    "renewalInterval",
-    "minLifetime",
-    "maxDuration",
-];
+pub(super) use crate::span::{SPANS, in_words};
 
 /// Attributes without flags of their own.
 #[derive(Args, Debug, Default)]
@@ -108,20 +94,6 @@ pub(super) fn camel_case(name: &str) -> String {
 /// `like-this` for `likeThis`, as flags are written.
 pub(super) fn kebab_case(name: &str) -> String {
     snake_case(name).replace('_', "-")
-}
-
-/// `10h`, `1d 12h`, `90s`: a span of time as it can also be given.
-pub(super) fn in_words(seconds: u64) -> String {
-    let units = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
-    let mut rest = seconds;
-    let mut words = Vec::new();
-    for (size, unit) in units {
-        if rest >= size {
-            words.push(format!("{}{unit}", rest / size));
-            rest %= size;
-        }
-    }
-    if words.is_empty() { "0s".to_owned() } else { words.join(" ") }
 }
 
 /// A value, read as what stands there by default.

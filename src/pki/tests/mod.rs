@@ -6,6 +6,7 @@ mod csr;
 mod issue;
 mod lint;
 mod ml_dsa;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::path::Path;
