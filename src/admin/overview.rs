@@ -343,7 +343,7 @@ fn trend(orders: &[Seen], now: Timestamp) -> Vec<HourView> {
             ..HourView::default()
         })
         .collect();
-    for order in orders {
+    for order in orders.iter().filter(|order| order.created >= first) {
         let nth = usize::try_from(order.created.since(first).as_secs() / HOUR.as_secs()).unwrap_or(usize::MAX);
         let Some(hour) = hours.get_mut(nth) else { continue };
         match order.status {

@@ -4,7 +4,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 
 use crate::admin::Admin;
 use crate::admin::error::AdminError;
-use crate::admin::operator::{Operator, Role};
+use crate::admin::operator::Operator;
 use crate::admin::sessions::Session;
 
 /// Somebody who has signed in, and what every use case has at hand.
@@ -18,11 +18,6 @@ impl Visitor {
     /// Who it is.
     pub(super) fn operator(&self) -> &Operator {
         &self.session.operator
-    }
-
-    /// Whether their role allows what this role may do.
-    pub(super) fn may(&self, role: Role) -> bool {
-        self.operator().may(role).is_ok()
     }
 }
 

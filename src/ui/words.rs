@@ -6,7 +6,7 @@ pub(super) mod filters {
 
     /// A moment of RFC 3339 as people read it: to the second, and in UTC.
     #[askama::filter_fn]
-    pub(in crate::ui) fn moment(text: &str, _: &dyn Values) -> askama::Result<String> {
+    pub(crate) fn moment(text: &str, _: &dyn Values) -> askama::Result<String> {
         Ok(super::moment(text))
     }
 }
