@@ -1,5 +1,6 @@
 //! ACME accounts.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
@@ -53,8 +54,13 @@ struct Detail<'a> {
 }
 
 async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(request.query_string());
-    let frame = Frame::of(&visitor, PLACE, "ACME Accounts").after(request.query_string());
+    listed(&visitor, request.query_string(), None).await
+}
+
+/// A page of the list, with why something was not done from it.
+async fn listed(visitor: &Visitor, query: &str, refused: Option<&AdminError>) -> Result<HttpResponse, AdminError> {
+    let asked = Asked::of(query);
+    let frame = Frame::of(visitor, PLACE, "ACME Accounts").after(query).refused(refused);
     let found = async {
         let filter: Filter = asked.filter()?;
         let (query, (limit, after)) = (filter.query()?, place(&filter.page())?);
@@ -63,7 +69,8 @@ async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Ad
     match found.await {
         Ok(page) => {
             let pager = Pager::of(&asked, page.next.map(|cursor| cursor.to_bytes()).as_deref());
-            reply::page(&List { frame, asked, accounts: page.items, pager })
+            let status = refused.map_or(StatusCode::OK, ResponseError::status_code);
+            reply::page_with(status, &List { frame, asked, accounts: page.items, pager })
         }
         Err(error) => {
             let (frame, pager) = (frame.refused(Some(&error)), Pager { first: None, next: None });
@@ -188,7 +195,8 @@ fn certificates(form: &Form) -> Option<chancery_machine::certificate::Revocation
 
 async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
     if form.all("item").next().is_none() {
-        return Err(AdminError::Refused("no account was ticked, so nothing was done".to_owned()));
+        let none = AdminError::Refused("no account was ticked, so nothing was done".to_owned());
+        return listed(&visitor, "", Some(&none)).await;
     }
     match form.text("action") {
         action @ ("enable" | "disable") => {

@@ -1,6 +1,7 @@
 //! How pages write what the use cases say: moments, and statuses as coloured words.
 
 /// Filters for templates.
+#[allow(unreachable_pub, reason = "the macro writes it")]
 pub(super) mod filters {
     use askama::Values;
 

@@ -4,6 +4,7 @@ mod diagram;
 mod live;
 mod timeline;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
@@ -114,8 +115,13 @@ fn distinct(order: &OrderView) -> Vec<String> {
 }
 
 async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(request.query_string());
-    let frame = Frame::of(&visitor, PLACE, "Orders").after(request.query_string());
+    listed(&visitor, request.query_string(), None).await
+}
+
+/// A page of the list, with why something was not done from it.
+async fn listed(visitor: &Visitor, query: &str, refused: Option<&AdminError>) -> Result<HttpResponse, AdminError> {
+    let asked = Asked::of(query);
+    let frame = Frame::of(visitor, PLACE, "Orders").after(query).refused(refused);
     let found = async {
         let filter: Filter = asked.filter()?;
         let (query, (limit, after)) = (filter.query()?, place(&filter.page())?);
@@ -124,7 +130,8 @@ async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Ad
     match found.await {
         Ok(page) => {
             let pager = Pager::of(&asked, page.next.map(|cursor| cursor.to_bytes()).as_deref());
-            reply::page(&List { frame, asked, orders: page.items, pager })
+            let status = refused.map_or(StatusCode::OK, ResponseError::status_code);
+            reply::page_with(status, &List { frame, asked, orders: page.items, pager })
         }
         Err(error) => {
             let (frame, pager) = (frame.refused(Some(&error)), Pager { first: None, next: None });
@@ -201,7 +208,8 @@ async fn cancel(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<H
 async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
     let objects: Vec<String> = form.all("item").map(str::to_owned).collect();
     if objects.is_empty() {
-        return Err(AdminError::Refused("no order was ticked, so nothing was done".to_owned()));
+        let none = AdminError::Refused("no order was ticked, so nothing was done".to_owned());
+        return listed(&visitor, "", Some(&none)).await;
     }
     if form.ticked("confirmed") {
         return list::each(&visitor, &form, PLACE, "canceled", |admin, operator, id| async move {
