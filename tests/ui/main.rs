@@ -35,6 +35,15 @@ fn signing_in_and_out() {
 }
 
 #[test]
+fn profiles_are_bound_in_both_ways() {
+    let Some(browser) = Browser::find() else { return };
+    let lab = Lab::new();
+    browser.walk(&lab, "profiles_are_bound_in_both_ways");
+    browser.walk(&lab, "changes_do_not_overwrite_each_other");
+    browser.walk(&lab, "secrets_are_shown_once");
+}
+
+#[test]
 fn certbot_obtains_a_certificate_while_its_order_is_watched() {
     let (Some(browser), Some(certbot)) = (Browser::find(), certbot()) else { return };
     let lab = Lab::new();

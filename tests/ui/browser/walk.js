@@ -39,6 +39,134 @@ const scenarios = {
         await page.getByText('Your session is over').waitFor();
     },
 
+    // The first thing that a newcomer does: an endpoint in each of the two ways, tried out before any client comes.
+    async profiles_are_bound_in_both_ways(stage) {
+        const page = await stage.operator();
+        await menu(page, 'RA Profiles');
+        await page.getByRole('link', { name: 'New profile' }).click();
+        await page.getByLabel('Name', { exact: true }).fill('app liances');
+        await page.getByLabel('Description').fill('Appliances without an operator');
+        await page.getByText('For what certificates are issued.').click();
+        await page.getByLabel('Allow', { exact: true }).fill('**.corp.test\n10.7.0.0/16');
+        await page.getByText('How long').first().click();
+        await page.getByLabel('Validity', { exact: true }).fill('a month');
+        await judge(page, 'the form of a profile');
+        await page.getByRole('button', { name: 'Create' }).click();
+        // What is wrong is said where it is wrong, and nothing is lost that was typed.
+        await page.getByRole('alert').waitFor();
+        await page.locator('#name-fault').waitFor();
+        await judge(page, 'a form that was refused');
+        assert.strictEqual(await page.getByLabel('Description').inputValue(), 'Appliances without an operator');
+        await page.getByLabel('Name', { exact: true }).fill('appliances');
+        await page.getByRole('button', { name: 'Create' }).click();
+        const validity = page.getByLabel('Validity', { exact: true });
+        await validity.and(page.locator('[aria-invalid="true"]')).waitFor();
+        await validity.fill('30d');
+        await page.getByRole('button', { name: 'Create' }).click();
+        await heading(page, 'RA Profile appliances');
+        const made = await api('/raProfiles/appliances');
+        assert.deepStrictEqual([made.validity, made.allow], [2_592_000, ['**.corp.test', '10.7.0.0/16']]);
+
+        // One way: an ACME Profile whose orders it issues for by default.
+        await menu(page, 'ACME Profiles');
+        await page.getByRole('link', { name: 'New profile' }).click();
+        await page.getByLabel('Name', { exact: true }).fill('corp');
+        await page.getByLabel('Default RA Profile').selectOption('appliances');
+        await page.getByRole('button', { name: 'Create' }).click();
+        await heading(page, 'ACME Profile corp');
+        await page.locator('[data-copy="directory-1"]').click();
+        await page.locator('.copied').waitFor();
+        const directory = await page.evaluate(() => navigator.clipboard.readText());
+        assert.strictEqual(directory, `${BASE}/acme/corp/directory`);
+        assert((await (await fetch(directory)).json()).newOrder, 'its directory answers');
+        for (const client of ['certbot', 'lego', 'acme.sh', 'Caddy', 'cert-manager']) {
+            await page.getByRole('heading', { level: 3, name: client }).waitFor();
+        }
+
+        // The other way: an ACME Profile that is activated on it.
+        await menu(page, 'RA Profiles');
+        await page.getByRole('link', { name: 'appliances', exact: true }).click();
+        await page.getByRole('button', { name: 'Activate', exact: true }).click();
+        await page.locator('#activate-fault').waitFor();
+        await page.getByLabel('ACME Profile', { exact: true }).last().selectOption('default');
+        await page.getByRole('button', { name: 'Activate', exact: true }).click();
+        await page.getByRole('status').getByText('activated').waitFor();
+        assert((await (await fetch(`${BASE}/acme/raProfile/appliances/directory`)).json()).newOrder, 'it answers too');
+
+        // What it would issue, and what not.
+        const attempt = async (name) => {
+            await page.getByLabel('Name or address').fill(name);
+            await page.getByRole('button', { name: 'Try' }).click();
+            await page.getByRole('heading', { level: 2, name: 'How' }).waitFor();
+            return page.getByRole('status').first().innerText();
+        };
+        assert((await attempt('www.corp.test')).includes('would be issued'));
+        await page.getByRole('heading', { level: 2, name: 'The certificate would say' }).waitFor();
+        await judge(page, 'the tester');
+        const refused = await attempt('www.elsewhere.test');
+        assert(refused.includes('No certificate') && refused.includes('rejectedIdentifier'), refused);
+
+        // What depends on it is shown before it goes, and speaks against that.
+        await page.goto(`${BASE}/ui/ra-profiles/appliances/delete`);
+        await page.getByText('acmeProfile/corp').waitFor();
+        await judge(page, 'the question before a profile is deleted');
+        await page.goto(`${BASE}/ui/acme-profiles/corp`);
+        await page.getByRole('button', { name: 'Disable' }).click();
+        await page.getByRole('status').getByText('It is disabled.').waitFor();
+        assert.strictEqual((await fetch(directory)).ok, false);
+        await page.getByRole('link', { name: 'Delete…' }).click();
+        await page.getByRole('button', { name: 'Delete' }).click();
+        await page.getByRole('status').getByText('It was deleted.').waitFor();
+        await page.goto(`${BASE}/ui/acme-profiles/corp`);
+        await page.getByRole('alert').getByText('there is no ACME Profile "corp"').waitFor();
+    },
+
+    // Two people change the same: the second is told, and loses nothing.
+    async changes_do_not_overwrite_each_other(stage) {
+        const [one, other] = [await stage.operator(), await stage.operator()];
+        for (const page of [one, other]) {
+            await page.goto(`${BASE}/ui/acme-profiles/default/edit`);
+            await page.getByLabel('Description').waitFor();
+        }
+        await one.getByLabel('Description').fill('the first');
+        await one.getByRole('button', { name: 'Save' }).click();
+        await one.getByRole('status').getByText('Your changes are saved.').waitFor();
+        await other.getByLabel('Description').fill('the second');
+        await other.getByRole('button', { name: 'Save' }).click();
+        await other.getByRole('alert').getByText('Somebody else changed it').waitFor();
+        assert.strictEqual(await other.getByLabel('Description').inputValue(), 'the second');
+        assert.strictEqual((await api('/acmeProfiles/default')).description, 'the first');
+    },
+
+    // What is shown once, is shown once; and what was made, is in the audit log.
+    async secrets_are_shown_once(stage) {
+        const page = await stage.operator();
+        await menu(page, 'Tokens');
+        await page.getByRole('link', { name: 'Make a token' }).click();
+        await page.getByLabel('Name').fill('night shift');
+        await page.getByLabel('Role').selectOption('operator');
+        await page.getByRole('button', { name: 'Make it' }).click();
+        await heading(page, 'The token is made');
+        const secret = await page.locator('#secret').innerText();
+        await judge(page, 'a new token');
+        const them = await stage.operator({}, secret);
+        await menu(them, 'Tokens');
+        await page.goto(`${BASE}/ui/tokens`);
+        assert(!(await page.content()).includes(secret), 'the secret is not in the list');
+        await menu(page, 'Audit log');
+        await page.getByRole('cell', { name: 'create' }).first().waitFor();
+        assert(!(await page.content()).includes(secret), 'nor in the log');
+        await page.getByRole('link', { name: 'Verify', exact: true }).click();
+        await heading(page, 'Verify the audit log');
+        await page.getByRole('button', { name: 'Verify' }).click();
+        await page.getByRole('status').getByText('The log is intact').waitFor();
+        const noted = await page.locator('#digest').innerText();
+        await page.getByLabel('Number').fill(await page.locator('#last').innerText());
+        await page.getByLabel('Digest').fill(noted.replace(/^./, (digit) => (digit === '0' ? '1' : '0')));
+        await page.getByRole('button', { name: 'Check' }).click();
+        await page.getByRole('alert').getByText('The log is not intact').waitFor();
+    },
+
     // certbot waits for the file `watched` between placing the order and proving control.
     async an_order_is_watched(stage) {
         const page = await stage.operator();
@@ -299,7 +427,7 @@ async function crawl(page, visit) {
         for (const link of links) {
             const { pathname, search } = new URL(link);
             // Names of objects stand in the third place.
-            const kind = pathname.split('/').map((part, nth) => (nth === 3 && part !== 'new' ? '*' : part)).join('/');
+            const kind = pathname.split('/').map((part, nth) => (nth === 3 && !/^:?new$/.test(part) ? '*' : part)).join('/');
             const target = pathname + search;
             const download = /\.(pem|der|p7b|crl|json)$/.test(pathname) || pathname.includes('/assets/');
             if (seen.has(target) || download || (kinds.get(kind) ?? 0) >= 2) continue;
