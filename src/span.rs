@@ -36,6 +36,23 @@ impl Span {
     }
 }
 
+impl fmt::Display for Span {
+    /// In words that are read again as the same: `90d`, `1h 30m`, `0s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Seconds(mut rest)) = *self;
+        let mut begun = false;
+        for (seconds, unit) in [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")] {
+            let count = rest / seconds;
+            rest %= seconds;
+            if count > 0 || (unit == "s" && !begun) {
+                write!(f, "{}{count}{unit}", if begun { " " } else { "" })?;
+                begun = true;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl From<Span> for Duration {
     fn from(span: Span) -> Self {
         span.0.into()
@@ -107,7 +124,25 @@ pub fn in_words(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_as_the_same(seconds in prop_oneof![0_u64..200_000, 0_u64..36_525 * 86_400]) {
+            let words = Span(Seconds(seconds)).to_string();
+            let read = serde_json::from_value::<Span>(words.clone().into());
+            prop_assert_eq!(read.ok(), Some(Span(Seconds(seconds))), "{}", words);
+        }
+    }
+
+    #[test]
+    fn spans_are_written_in_words() {
+        for (seconds, words) in [(7_776_000, "90d"), (5_400, "1h 30m"), (90_061, "1d 1h 1m 1s"), (0, "0s"), (60, "1m")] {
+            assert_eq!(Span(Seconds(seconds)).to_string(), words);
+        }
+    }
 
     #[test]
     fn spans_are_read_in_words_and_seconds() {

@@ -1,5 +1,6 @@
 //! Finalizing: from a CSR to a stored intent, and, within a deadline, to a certificate.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_machine::authorization::{Authorization, AuthorizationStatus};
@@ -7,7 +8,7 @@ use chancery_machine::id::CertificateId;
 use chancery_machine::identifier::Subject;
 use chancery_machine::order::{Draft, Intent, Order, OrderEvent, OrderStatus, OrderTerms};
 use chancery_machine::problem::Problem;
-use chancery_machine::profile::ProfileName;
+use chancery_machine::profile::{ProfileName, RaProfile};
 use chancery_machine::rejection::Rejection;
 use chancery_machine::time::Timestamp;
 use thiserror::Error;
@@ -64,7 +65,7 @@ impl From<NotPermitted> for FinalizeError {
 
 /// Why there is no draft of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(crate) enum Undrafted {
+pub enum Undrafted {
     /// The key or the profile is at fault.
     #[error(transparent)]
     Request(#[from] DraftError),
@@ -89,6 +90,17 @@ impl World {
             Err(LoadError::Absent) => return Err(EndpointError::NoRaProfile(terms.ra_profile.name.clone()).into()),
             Err(LoadError::Store(error)) => return Err(TurnError::from(error).into()),
         };
+        self.draft_under(profile, terms.subjects.clone(), key, (not_before, not_after)).await
+    }
+
+    /// Drafts a certificate for these subjects, by an RA Profile.
+    pub(crate) async fn draft_under(
+        &self,
+        profile: Arc<RaProfile>,
+        subjects: Vec<Subject>,
+        key: KeySource,
+        (not_before, not_after): (Option<Timestamp>, Option<Timestamp>),
+    ) -> Result<Draft, Undrafted> {
         if !self.ports.issue.issues(profile.authority) {
             return Err(EndpointError::AuthorityDisabled(profile.name.clone()).into());
         }
@@ -97,7 +109,7 @@ impl World {
         let request = DraftRequest {
             profile,
             key,
-            subjects: terms.subjects.clone(),
+            subjects,
             serial_entropy,
             not_before,
             not_after,

@@ -78,6 +78,14 @@ pub(super) fn read(
     }
 }
 
+/// Reads one identifier that a client might send, or says what it would be told.
+pub(crate) fn read_one(kind: &str, value: &str) -> Result<Subject, ProblemDocument> {
+    let sent = IdentifierObject { kind: kind.to_owned(), value: value.to_owned(), ancestor_domain: None };
+    let (subjects, _) = read(&[sent], false, |_| Vec::new())?;
+    let none = || ProblemDocument::new(ProblemType::Malformed, "there is no identifier");
+    subjects.into_iter().next().ok_or_else(none)
+}
+
 /// No identifier is longer than a domain name; more of it would only be an echo.
 fn shortened(text: &str) -> String {
     text.chars().take(255).collect()

@@ -31,6 +31,7 @@ mod spki;
 mod urls;
 mod wire;
 
+pub(crate) use identifier::read_one as read_identifier;
 pub use routes::configure;
 pub use urls::AccountUrls;
 pub use wire::Acme;

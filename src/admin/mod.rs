@@ -27,6 +27,7 @@ pub mod sessions;
 pub mod settings;
 pub mod time;
 pub mod tokens;
+pub mod trial;
 pub mod view;
 pub mod words;
 

@@ -158,7 +158,7 @@ const fn attribute_type(attribute: SubjectAttribute) -> ObjectIdentifier {
     }
 }
 
-const fn flag(usage: KeyUsage) -> KeyUsages {
+pub(super) const fn flag(usage: KeyUsage) -> KeyUsages {
     match usage {
         KeyUsage::DigitalSignature => KeyUsages::DigitalSignature,
         KeyUsage::NonRepudiation => KeyUsages::NonRepudiation,

@@ -15,6 +15,7 @@
 //! - [`authority`], [`hierarchy`], [`chain`], [`authorities`]: who signs; the record for the store, how it is made, other ways
 //!   up to a root, and the opened ones for work.
 //! - [`readable`], [`pkcs7`]: what certificates say in words, and several of them in one file.
+//! - [`said`], [`sample`]: what a certificate says, for people, and keys for trying out what one would say.
 //! - [`private`]: an authority beside them all, for machines of one's own that know each other by certificates.
 //!
 //! Signing is deterministic for every algorithm, so that a draft that is signed again after a crash gives the same
@@ -35,6 +36,8 @@ pub mod pkcs7;
 pub mod private;
 pub mod public_key;
 pub mod readable;
+pub mod said;
+pub mod sample;
 pub mod sealed;
 
 #[cfg(test)]

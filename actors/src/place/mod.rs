@@ -9,6 +9,7 @@ mod pre_authorize;
 mod proof;
 mod replacing;
 mod reuse;
+mod trial;
 mod validity;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub use self::policy::NotIssued;
 pub use self::pre_authorize::NewAuthorization;
 use self::proof::Request;
 pub use self::replacing::ReplaceError;
+pub use self::trial::Required;
 use crate::account::standing;
 use crate::engine::Engine;
 use crate::error::TurnError;

@@ -8,14 +8,17 @@ use super::bulk::{BulkResult, BulkResults};
 use super::filter::list_query;
 use super::problem::Problems;
 use super::profiles::{self, ByName, ProfileBulk, operations};
+use super::reply::ok;
 use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, Params, Removal};
 use crate::admin::error::AdminError;
 use crate::admin::settings::AcmeProfileSettings;
+use crate::admin::trial::{Trial, TrialView};
 use crate::admin::view::{AcmeProfileView, NewAcmeProfile};
 
 /// Adds this room's routes.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     configure_common(config);
+    config.service(web::resource("/acmeProfiles/{name}/trial").get(try_out));
 }
 
 list_query! {
@@ -44,5 +47,17 @@ operations! {
     "readAcmeProfile": "/api/v1/acmeProfiles/{name}"; "updateAcmeProfile"; "deleteAcmeProfile";
     "enableAcmeProfile": "/api/v1/acmeProfiles/{name}/enable";
     "disableAcmeProfile": "/api/v1/acmeProfiles/{name}/disable";
-    also()
+    also(try_out)
+}
+
+/// What would become of an order for this identifier with its default RA Profile, or with another: whether a certificate would
+/// be issued and why, what has to be proven, and what the certificate would say. Nothing is stored.
+#[utoipa::path(get, path = "/api/v1/acmeProfiles/{name}/trial", operation_id = "tryAcmeProfile", tag = "ACME Profiles",
+    params(("name" = String, Path), Trial), responses((status = 200, body = TrialView), Problems))]
+async fn try_out(
+    caller: Caller,
+    name: web::Path<String>,
+    Params(trial): Params<Trial>,
+) -> Result<HttpResponse, AdminError> {
+    Ok(ok(&caller.admin.try_acme_profile(&caller.operator, &name, &trial).await?, None))
 }

@@ -9,11 +9,13 @@ use super::bulk::{BulkResult, BulkResults};
 use super::filter::list_query;
 use super::problem::Problems;
 use super::profiles::{self, ByName, ProfileBulk, operations};
+use super::reply::ok;
 use super::request::{Body, Caller, IfMatch, MaybeMatch, Page, Params, Removal, Told};
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
 use crate::admin::renewal::NewRenewalCall;
 use crate::admin::settings::RaProfileSettings;
+use crate::admin::trial::{Trial, TrialView};
 use crate::admin::view::{NewRaProfile, RaProfileView};
 
 /// Adds this room's routes.
@@ -22,7 +24,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/raProfiles/{name}/activate").post(activate))
         .service(web::resource("/raProfiles/{name}/deactivate").post(deactivate))
-        .service(web::resource("/raProfiles/{name}/renew").post(renew));
+        .service(web::resource("/raProfiles/{name}/renew").post(renew))
+        .service(web::resource("/raProfiles/{name}/trial").get(try_out));
 }
 
 list_query! {
@@ -54,7 +57,7 @@ operations! {
     "readRaProfile": "/api/v1/raProfiles/{name}"; "updateRaProfile"; "deleteRaProfile";
     "enableRaProfile": "/api/v1/raProfiles/{name}/enable";
     "disableRaProfile": "/api/v1/raProfiles/{name}/disable";
-    also(activate, deactivate, renew)
+    also(activate, deactivate, renew, try_out)
 }
 
 /// What is activated on an RA Profile.
@@ -109,4 +112,16 @@ async fn renew(
 ) -> Result<HttpResponse, AdminError> {
     let profile = caller.admin.renew_ra_profile(&caller.operator, &name, call, precondition).await?;
     Ok(profiles::shown(&caller, &profile))
+}
+
+/// What would become of an order for this identifier with the ACME Profile that is activated on it, or with another: whether
+/// a certificate would be issued and why, what has to be proven, and what the certificate would say. Nothing is stored.
+#[utoipa::path(get, path = "/api/v1/raProfiles/{name}/trial", operation_id = "tryRaProfile", tag = "RA Profiles",
+    params(("name" = String, Path), Trial), responses((status = 200, body = TrialView), Problems))]
+async fn try_out(
+    caller: Caller,
+    name: web::Path<String>,
+    Params(trial): Params<Trial>,
+) -> Result<HttpResponse, AdminError> {
+    Ok(ok(&caller.admin.try_ra_profile(&caller.operator, &name, &trial).await?, None))
 }

@@ -19,6 +19,7 @@ use thiserror::Error;
 pub use self::acme::AcmeProfileSettings;
 pub use self::auto_renewal::AutoRenewalSettings;
 pub use self::eab::EabSettings;
+pub(in crate::admin) use self::ra::usage_name;
 pub use self::ra::{ExemptionSettings, RaProfileSettings};
 
 /// A field that is not what it has to be.

@@ -126,7 +126,7 @@ impl Default for RaProfileSettings {
             backdate: Span(Seconds(3600)),
             subject: contents.subject.to_string(),
             key_usages: contents.key_usages.iter().map(|usage| usage.token().to_owned()).collect(),
-            extended_key_usages: contents.extended_key_usages.iter().map(usage_name).collect(),
+            extended_key_usages: contents.extended_key_usages.iter().map(|oid| usage_name(oid.as_str())).collect(),
             policies: contents.policies.iter().map(ToString::to_string).collect(),
             ca_issuers_url: None,
             crl_url: None,
@@ -175,7 +175,7 @@ impl RaProfileSettings {
             backdate: Span(validity.backdate),
             subject: contents.subject.to_string(),
             key_usages: contents.key_usages.iter().map(|usage| usage.token().to_owned()).collect(),
-            extended_key_usages: contents.extended_key_usages.iter().map(usage_name).collect(),
+            extended_key_usages: contents.extended_key_usages.iter().map(|oid| usage_name(oid.as_str())).collect(),
             policies: contents.policies.iter().map(ToString::to_string).collect(),
             ca_issuers_url: contents.ca_issuers_url.clone(),
             crl_url: contents.crl_url.clone(),
@@ -351,8 +351,9 @@ fn oids(field: &str, texts: &[String], names: &[(&str, &str)]) -> Result<Vec<Oid
     Ok(found)
 }
 
-fn usage_name(oid: &Oid) -> String {
-    EXTENDED.iter().find(|(_, known)| *known == oid.as_str()).map_or(oid.to_string(), |(name, _)| (*name).to_owned())
+/// The name of an extended key usage, or its object identifier if it has none here.
+pub(in crate::admin) fn usage_name(oid: &str) -> String {
+    EXTENDED.iter().find(|(_, known)| *known == oid).map_or(oid, |(name, _)| name).to_owned()
 }
 
 #[cfg(test)]
