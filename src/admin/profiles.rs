@@ -11,6 +11,7 @@ use std::sync::Arc;
 use chancery_actors::audit::{Act, Deed};
 use chancery_actors::catalog::MOST_PROFILES;
 use chancery_actors::ports::{Direction, Kind, ObjectId, StoreError};
+use chancery_actors::profiles::EndpointError;
 use chancery_machine::perspective::PerspectiveName;
 use chancery_machine::profile::ProfileName;
 use serde_json::{Map, Value};
@@ -60,6 +61,19 @@ impl Admin {
         operator.may(Role::Auditor)?;
         let set = self.engine.profiles();
         P::in_set(&set).get(&path_name::<P>(name)?).cloned().ok_or_else(|| absent::<P>(name))
+    }
+
+    /// Why the endpoint of a profile does not answer, if it does not.
+    ///
+    /// # Errors
+    /// [`AdminError::Forbidden`].
+    pub fn unanswered<P: Managed>(
+        &self,
+        operator: &Operator,
+        name: &ProfileName,
+    ) -> Result<Option<EndpointError>, AdminError> {
+        operator.may(Role::Auditor)?;
+        Ok(self.engine.profiles().resolve(&P::endpoint(name.clone())).err())
     }
 
     /// Creates a profile, and answers how it is shown; what is left out has its default.

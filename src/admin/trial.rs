@@ -157,15 +157,6 @@ impl Admin {
         self.try_out(&set, joined, trial).await
     }
 
-    /// The kinds of key that an RA Profile accepts, the one first that a trial takes.
-    ///
-    /// # Errors
-    /// [`AdminError`].
-    pub fn trial_keys(&self, operator: &Operator, ra_profile: &str) -> Result<Vec<String>, AdminError> {
-        let ra = self.read_profile::<RaProfile>(operator, ra_profile)?;
-        Ok(sample::accepted(&ra.keys).into_iter().map(KeyKind::token).collect())
-    }
-
     fn other<P: super::profiles::Managed>(&self, operator: &Operator, name: &str) -> Result<Arc<P>, AdminError> {
         operator.may(Role::Auditor)?;
         let absent = |_| Fault::new("with", format!("there is no {} {name:?}", P::TITLE));

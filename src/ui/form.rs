@@ -18,6 +18,28 @@ impl Form {
         Self(url::form_urlencoded::parse(bytes).into_owned().collect())
     }
 
+    /// With these fields.
+    pub(super) const fn of(fields: Vec<(String, String)>) -> Self {
+        Self(fields)
+    }
+
+    /// The same with another field.
+    #[must_use]
+    pub(super) fn and(mut self, name: &str, value: &str) -> Self {
+        self.0.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Whether another form says the same in this field and in its parts.
+    pub(super) fn same(&self, other: &Self, name: &str) -> bool {
+        let of = |form: &Self| -> Vec<(String, String)> {
+            let part = |given: &str| given.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            let said = form.0.iter().filter(|(given, value)| part(given) && !value.trim().is_empty());
+            said.map(|(given, value)| (given.clone(), value.replace("\r\n", "\n").trim().to_owned())).collect()
+        };
+        of(self) == of(other)
+    }
+
     /// The text of a field without white space around it; empty if there is none.
     pub(super) fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value.trim())

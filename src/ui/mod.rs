@@ -11,6 +11,7 @@ mod audit;
 mod authorities;
 mod certificates;
 mod eab;
+mod fields;
 mod filter;
 mod form;
 mod frame;
@@ -19,6 +20,7 @@ mod life;
 mod list;
 mod orders;
 mod overview;
+mod profiles;
 mod reply;
 mod sign_in;
 mod tokens;
@@ -37,6 +39,7 @@ type Room = fn(&mut web::ServiceConfig);
 /// Every room that asks who comes.
 const ROOMS: &[Room] = &[
     overview::configure,
+    profiles::configure,
     accounts::configure,
     orders::configure,
     certificates::configure,

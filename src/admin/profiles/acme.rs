@@ -9,7 +9,7 @@ use chancery_actors::profiles::ProfileSet;
 use chancery_machine::eab::EabScope;
 use chancery_machine::id::AuthorityId;
 use chancery_machine::perspective::PerspectiveName;
-use chancery_machine::profile::{AcmeProfile, ProfileName, RaProfile};
+use chancery_machine::profile::{AcmeProfile, Endpoint, ProfileName, RaProfile};
 use chancery_machine::time::Timestamp;
 
 use super::managed::Managed;
@@ -64,6 +64,10 @@ impl Managed for AcmeProfile {
 
     fn scopes(scope: &EabScope, name: &ProfileName) -> bool {
         scope.acme_profiles.contains(name)
+    }
+
+    fn endpoint(name: ProfileName) -> Endpoint {
+        Endpoint::AcmeProfile(name)
     }
 
     fn accounts(name: ProfileName) -> AccountQuery {

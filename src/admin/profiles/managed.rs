@@ -9,7 +9,7 @@ use chancery_actors::profiles::ProfileSet;
 use chancery_machine::eab::EabScope;
 use chancery_machine::id::AuthorityId;
 use chancery_machine::perspective::PerspectiveName;
-use chancery_machine::profile::ProfileName;
+use chancery_machine::profile::{Endpoint, ProfileName};
 use chancery_machine::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -64,6 +64,9 @@ pub trait Managed: Profile {
 
     /// Whether a credential is for profiles of this name, among others.
     fn scopes(scope: &EabScope, name: &ProfileName) -> bool;
+
+    /// Where clients reach a profile of this name.
+    fn endpoint(name: ProfileName) -> Endpoint;
 
     /// Which accounts are registered at a profile of this name.
     fn accounts(name: ProfileName) -> AccountQuery;

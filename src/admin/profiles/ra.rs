@@ -8,7 +8,7 @@ use chancery_actors::listing::AccountQuery;
 use chancery_actors::profiles::ProfileSet;
 use chancery_machine::eab::EabScope;
 use chancery_machine::id::AuthorityId;
-use chancery_machine::profile::{AcmeProfile, ProfileName, RaProfile};
+use chancery_machine::profile::{AcmeProfile, Endpoint, ProfileName, RaProfile};
 use chancery_machine::time::Timestamp;
 use serde_json::{Map, Value};
 
@@ -130,6 +130,10 @@ impl Managed for RaProfile {
 
     fn scopes(scope: &EabScope, name: &ProfileName) -> bool {
         scope.ra_profiles.contains(name)
+    }
+
+    fn endpoint(name: ProfileName) -> Endpoint {
+        Endpoint::RaProfile(name)
     }
 
     fn accounts(name: ProfileName) -> AccountQuery {

@@ -59,6 +59,40 @@ impl Admin {
     }
 }
 
+impl Admin {
+    /// What depends on a profile and would speak against removing it now: profiles of the other kind, credentials and accounts.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn profile_dependents<P: Managed>(
+        &self,
+        operator: &Operator,
+        name: &str,
+    ) -> Result<Vec<String>, AdminError> {
+        operator.may(Role::Auditor)?;
+        let name = path_name::<P>(name)?;
+        let catalog = self.engine.catalog().await?;
+        if !P::in_catalog(&catalog).contains_key(&name) {
+            return Err(absent::<P>(name.as_str()));
+        }
+        Ok([users::<P>(&catalog, &name), dependents::<P>(&self.engine, &name).await?].concat())
+    }
+
+    /// How many accounts are registered at a profile, counted up to `cap`.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn count_profile_accounts<P: Managed>(
+        &self,
+        operator: &Operator,
+        name: &str,
+        cap: usize,
+    ) -> Result<Count, AdminError> {
+        operator.may(Role::Auditor)?;
+        Ok(self.engine.count_accounts(&P::accounts(path_name::<P>(name)?), cap).await?)
+    }
+}
+
 /// What depends on a profile apart from other profiles: credentials that are for it, and accounts that are registered at it.
 pub(in crate::admin) async fn dependents<P: Managed>(
     engine: &Engine,

@@ -34,7 +34,13 @@ list_query! {
 }
 
 impl Filter {
-    fn wants(&self, profile: &AcmeProfile) -> bool {
+    /// How the list is sorted.
+    pub(crate) const fn sort(&self) -> Option<ByName> {
+        self.sort
+    }
+
+    /// Whether it leaves this one.
+    pub(crate) fn wants(&self, profile: &AcmeProfile) -> bool {
         let default = profile.default_ra_profile.as_ref().map(ProfileName::as_str);
         self.enabled.is_none_or(|enabled| profile.enabled == enabled)
             && self.default_ra_profile.as_deref().is_none_or(|wanted| default == Some(wanted))

@@ -34,10 +34,13 @@ pub use routes::{configure, description};
 /// The queries of lists, which the web interface reads too.
 pub(crate) mod filters {
     pub(crate) use super::acme_accounts::Filter as Accounts;
+    pub(crate) use super::acme_profiles::Filter as AcmeProfiles;
     pub(crate) use super::audit::{Filter as Audit, Note as AuditNote};
     pub(crate) use super::authorities::Filter as Authorities;
     pub(crate) use super::certificates::Filter as Certificates;
     pub(crate) use super::eab_credentials::Filter as EabCredentials;
     pub(crate) use super::filter::place;
     pub(crate) use super::orders::Filter as Orders;
+    pub(crate) use super::profiles::page as profiles;
+    pub(crate) use super::ra_profiles::Filter as RaProfiles;
 }

@@ -11,14 +11,15 @@ use utoipa::ToSchema;
 use super::bulk::each;
 use super::reply::{created, gone, ok};
 use super::request::{Body, Caller, Page, PageQuery};
+use crate::admin::Admin;
 use crate::admin::error::AdminError;
-use crate::admin::operator::Role;
+use crate::admin::operator::{Operator, Role};
 use crate::admin::precondition::Precondition;
 use crate::admin::profiles::{BulkAction, Managed};
 
 /// How lists of profiles can be sorted.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-pub(super) enum ByName {
+pub(crate) enum ByName {
     /// From A on.
     #[serde(rename = "name")]
     Name,
@@ -44,25 +45,37 @@ pub(super) struct ProfileBulk {
 
 pub(super) fn list<P: Managed>(
     caller: &Caller,
-    page: &PageQuery,
+    query: &PageQuery,
     sort: Option<ByName>,
     wanted: impl Fn(&P) -> bool,
 ) -> Result<HttpResponse, AdminError> {
-    let after = page.cursor()?.map(|bytes| {
+    let (found, next) = page(&caller.admin, &caller.operator, query, sort, wanted)?;
+    let views = found.iter().map(|profile| profile.view(&caller.admin.origin)).collect();
+    Ok(ok(&Page::new(views, next), None))
+}
+
+/// A page of the profiles, and where the next one begins.
+pub(crate) fn page<P: Managed>(
+    admin: &Admin,
+    operator: &Operator,
+    query: &PageQuery,
+    sort: Option<ByName>,
+    wanted: impl Fn(&P) -> bool,
+) -> Result<(Vec<Arc<P>>, Option<Vec<u8>>), AdminError> {
+    let after = query.cursor()?.map(|bytes| {
         String::from_utf8(bytes).ok().and_then(|name| ProfileName::parse(&name).ok()).ok_or(AdminError::Cursor)
     });
-    let limit = page.limit()?;
+    let limit = query.limit()?;
     let direction = match sort {
         None | Some(ByName::Name) => Direction::Ascending,
         Some(ByName::LastName) => Direction::Descending,
     };
     let mut found: Vec<Arc<P>> =
-        caller.admin.list_profiles(&caller.operator, wanted, direction, after.transpose()?.as_ref(), limit + 1)?;
+        admin.list_profiles(operator, wanted, direction, after.transpose()?.as_ref(), limit + 1)?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|last| last.name().as_str().as_bytes().to_vec());
-    let views = found.iter().map(|profile| profile.view(&caller.admin.origin)).collect();
-    Ok(ok(&Page::new(views, next), None))
+    Ok((found, next))
 }
 
 pub(super) async fn create<P: Managed>(caller: &Caller, body: &Body) -> Result<HttpResponse, AdminError> {

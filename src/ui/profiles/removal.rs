@@ -1,0 +1,118 @@
+//! Deleting profiles, and what is done to many.
+
+use actix_web::{HttpResponse, web};
+
+use super::{Kind, place};
+use crate::admin::error::AdminError;
+use crate::admin::operator::Role;
+use crate::admin::profiles::BulkAction;
+use crate::ui::form::{Form, REVISION};
+use crate::ui::frame::Frame;
+use crate::ui::list::{self, Confirm, Tick};
+use crate::ui::reply;
+use crate::ui::visitor::Visitor;
+
+/// The box that deletes it though something depends on it.
+const FORCE: &str = "force";
+
+const GONE: &str = "Its endpoints refuse everything from then on. Certificates stay valid. Accounts stay, and are reached \
+                    again if a profile of that name is created.";
+
+fn force(needed: bool) -> Tick {
+    Tick {
+        name: FORCE,
+        label: "Delete it all the same",
+        help: "Profiles of the other kind that name it lose it. EAB credentials and accounts stay as they are.",
+        required: needed,
+    }
+}
+
+pub(super) async fn ask<P: Kind>(visitor: Visitor, name: web::Path<String>) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Operator)?;
+    let profile = visitor.admin.read_profile::<P>(visitor.operator(), &name)?;
+    confirmed::<P>(&visitor, &name, &profile.revision().0.to_string(), None).await
+}
+
+pub(super) async fn delete<P: Kind>(
+    visitor: Visitor,
+    name: web::Path<String>,
+    form: Form,
+) -> Result<HttpResponse, AdminError> {
+    let force = form.ticked(FORCE);
+    match visitor.admin.delete_profile::<P>(visitor.operator(), &name, force, form.precondition()).await {
+        Ok(()) => Ok(reply::done(P::PLACE, "deleted")),
+        Err(error @ (AdminError::InUse { .. } | AdminError::Changed { .. })) => {
+            confirmed::<P>(&visitor, &name, form.text(REVISION), Some(&error)).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn confirmed<P: Kind>(
+    visitor: &Visitor,
+    name: &str,
+    revision: &str,
+    error: Option<&AdminError>,
+) -> Result<HttpResponse, AdminError> {
+    use actix_web::ResponseError as _;
+    let dependents = visitor.admin.profile_dependents::<P>(visitor.operator(), name).await?;
+    let mut frame = Frame::of(visitor, P::PLACE, format!("Delete {}", P::ONE)).refused(error);
+    if let Some(notice) = &mut frame.notice {
+        // They stand below.
+        notice.dependents.clear();
+    }
+    let page = Confirm {
+        frame,
+        question: format!("Delete {} {name}?", P::TITLE),
+        consequences: GONE.to_owned(),
+        objects: Vec::new(),
+        ticks: if dependents.is_empty() { Vec::new() } else { vec![force(true)] },
+        dependents,
+        action: format!("{}/delete", place::<P>(name)),
+        fields: vec![(REVISION.to_owned(), revision.to_owned())],
+        choices: Vec::new(),
+        button: "Delete",
+        back: place::<P>(name),
+    };
+    reply::page_with(error.map_or(actix_web::http::StatusCode::OK, AdminError::status_code), &page)
+}
+
+pub(super) async fn bulk<P: Kind>(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
+    if form.all("item").next().is_none() {
+        return Err(AdminError::Refused("no profile was ticked, so nothing was done".to_owned()));
+    }
+    let (action, word) = match form.text("action") {
+        "enable" => (BulkAction::Enable, "enabled"),
+        "disable" => (BulkAction::Disable, "disabled"),
+        "delete" if form.ticked("confirmed") => (BulkAction::Delete, "deleted"),
+        "delete" => return ask_all::<P>(&visitor, &form).await,
+        other => return Err(AdminError::Malformed(format!("{other:?} can be done to no profile"))),
+    };
+    let force = form.ticked(FORCE);
+    list::each(&visitor, &form, P::PLACE, word, move |admin, operator, name| async move {
+        admin.bulk_profile::<P>(&operator, action, force, &name).await
+    })
+    .await
+}
+
+async fn ask_all<P: Kind>(visitor: &Visitor, form: &Form) -> Result<HttpResponse, AdminError> {
+    let objects: Vec<String> = form.all("item").map(str::to_owned).collect();
+    let mut dependents = Vec::new();
+    for name in &objects {
+        let found = visitor.admin.profile_dependents::<P>(visitor.operator(), name).await?;
+        dependents.extend(found.into_iter().map(|dependent| format!("{name}: {dependent}")));
+    }
+    reply::page(&Confirm {
+        frame: Frame::of(visitor, P::PLACE, format!("Delete {}", P::PLURAL)),
+        question: format!("Delete these {} {}?", objects.len(), P::PLURAL),
+        consequences: GONE.to_owned(),
+        objects,
+        ticks: if dependents.is_empty() { Vec::new() } else { vec![force(false)] },
+        dependents,
+        action: format!("{}/bulk", P::PLACE),
+        fields: form.fields().cloned().collect(),
+        choices: Vec::new(),
+        button: "Delete",
+        back: P::PLACE.to_owned(),
+    })
+}
