@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn spans_are_written_in_words() {
-        for (seconds, words) in [(7_776_000, "90d"), (5_400, "1h 30m"), (90_061, "1d 1h 1m 1s"), (0, "0s"), (60, "1m")] {
+        for (seconds, words) in [(7_776_000, "90d"), (5_400, "1h 30m"), (90_061, "1d 1h 1m 1s"), (0, "0s"), (60, "1m")]
+        {
             assert_eq!(Span(Seconds(seconds)).to_string(), words);
         }
     }

@@ -106,15 +106,8 @@ impl World {
         }
         let mut serial_entropy = [0; 16];
         self.ports.entropy.fill(&mut serial_entropy);
-        let request = DraftRequest {
-            profile,
-            key,
-            subjects,
-            serial_entropy,
-            not_before,
-            not_after,
-            now: self.ports.clock.now(),
-        };
+        let request =
+            DraftRequest { profile, key, subjects, serial_entropy, not_before, not_after, now: self.ports.clock.now() };
         let stopping = |_| TurnError::Unavailable("the server is stopping".into());
         Ok(self.issuer.draft(request).await.map_err(stopping)??)
     }

@@ -10,7 +10,7 @@ use chancery_actors::ports::DraftError;
 use chancery_actors::profiles::{Pair, ProfileSet};
 use chancery_machine::identifier::Subject;
 use chancery_machine::problem::{Problem, ProblemType};
-use chancery_machine::profile::{AcmeProfile, Endpoint, KeyRules, ProfileName, RaProfile};
+use chancery_machine::profile::{AcmeProfile, Endpoint, ExemptionMode, KeyRules, NameRefused, ProfileName, RaProfile};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -58,6 +58,8 @@ pub struct TrialView {
     pub issued: bool,
     /// Why not, as clients are told; each reason stands by itself.
     pub refusals: Vec<AcmeProblemView>,
+    /// Which settings of the RA Profile decide about the identifier, for operators: clients are not told.
+    pub decided_by: Vec<String>,
     /// The rule by which nothing has to be proven, if one says so.
     pub exemption: Option<String>,
     /// The challenges that are offered, if something has to be proven.
@@ -167,7 +169,9 @@ impl Admin {
         let Joined { acme, ra, endpoint, profile } = joined;
         let mut refusals = Vec::new();
         match &endpoint {
-            Some(endpoint) => refusals.extend(set.resolve(endpoint).err().map(|error| ProblemDocument::from(error).problem().clone())),
+            Some(endpoint) => {
+                refusals.extend(set.resolve(endpoint).err().map(|error| ProblemDocument::from(error).problem().clone()))
+            }
             None => refusals.extend(unjoined(acme.as_deref(), ra.as_deref())),
         }
         let text = trial.identifier.trim();
@@ -188,6 +192,7 @@ impl Admin {
             order_profile: profile.as_ref().map(ToString::to_string),
             issued: false,
             refusals: Vec::new(),
+            decided_by: Vec::new(),
             exemption: None,
             challenges: Vec::new(),
             subdomain_challenges: Vec::new(),
@@ -195,6 +200,7 @@ impl Admin {
             certificate: None,
         };
         if let (Ok(subject), Some(acme), Some(ra), Some(kind)) = (subject, acme, ra, kind) {
+            view.decided_by = decided_by(&ra, &subject);
             // What issues where an order names a profile is for the engine to find.
             let default = profile.as_ref().and(acme.default_ra_profile.as_ref()).and_then(|name| set.ra.get(name));
             let pair = Pair { ra: Arc::clone(default.unwrap_or(&ra)), acme };
@@ -294,6 +300,25 @@ fn problem(kind: ProblemType, detail: String) -> Problem {
     Problem { kind, detail, subproblems: Vec::new() }
 }
 
+/// Which settings decide about an identifier: those that the engine looks at, in its order.
+fn decided_by(ra: &RaProfile, subject: &Subject) -> Vec<String> {
+    let (outcome, pattern) = ra.identifiers.decide(subject);
+    let said = match (&outcome, pattern) {
+        (Ok(()), Some(pattern)) => format!("allow has {pattern}"),
+        (Ok(()), None) => "allow is empty, so everything is allowed that deny does not exclude".to_owned(),
+        (Err(NameRefused::Type(kind)), _) => format!("identifierTypes has no {kind}"),
+        (Err(NameRefused::Wildcard), _) => "wildcards is off".to_owned(),
+        (Err(NameRefused::Denied), Some(pattern)) => format!("deny has {pattern}"),
+        (Err(NameRefused::Denied), None) => "deny excludes it".to_owned(),
+        (Err(NameRefused::NotAllowed), _) => "no pattern of allow covers it".to_owned(),
+    };
+    let exempt = ra.exemptions.rule(subject).map(|rule| format!("withoutChallenge has {rule}"));
+    let only = || "withoutChallengeMode is onlyThese, and no rule of withoutChallenge covers it".to_owned();
+    let only = (ra.exemptions.mode == ExemptionMode::OnlyThese).then(only);
+    let then = exempt.or(only).filter(|_| outcome.is_ok());
+    std::iter::once(said).chain(then).collect()
+}
+
 /// That no URL leads to both, and what would change that.
 fn unjoined(acme: Option<&AcmeProfile>, ra: Option<&RaProfile>) -> Option<Problem> {
     let (acme, ra) = (&acme?.name, &ra?.name);
@@ -326,7 +351,8 @@ fn conditions(acme: &AcmeProfile) -> Vec<String> {
         terms.map(|url| format!("The account has agreed to the terms of service, {url}.")),
         acme.contact_required.then(|| "The account has a contact.".to_owned()),
         acme.binding_required.then(|| {
-            "The account is bound to an EAB credential, and that is for these profiles and for this identifier.".to_owned()
+            "The account is bound to an EAB credential, and that is for these profiles and for this identifier."
+                .to_owned()
         }),
         caa.map(|names| format!("CAA records, where there are any, let one of these issue: {names}.")),
     ]

@@ -33,7 +33,8 @@ impl Form {
     /// Whether another form says the same in this field and in its parts.
     pub(super) fn same(&self, other: &Self, name: &str) -> bool {
         let of = |form: &Self| -> Vec<(String, String)> {
-            let part = |given: &str| given.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            let part =
+                |given: &str| given.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
             let said = form.0.iter().filter(|(given, value)| part(given) && !value.trim().is_empty());
             said.map(|(given, value)| (given.clone(), value.replace("\r\n", "\n").trim().to_owned())).collect()
         };

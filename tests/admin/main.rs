@@ -29,3 +29,4 @@ mod roles;
 mod support;
 mod tokens;
 mod trail;
+mod trial;

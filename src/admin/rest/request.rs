@@ -18,7 +18,7 @@ use crate::admin::error::AdminError;
 use crate::admin::idempotency::IdempotencyKey;
 use crate::admin::operator::Operator;
 use crate::admin::precondition::Precondition;
-use crate::admin::settings::{Fault, read};
+use crate::admin::settings::{Fault, read, unread};
 
 /// The largest body: a declared set of many profiles.
 pub const MOST_BYTES: usize = 4 << 20;
@@ -339,6 +339,5 @@ fn known(query: &str, names: &[String]) -> Result<(), AdminError> {
 
 pub(crate) fn parameters<T: DeserializeOwned>(query: &str) -> Result<T, AdminError> {
     let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
-    serde_path_to_error::deserialize(pairs)
-        .map_err(|bad| Fault::new(bad.path().to_string(), bad.into_inner().to_string()).into())
+    Ok(serde_path_to_error::deserialize(pairs).map_err(unread)?)
 }

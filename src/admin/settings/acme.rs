@@ -20,7 +20,7 @@ use crate::span::Span;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AcmeProfileSettings {
-    /// For people.
+    /// What it is for, in words for people.
     pub description: String,
     /// Whether its endpoints answer.
     pub enabled: bool,

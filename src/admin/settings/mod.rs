@@ -64,21 +64,24 @@ pub fn changed<T: Serialize + DeserializeOwned>(current: &T, change: &Map<String
 /// # Errors
 /// [`Fault`] names the first field at fault.
 pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Fault> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let place = error.path().to_string();
-        let place = if place == "." { String::new() } else { place };
-        let detail = error.into_inner().to_string();
-        // What is missing, or not known, stands in no path: serde names it between backticks.
-        let named = ["missing field `", "unknown field `"].iter().find_map(|said| detail.strip_prefix(said));
-        let member = named.and_then(|rest| rest.split_once('`')).map(|(member, _)| member);
-        let field = match (member, place.as_str()) {
-            (Some(member), "") => member.to_owned(),
-            (Some(member), place) if place.ends_with(member) => place.to_owned(),
-            (Some(member), place) => format!("{place}.{member}"),
-            (None, place) => place.to_owned(),
-        };
-        Fault::new(field, detail)
-    })
+    serde_path_to_error::deserialize(value).map_err(unread)
+}
+
+/// The fault of something that was not read.
+pub(in crate::admin) fn unread<E: std::fmt::Display>(error: serde_path_to_error::Error<E>) -> Fault {
+    let place = error.path().to_string();
+    let place = if place == "." { String::new() } else { place };
+    let detail = error.into_inner().to_string();
+    // What is missing, or not known, stands in no path: serde names it between backticks.
+    let named = ["missing field `", "unknown field `"].iter().find_map(|said| detail.strip_prefix(said));
+    let member = named.and_then(|rest| rest.split_once('`')).map(|(member, _)| member);
+    let field = match (member, place.as_str()) {
+        (Some(member), "") => member.to_owned(),
+        (Some(member), place) if place.ends_with(member) => place.to_owned(),
+        (Some(member), place) => format!("{place}.{member}"),
+        (None, place) => place.to_owned(),
+    };
+    Fault::new(field, detail)
 }
 
 /// The members of a profile in a file, whose names are written `like_this`, as the API writes them: `likeThis`.

@@ -11,8 +11,10 @@ const CHALLENGES: Words = &[
     ("dns-persist-01", "dns-persist-01: a TXT record that stays"),
 ];
 
-const DNSSEC: Words =
-    &[("resolver", "The resolver, whose failures are honoured"), ("validate", "This server too, from the keys below on")];
+const DNSSEC: Words = &[
+    ("resolver", "The resolver, whose failures are honoured"),
+    ("validate", "This server too, from the keys below on"),
+];
 
 const AUTO_RENEWAL: &[Field] = &[
     field("minLifetime", "Shortest lifetime", "1d", Span),

@@ -5,10 +5,8 @@ use super::{Group, Words, field};
 
 const TYPES: Words = &[("dns", "dns: domain names"), ("ip", "ip: addresses (RFC 8738)")];
 
-const MODES: Words = &[
-    ("orElseChallenge", "Everything else needs a challenge"),
-    ("onlyThese", "Everything else is refused"),
-];
+const MODES: Words =
+    &[("orElseChallenge", "Everything else needs a challenge"), ("onlyThese", "Everything else is refused")];
 
 const KEYS: Words = &[
     ("p256", "P-256"),
@@ -63,10 +61,7 @@ pub(in crate::ui) const RA: &[Group] = &[
     Group {
         title: "Keys",
         about: "Which keys clients may have certified.",
-        fields: &[
-            field("keys", "Keys", "", Ticks(KEYS)),
-            field("rsaBits", "RSA modulus, bits", "2048 to 4096", Pair),
-        ],
+        fields: &[field("keys", "Keys", "", Ticks(KEYS)), field("rsaBits", "RSA modulus, bits", "2048 to 4096", Pair)],
     },
     Group {
         title: "Validity",

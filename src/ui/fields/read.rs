@@ -23,12 +23,9 @@ fn write(field: &Field, name: &str, value: &Value, pairs: &mut Vec<(String, Stri
     let mut put = |name: String, text: String| pairs.push((name, text));
     let one = || name.to_owned();
     match &field.widget {
-        Widget::Text
-        | Widget::Url
-        | Widget::Number
-        | Widget::Choice(_)
-        | Widget::Other
-        | Widget::Authority => put(one(), plain(value)),
+        Widget::Text | Widget::Url | Widget::Number | Widget::Choice(_) | Widget::Other | Widget::Authority => {
+            put(one(), plain(value))
+        }
         Widget::Span => put(one(), span(value)),
         Widget::Spans => put(one(), items(value).map(span).collect::<Vec<_>>().join(", ")),
         Widget::Tick => {

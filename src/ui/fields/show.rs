@@ -105,7 +105,13 @@ pub(in crate::ui) fn sections(
         let differs = group.fields.iter().any(|field| !same.same(form, field.name));
         let fault = inputs.iter().any(|input| input.fault.is_some());
         let id = group.title.to_lowercase().replace(' ', "-");
-        sections.push(Section { id, title: group.title, about: group.about, open: place == 0 || differs || fault, inputs });
+        sections.push(Section {
+            id,
+            title: group.title,
+            about: group.about,
+            open: place == 0 || differs || fault,
+            inputs,
+        });
     }
     sections
 }
@@ -120,7 +126,8 @@ fn input(
 ) -> Input {
     let text = || form.text(name).to_owned();
     let chosen = |value: &str| form.all(name).any(|given| given == value);
-    let choice = |value: &str, word: &str| Choice { value: value.to_owned(), word: word.to_owned(), chosen: chosen(value) };
+    let choice =
+        |value: &str, word: &str| Choice { value: value.to_owned(), word: word.to_owned(), chosen: chosen(value) };
     let lines = || form.all(name).collect::<Vec<_>>().join("\n");
     let known = |words: super::Words| words.iter().map(|(value, word)| choice(value, word)).collect();
     let area = |text: String| {

@@ -49,8 +49,7 @@ fn certbot(directory: &str, profile: &AcmeProfile, way: &Way) -> Command {
         (Way::Http, Some(port)) => format!("--standalone --http-01-port {port}"),
         (Way::Tls | Way::Dns, _) => "--manual --preferred-challenges dns".to_owned(),
     };
-    let contact =
-        if profile.contact_required { "-m you@example.org" } else { "--register-unsafely-without-email" };
+    let contact = if profile.contact_required { "-m you@example.org" } else { "--register-unsafely-without-email" };
     let binding = if profile.binding_required { "--eab-kid=KEY_ID --eab-hmac-key=HMAC_KEY" } else { "" };
     Command {
         id: "certbot",
@@ -135,7 +134,8 @@ fn caddy(directory: &str, profile: &AcmeProfile, way: &Way) -> Command {
 fn cert_manager(directory: &str, profile: &AcmeProfile, way: &Way) -> Command {
     let (mut before, mut binding) = (String::new(), String::new());
     if profile.binding_required {
-        "kubectl -n cert-manager create secret generic chancery-eab --from-literal=hmac=HMAC_KEY\n".clone_into(&mut before);
+        "kubectl -n cert-manager create secret generic chancery-eab --from-literal=hmac=HMAC_KEY\n"
+            .clone_into(&mut before);
         "\n    externalAccountBinding:\n      keyID: KEY_ID\n      keySecretRef:\n        name: chancery-eab\n        key: hmac"
             .clone_into(&mut binding);
     }

@@ -179,7 +179,7 @@ async fn shown<P: Kind>(
         binding_required: acme.is_some_and(|acme| acme.binding_required),
         root: format!("{}/root.pem", visitor.admin.origin),
         fingerprints: roots(&authorities),
-        form: TryForm::of::<P>(visitor, name)?,
+        form: TryForm::of::<P>(visitor, &profile)?,
         calls,
         frame,
     };

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 use chancery_actors::catalog::Profile as _;
 
-use super::{Kind, all, place};
+use super::{Kind, all, place, text, view};
 use crate::admin::error::AdminError;
 use crate::admin::profiles::Managed as _;
 use crate::admin::trial::{Trial, TrialView};
@@ -30,31 +30,29 @@ const KEYS: &[(&str, &str)] = &[
 pub(super) struct TryForm {
     pub(super) action: String,
     pub(super) identifier: String,
-    pub(super) fault: Option<String>,
-    /// What the other profile is called, and what is taken where none is chosen.
+    /// What the other profile is called, and which one is taken where none is chosen.
     pub(super) other: &'static str,
-    pub(super) bound: &'static str,
+    pub(super) bound: String,
     pub(super) others: Vec<(String, bool)>,
     pub(super) keys: Vec<(&'static str, &'static str, bool)>,
 }
 
 impl TryForm {
     /// The form before anything is tried.
-    pub(super) fn of<P: Kind>(visitor: &Visitor, name: &str) -> Result<Self, AdminError> {
-        Self::after::<P>(visitor, name, &Trial::default())
+    pub(super) fn of<P: Kind>(visitor: &Visitor, profile: &P) -> Result<Self, AdminError> {
+        Self::after::<P>(visitor, profile, &Trial::default())
     }
 
-    fn after<P: Kind>(visitor: &Visitor, name: &str, trial: &Trial) -> Result<Self, AdminError> {
+    fn after<P: Kind>(visitor: &Visitor, profile: &P, trial: &Trial) -> Result<Self, AdminError> {
         let is = |given: Option<&str>, one: &str| given == Some(one);
         let others = all::<P::Twin>(visitor)?;
         let others = others.iter().map(|other| other.name().to_string());
         let keys = KEYS.iter().map(|(key, word)| (*key, *word, is(trial.key.as_deref(), key)));
         Ok(Self {
-            action: format!("{}/trial", place::<P>(name)),
+            action: format!("{}/trial", place::<P>(profile.name().as_str())),
             identifier: trial.identifier.clone(),
-            fault: None,
             other: P::Twin::TITLE,
-            bound: P::BOUND.1,
+            bound: text(&view::<P>(visitor, profile), P::BOUND.0).to_owned(),
             others: others.map(|other| (other.clone(), is(trial.with.as_deref(), &other))).collect(),
             keys: keys.collect(),
         })
@@ -65,7 +63,6 @@ impl TryForm {
 #[template(path = "profiles/trial.html")]
 struct Tried {
     frame: Frame,
-    title: &'static str,
     plural: &'static str,
     list: &'static str,
     name: String,
@@ -82,14 +79,13 @@ pub(super) async fn try_out<P: Kind>(
     let query = Form::parse(request.query_string().as_bytes());
     let given = |name: &str| query.given(name).map(str::to_owned);
     let trial = Trial { identifier: query.text("identifier").to_owned(), with: given("with"), key: given("key") };
-    visitor.admin.read_profile::<P>(visitor.operator(), &name)?;
+    let profile = visitor.admin.read_profile::<P>(visitor.operator(), &name)?;
     let mut page = Tried {
         frame: Frame::of(&visitor, P::PLACE, format!("Try out {name}")),
-        title: P::TITLE,
         plural: P::PLURAL,
         list: P::PLACE,
         here: place::<P>(&name),
-        form: TryForm::after::<P>(&visitor, &name, &trial)?,
+        form: TryForm::after::<P>(&visitor, &profile, &trial)?,
         result: None,
         name: name.into_inner(),
     };

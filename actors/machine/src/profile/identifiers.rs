@@ -93,19 +93,25 @@ impl IdentifierRules {
     /// # Errors
     /// [`NameRefused`] says which rule speaks against it.
     pub fn check(&self, subject: &Subject) -> Result<(), NameRefused> {
+        self.decide(subject).0
+    }
+
+    /// The same, and the pattern that decides, if one does: that of `deny` which excludes it, or that of `allow` which
+    /// includes it.
+    pub fn decide(&self, subject: &Subject) -> (Result<(), NameRefused>, Option<&IdentifierPattern>) {
         if !self.types.contains(&IdentifierType::of(&subject.identifier)) {
-            return Err(NameRefused::Type(subject.identifier.kind()));
+            return (Err(NameRefused::Type(subject.identifier.kind())), None);
         }
         if subject.wildcard && !self.wildcards {
-            return Err(NameRefused::Wildcard);
+            return (Err(NameRefused::Wildcard), None);
         }
-        if self.deny.iter().any(|pattern| pattern.touches(subject)) {
-            return Err(NameRefused::Denied);
+        if let Some(pattern) = self.deny.iter().find(|pattern| pattern.touches(subject)) {
+            return (Err(NameRefused::Denied), Some(pattern));
         }
-        if !self.allow.is_empty() && !self.allow.iter().any(|pattern| pattern.covers(subject)) {
-            return Err(NameRefused::NotAllowed);
+        match self.allow.iter().find(|pattern| pattern.covers(subject)) {
+            None if !self.allow.is_empty() => (Err(NameRefused::NotAllowed), None),
+            pattern => (Ok(()), pattern),
         }
-        Ok(())
     }
 }
 
@@ -135,6 +141,13 @@ mod tests {
         ] {
             assert_eq!(rules.check(&Subject::dns(name).expect("a name")), outcome, "{name}");
         }
+        let pattern = |name: &str| {
+            let subject = Subject::dns(name).expect("a name");
+            rules.decide(&subject).1.map(ToString::to_string)
+        };
+        assert_eq!(pattern("a.secret.corp.example").as_deref(), Some("**.secret.corp.example"));
+        assert_eq!(pattern("corp.example").as_deref(), Some("corp.example"));
+        assert_eq!(pattern("example.org"), None);
         let blocks = IdentifierRules {
             allow: patterns(&["192.0.2.0/24", "2001:db8::/32"]),
             deny: patterns(&["192.0.2.128/25"]),
