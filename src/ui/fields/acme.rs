@@ -96,6 +96,7 @@ pub(in crate::ui) const ACME: &[Group] = &[
         fields: &[
             field("identifiersPerOrder", "Identifiers in an order", "100", Number),
             field("openOrdersPerAccount", "Open orders of an account", "300", Number),
+            field("renewingOrdersPerAccount", "Orders of an account that are renewed automatically", "20", Number),
             field("ordersPerHour", "Orders of an account in an hour", "300", Number),
             field("accountsPerHour", "Accounts of an address in an hour", "10", Number),
         ],

@@ -27,8 +27,8 @@ fn the_tables_name_each_attribute_once() {
     let ra = (RA, "RaProfileSettings", members(&RaProfileSettings::default()));
     for (groups, schema, members) in [acme, ra] {
         let named: Vec<_> = fields(groups).map(|field| field.name.to_owned()).collect();
-        assert_eq!(named.len(), members.len(), "{named:?}");
         assert_eq!(named.iter().cloned().collect::<BTreeSet<_>>(), members, "the table of {schema}");
+        assert_eq!(named.len(), members.len(), "{named:?}");
         for field in fields(groups) {
             assert!(!description_of(schema, field.name).is_empty(), "nothing explains {}", field.name);
             if let Widget::Nested(schema, parts) = &field.widget {
