@@ -359,7 +359,8 @@ pub(super) fn within(field: &str, span: Span, least: u64, most: u64) -> Result<S
     if (least..=most).contains(&span.0.0) {
         return Ok(span.0);
     }
-    Err(Fault::new(field, format!("it is {} seconds, and has to be between {least} and {most}", span.0.0)))
+    let (least, most) = (Span(Seconds(least)), Span(Seconds(most)));
+    Err(Fault::new(field, format!("it is {span}, and has to be between {least} and {most}")))
 }
 
 #[cfg(test)]

@@ -142,7 +142,11 @@ async fn shown<P: Kind>(
     differs.iter_mut().for_each(|(_, facts)| facts.retain(|fact| fact.differs));
     differs.retain(|(_, facts)| !facts.is_empty());
     let acme = P::ordering(visitor, &profile)?;
-    let directory = member("directoryUrl");
+    let directories = directories::<P>(visitor, &profile, &view)?;
+    // Its own, or else the first of those that answer in its stead.
+    let bound = member(P::BOUND.0).is_some();
+    let directory = if bound { directories.first() } else { directories.last() };
+    let directory = directory.map(|directory| directory.url.clone());
     let frame = Frame::of(visitor, P::PLACE, name).after(query).refused(error);
     let fault = |field: &str| {
         let notice = frame.notice.as_ref()?;
@@ -162,7 +166,7 @@ async fn shown<P: Kind>(
         bound: (P::BOUND.1, member(P::BOUND.0).map(|name| Link { place: place::<P::Twin>(&name), name })),
         authority,
         terms_changed: member("termsChangedAt"),
-        directories: directories::<P>(visitor, &profile, &view)?,
+        directories,
         users: users::<P>(visitor, profile.name())?
             .iter()
             .map(|user| Link { name: user.name().to_string(), place: place::<P::Twin>(user.name().as_str()) })
