@@ -1,5 +1,6 @@
-//! What would become of an order, tried out: whether it would be placed and why, what it has to prove, and what its certificate
-//! would say. The functions that place orders and draft certificates tell it; nothing is stored and nothing is signed.
+//! What would become of an order, tried out: whether it would be placed and why, what it has to prove, and what its
+//! certificate would say. The functions that place orders and draft certificates tell it; nothing is stored and nothing is
+//! signed.
 
 use std::sync::Arc;
 
@@ -168,12 +169,10 @@ impl Admin {
     async fn try_out(&self, set: &ProfileSet, joined: Joined, trial: &Trial) -> Result<TrialView, AdminError> {
         let Joined { acme, ra, endpoint, profile } = joined;
         let mut refusals = Vec::new();
-        match &endpoint {
-            Some(endpoint) => {
-                refusals.extend(set.resolve(endpoint).err().map(|error| ProblemDocument::from(error).problem().clone()))
-            }
-            None => refusals.extend(unjoined(acme.as_deref(), ra.as_deref())),
-        }
+        refusals.extend(match &endpoint {
+            Some(endpoint) => set.resolve(endpoint).err().map(|error| ProblemDocument::from(error).problem().clone()),
+            None => unjoined(acme.as_deref(), ra.as_deref()),
+        });
         let text = trial.identifier.trim();
         let address: Option<std::net::IpAddr> = text.parse().ok();
         let (kind, value) = address.map_or(("dns", text.to_owned()), |address| ("ip", address.to_string()));

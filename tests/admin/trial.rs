@@ -99,8 +99,10 @@ fn the_certificate_that_is_told_is_the_one_that_is_issued() {
     let house = House::open();
     let admin = house.admin();
     let rules = json!({
-        "name": "lab", "validity": "7d", "backdate": "10m", "subject": "CN={name},O=Lab", "extendedKeyUsages": ["clientAuth", "1.2.3"],
-        "keyUsages": ["digitalSignature", "keyAgreement"], "policies": ["1.3.6.1.4.1.32473.1"], "crlUrl": "http://crl.example/lab.crl",
+        "name": "lab", "validity": "7d", "backdate": "10m", "subject": "CN={name},O=Lab",
+        "extendedKeyUsages": ["clientAuth", "1.2.3"],
+        "keyUsages": ["digitalSignature", "keyAgreement"], "policies": ["1.3.6.1.4.1.32473.1"],
+        "crlUrl": "http://crl.example/lab.crl",
         "ocspUrl": "http://ocsp.example", "withoutChallenge": [{"name": "lab.example", "match": "subdomain"}],
     });
     admin.post("/raProfiles", &rules).expect(201);
@@ -167,10 +169,16 @@ fn what_stands_in_the_way_is_told() {
         let trial = tried(&admin, "/raProfiles/picky", &format!("identifier={name}&with=web"));
         list(&trial["decidedBy"]).join("; ")
     };
-    admin.post("/raProfiles", &json!({
-        "name": "picky", "allow": ["**.corp.example"], "deny": ["secret.*.example"], "wildcards": false, "identifierTypes": ["dns"],
-        "withoutChallenge": [{"name": "lab.corp.example"}], "withoutChallengeMode": "onlyThese",
-    })).expect(201);
+    admin
+        .post(
+            "/raProfiles",
+            &json!({
+                "name": "picky", "allow": ["**.corp.example"], "deny": ["secret.*.example"], "wildcards": false,
+                "identifierTypes": ["dns"],
+                "withoutChallenge": [{"name": "lab.corp.example"}], "withoutChallengeMode": "onlyThese",
+            }),
+        )
+        .expect(201);
     for (name, setting) in [
         ("secret.corp.example", "deny has secret.*.example"),
         ("a.example", "no pattern of allow"),

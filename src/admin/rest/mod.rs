@@ -41,6 +41,6 @@ pub(crate) mod filters {
     pub(crate) use super::eab_credentials::Filter as EabCredentials;
     pub(crate) use super::filter::place;
     pub(crate) use super::orders::Filter as Orders;
-    pub(crate) use super::profiles::page as profiles;
+    pub(crate) use super::profiles::{Found, page as profiles};
     pub(crate) use super::ra_profiles::Filter as RaProfiles;
 }

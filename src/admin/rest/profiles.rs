@@ -54,14 +54,17 @@ pub(super) fn list<P: Managed>(
     Ok(ok(&Page::new(views, next), None))
 }
 
-/// A page of the profiles, and where the next one begins.
+/// Profiles of a page, and the bytes of the cursor with which the next one begins.
+pub(crate) type Found<P> = (Vec<Arc<P>>, Option<Vec<u8>>);
+
+/// A page of the profiles.
 pub(crate) fn page<P: Managed>(
     admin: &Admin,
     operator: &Operator,
     query: &PageQuery,
     sort: Option<ByName>,
     wanted: impl Fn(&P) -> bool,
-) -> Result<(Vec<Arc<P>>, Option<Vec<u8>>), AdminError> {
+) -> Result<Found<P>, AdminError> {
     let after = query.cursor()?.map(|bytes| {
         String::from_utf8(bytes).ok().and_then(|name| ProfileName::parse(&name).ok()).ok_or(AdminError::Cursor)
     });

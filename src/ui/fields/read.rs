@@ -24,7 +24,7 @@ fn write(field: &Field, name: &str, value: &Value, pairs: &mut Vec<(String, Stri
     let one = || name.to_owned();
     match &field.widget {
         Widget::Text | Widget::Url | Widget::Number | Widget::Choice(_) | Widget::Other | Widget::Authority => {
-            put(one(), plain(value))
+            put(one(), plain(value));
         }
         Widget::Span => put(one(), span(value)),
         Widget::Spans => put(one(), items(value).map(span).collect::<Vec<_>>().join(", ")),

@@ -74,7 +74,8 @@ fn a_form_that_was_not_touched_changes_nothing() {
         json!({
             "description": "x", "enabled": false, "defaultRaProfile": "web", "raProfiles": ["web", "mail"],
             "challenges": ["dns-01"], "resolvers": ["192.0.2.53:53", "[fd00::53]:53"], "dnsPersistDraft": 2,
-            "retryPauses": ["1m 30s", "1h"], "authorizationReuse": "1d 1s", "ordersPerHour": 5, "perspectivesRequired": 0,
+            "retryPauses": ["1m 30s", "1h"], "authorizationReuse": "1d 1s", "ordersPerHour": 5,
+            "perspectivesRequired": 0,
             "termsOfServiceRequired": false, "preAuthorization": false, "renewalInfo": false,
             "autoRenewal": {"minLifetime": "2d", "maxDuration": "30d", "allowCertificateGet": true},
         }),
@@ -86,7 +87,8 @@ fn a_form_that_was_not_touched_changes_nothing() {
         json!({
             "authority": "a", "acmeProfile": "web", "identifierTypes": ["ip"], "allow": ["**.a.example", "10.0.0.0/8"],
             "wildcards": false, "keys": ["rsa"], "rsaBits": [3072, 4096], "longestValidity": "397d", "policies": [],
-            "withoutChallenge": [{"name": "lab.example", "match": "subdomain", "wildcard": true}, {"name": "10.7.0.0/16"}],
+            "withoutChallenge": [{"name": "lab.example", "match": "subdomain", "wildcard": true},
+                {"name": "10.7.0.0/16"}],
             "withoutChallengeMode": "onlyThese", "subject": "CN={name}", "extendedKeyUsages": ["serverAuth", "1.2.3"],
         }),
     );
@@ -96,7 +98,8 @@ fn a_form_that_was_not_touched_changes_nothing() {
 #[test]
 fn what_is_wrong_stands_at_its_field() {
     let form = Form::parse(
-        b"httpPort=eighty&rsaBits.from=2048&withoutChallenge=a.example%0Ab.example+always&autoRenewal=yes&autoRenewal.minLifetime=1d",
+        b"httpPort=eighty&rsaBits.from=2048&withoutChallenge=a.example%0Ab.example+always&autoRenewal=yes\
+          &autoRenewal.minLifetime=1d",
     );
     let acme = read(ACME, &form).expect_err("no number");
     assert_eq!(acme.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), ["httpPort"]);

@@ -118,45 +118,69 @@ fn acme_sh(directory: &str, profile: &AcmeProfile, way: &Way) -> Command {
 }
 
 fn caddy(directory: &str, profile: &AcmeProfile, way: &Way) -> Command {
-    let binding = if profile.binding_required { "\n        eab KEY_ID HMAC_KEY" } else { "" };
-    let dns = if matches!(way, Way::Dns) { "\n        dns PROVIDER" } else { "" };
+    let mut lines = vec![
+        "NAME {".to_owned(),
+        "    tls you@example.org {".to_owned(),
+        format!("        ca {directory}"),
+        "        ca_root /etc/caddy/root.pem".to_owned(),
+    ];
+    if profile.binding_required {
+        lines.push("        eab KEY_ID HMAC_KEY".to_owned());
+    }
+    if matches!(way, Way::Dns) {
+        lines.push("        dns PROVIDER".to_owned());
+    }
+    lines.extend(["    }", "    respond \"It works.\"", "}"].map(str::to_owned));
     Command {
         id: "caddy",
         tool: "Caddy",
-        text: format!(
-            "NAME {{\n    tls you@example.org {{\n        ca {directory}\n        ca_root /etc/caddy/root.pem{binding}{dns}\n    \
-             }}\n    respond \"It works.\"\n}}"
-        ),
+        text: lines.join("\n"),
         note: "In the Caddyfile; put the root certificate where ca_root says.",
     }
 }
 
+const BINDING: &str = "
+    externalAccountBinding:
+      keyID: KEY_ID
+      keySecretRef:
+        name: chancery-eab
+        key: hmac";
+
+const SECRET: &str = "kubectl -n cert-manager create secret generic chancery-eab --from-literal=hmac=HMAC_KEY\n";
+
+const INGRESS: &str = "http01:
+        ingress:
+          ingressClassName: nginx";
+
+const NAME_SERVER: &str = "dns01:
+        rfc2136:
+          nameserver: 192.0.2.53";
+
 fn cert_manager(directory: &str, profile: &AcmeProfile, way: &Way) -> Command {
-    let (mut before, mut binding) = (String::new(), String::new());
-    if profile.binding_required {
-        "kubectl -n cert-manager create secret generic chancery-eab --from-literal=hmac=HMAC_KEY\n"
-            .clone_into(&mut before);
-        "\n    externalAccountBinding:\n      keyID: KEY_ID\n      keySecretRef:\n        name: chancery-eab\n        key: hmac"
-            .clone_into(&mut binding);
-    }
+    let (before, binding) = if profile.binding_required { (SECRET, BINDING) } else { ("", "") };
     let (solver, note) = match way {
-        Way::Http => ("http01:\n        ingress:\n          ingressClassName: nginx", ""),
-        Way::Dns => ("dns01:\n        rfc2136:\n          nameserver: 192.0.2.53", "Any solver of dns01 does."),
-        Way::Tls => (
-            "http01:\n        ingress:\n          ingressClassName: nginx",
-            "cert-manager answers no tls-alpn-01: offer http-01 or dns-01 as well.",
-        ),
+        Way::Http => (INGRESS, ""),
+        Way::Dns => (NAME_SERVER, "Any solver of dns01 does."),
+        Way::Tls => (INGRESS, "cert-manager answers no tls-alpn-01: offer http-01 or dns-01 as well."),
     };
-    Command {
-        id: "cert-manager",
-        tool: "cert-manager",
-        text: format!(
-            "{before}kubectl apply -f - <<END\napiVersion: cert-manager.io/v1\nkind: ClusterIssuer\nmetadata:\n  name: chancery\n\
-             spec:\n  acme:\n    server: {directory}\n    caBundle: $(base64 -w0 root.pem)\n    email: you@example.org\n    \
-             privateKeySecretRef:\n      name: chancery-account{binding}\n    solvers:\n    - {solver}\nEND"
-        ),
-        note,
-    }
+    let text = format!(
+        "{before}kubectl apply -f - <<END
+apiVersion: cert-manager.io/v1
+kind: ClusterIssuer
+metadata:
+  name: chancery
+spec:
+  acme:
+    server: {directory}
+    caBundle: $(base64 -w0 root.pem)
+    email: you@example.org
+    privateKeySecretRef:
+      name: chancery-account{binding}
+    solvers:
+    - {solver}
+END"
+    );
+    Command { id: "cert-manager", tool: "cert-manager", text, note }
 }
 
 #[cfg(test)]

@@ -20,11 +20,8 @@ use super::filter::Asked;
 use super::visitor::Visitor;
 use crate::admin::error::AdminError;
 use crate::admin::profiles::Managed;
-use crate::admin::rest::filters::{AcmeProfiles, RaProfiles, profiles as page};
+use crate::admin::rest::filters::{AcmeProfiles, Found, RaProfiles, profiles as page};
 use crate::admin::trial::{Trial, TrialView};
-
-/// A page of a list, and where the next one begins.
-type Listed<P> = (Vec<Arc<P>>, Option<Vec<u8>>);
 
 /// A kind of profile as its room shows it.
 trait Kind: Managed + 'static {
@@ -51,7 +48,7 @@ trait Kind: Managed + 'static {
     const FILTER: &'static str;
 
     /// A page of the list.
-    fn listed(visitor: &Visitor, asked: &Asked) -> Result<Listed<Self>, AdminError>;
+    fn listed(visitor: &Visitor, asked: &Asked) -> Result<Found<Self>, AdminError>;
 
     /// The ACME Profile by which clients of its own endpoint order, if there is one.
     fn ordering(visitor: &Visitor, profile: &Arc<Self>) -> Result<Option<Arc<AcmeProfile>>, AdminError>;
@@ -67,14 +64,14 @@ impl Kind for AcmeProfile {
     const NEW: &'static str = "/ui/acme-profiles/:new";
     const PLURAL: &'static str = "ACME Profiles";
     const ONE: &'static str = "an ACME Profile";
-    const ABOUT: &'static str = "An ACME Profile is an endpoint for clients: who may register, how control is proven, and which \
-                                 RA Profile issues.";
+    const ABOUT: &'static str = "An ACME Profile is an endpoint for clients: who may register, how control is \
+                                 proven, and which RA Profile issues.";
     const GROUPS: &'static [Group] = ACME;
     const SCHEMA: &'static str = "AcmeProfileSettings";
     const BOUND: (&'static str, &'static str) = ("defaultRaProfile", "Default RA Profile");
     const FILTER: &'static str = "acmeProfile";
 
-    fn listed(visitor: &Visitor, asked: &Asked) -> Result<Listed<Self>, AdminError> {
+    fn listed(visitor: &Visitor, asked: &Asked) -> Result<Found<Self>, AdminError> {
         let filter: AcmeProfiles = asked.filter()?;
         page(&visitor.admin, visitor.operator(), &filter.page(), filter.sort(), |profile| filter.wants(profile))
     }
@@ -95,14 +92,14 @@ impl Kind for RaProfile {
     const NEW: &'static str = "/ui/ra-profiles/:new";
     const PLURAL: &'static str = "RA Profiles";
     const ONE: &'static str = "an RA Profile";
-    const ABOUT: &'static str = "An RA Profile says how certificates are issued: by which authority, for which names, and what \
-                                 stands in them.";
+    const ABOUT: &'static str = "An RA Profile says how certificates are issued: by which authority, for which \
+                                 names, and what stands in them.";
     const GROUPS: &'static [Group] = RA;
     const SCHEMA: &'static str = "RaProfileSettings";
     const BOUND: (&'static str, &'static str) = ("acmeProfile", "Activated ACME Profile");
     const FILTER: &'static str = "raProfile";
 
-    fn listed(visitor: &Visitor, asked: &Asked) -> Result<Listed<Self>, AdminError> {
+    fn listed(visitor: &Visitor, asked: &Asked) -> Result<Found<Self>, AdminError> {
         let filter: RaProfiles = asked.filter()?;
         page(&visitor.admin, visitor.operator(), &filter.page(), filter.sort(), |profile| filter.wants(profile))
     }

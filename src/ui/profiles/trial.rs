@@ -1,4 +1,5 @@
-//! The tester: type a name, and see whether and why it would be issued, with which challenges, and what the certificate says.
+//! The tester: type a name, and see whether and why it would be issued, with which challenges, and what the certificate
+//! says.
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
