@@ -71,7 +71,7 @@ async fn wake_some(world: &World, after: &mut Option<Found>) -> Result<usize, Tu
             | Kind::Vault
             | Kind::Quota
             | Kind::Terms
-                | Kind::Session => {}
+            | Kind::Session => {}
         }
     }
     let woken = page.len();

@@ -194,7 +194,8 @@ fn history(order: &Order, now: Timestamp) -> Vec<PassageView> {
         at: precise(at),
         cause: cause.token().to_owned(),
     };
-    let mut history: Vec<_> = order.passed.iter().map(|passed| passage(passed.status, passed.at, passed.cause)).collect();
+    let mut history: Vec<_> =
+        order.passed.iter().map(|passed| passage(passed.status, passed.at, passed.cause)).collect();
     if order.status(now) != order.stored_status() {
         history.push(passage(order.status(now), order.terms.expires, Cause::Expired));
     }

@@ -338,7 +338,10 @@ fn beginning(now: Timestamp) -> Timestamp {
 fn trend(orders: &[Seen], now: Timestamp) -> Vec<HourView> {
     let first = beginning(now);
     let mut hours: Vec<HourView> = (0..HOURS)
-        .map(|nth| HourView { from: rfc3339(first.plus(HOUR * u32::try_from(nth).unwrap_or(0))), ..HourView::default() })
+        .map(|nth| HourView {
+            from: rfc3339(first.plus(HOUR * u32::try_from(nth).unwrap_or(0))),
+            ..HourView::default()
+        })
         .collect();
     for order in orders.iter().filter(|order| order.created >= first) {
         let nth = usize::try_from(order.created.since(first).as_secs() / HOUR.as_secs()).unwrap_or(usize::MAX);

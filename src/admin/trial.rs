@@ -11,7 +11,9 @@ use chancery_actors::ports::DraftError;
 use chancery_actors::profiles::{Pair, ProfileSet};
 use chancery_machine::identifier::Subject;
 use chancery_machine::problem::{Problem, ProblemType};
-use chancery_machine::profile::{AcmeProfile, Endpoint, ExemptionMode, KeyRules, NameRefused, ProfileName, RaProfile};
+use chancery_machine::profile::{
+    AcmeProfile, Endpoint, ExemptionMode, IdentifierType, KeyRules, NameRefused, ProfileName, RaProfile,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -175,12 +177,12 @@ impl Admin {
         });
         let text = trial.identifier.trim();
         let address: Option<std::net::IpAddr> = text.parse().ok();
-        let (kind, value) = address.map_or(("dns", text.to_owned()), |address| ("ip", address.to_string()));
-        let subject = read_identifier(kind, &value);
+        let (word, value) = address.map_or(("dns", text.to_owned()), |address| ("ip", address.to_string()));
+        let subject = read_identifier(word, &value);
         refusals.extend(subject.as_ref().err().map(|refused| refused.problem().clone()));
         let identifier = match &subject {
             Ok(subject) => IdentifierView::of(&subject.identifier, subject.wildcard),
-            Err(_) => IdentifierView { kind: kind.to_owned(), value },
+            Err(_) => IdentifierView { kind: word.to_owned(), value },
         };
         let kind = ra.as_ref().map(|ra| key_kind(&ra.keys, trial.key.as_deref())).transpose()?;
         let mut view = TrialView {
@@ -195,7 +197,7 @@ impl Admin {
             exemption: None,
             challenges: Vec::new(),
             subdomain_challenges: Vec::new(),
-            conditions: acme.as_deref().map(conditions).unwrap_or_default(),
+            conditions: acme.as_deref().map(|acme| conditions(acme, word)).unwrap_or_default(),
             certificate: None,
         };
         if let (Ok(subject), Some(acme), Some(ra), Some(kind)) = (subject, acme, ra, kind) {
@@ -343,9 +345,16 @@ fn key_kind(rules: &KeyRules, asked: Option<&str>) -> Result<KeyKind, Fault> {
 }
 
 /// What an endpoint wants of accounts and records before it issues.
-fn conditions(acme: &AcmeProfile) -> Vec<String> {
+fn conditions(acme: &AcmeProfile, kind: &str) -> Vec<String> {
     let terms = acme.terms.url.as_ref().filter(|_| acme.terms.agreement_required);
-    let caa = (!acme.caa_identities.is_empty()).then(|| acme.caa_identities.join(", "));
+    // They are records of domain names (RFC 8659 section 3).
+    let caa =
+        (!acme.ignores_caa && kind == IdentifierType::Dns.token()).then(|| match acme.caa_identities.as_slice() {
+            [] => {
+                "No CAA record restricts who issues: none can mean this server, which has no CAA identities.".to_owned()
+            }
+            names => format!("CAA records, where there are any, let one of these issue: {}.", names.join(", ")),
+        });
     [
         terms.map(|url| format!("The account has agreed to the terms of service, {url}.")),
         acme.contact_required.then(|| "The account has a contact.".to_owned()),
@@ -353,7 +362,7 @@ fn conditions(acme: &AcmeProfile) -> Vec<String> {
             "The account is bound to an EAB credential, and that is for these profiles and for this identifier."
                 .to_owned()
         }),
-        caa.map(|names| format!("CAA records, where there are any, let one of these issue: {names}.")),
+        caa,
     ]
     .into_iter()
     .flatten()

@@ -145,7 +145,13 @@ async fn agree_terms(visitor: Visitor, id: web::Path<String>, form: Form) -> Res
 const REVOKED: &str = "Its client can do nothing with it any more, its open orders and authorizations end, and nothing \
                        revives it. Its certificates stay valid unless you tick the box.";
 
-fn confirmation(frame: Frame, action: String, question: String, fields: Vec<(String, String)>, back: String) -> Confirm {
+fn confirmation(
+    frame: Frame,
+    action: String,
+    question: String,
+    fields: Vec<(String, String)>,
+    back: String,
+) -> Confirm {
     Confirm {
         frame,
         question,

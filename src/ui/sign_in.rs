@@ -16,9 +16,7 @@ use crate::admin::Admin;
 use crate::admin::error::AdminError;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(web::resource("/sign-in").get(ask).post(sign_in))
-        .service(web::resource("/sign-out").post(sign_out));
+    config.service(web::resource("/sign-in").get(ask).post(sign_in)).service(web::resource("/sign-out").post(sign_out));
 }
 
 #[derive(Template)]
@@ -52,7 +50,10 @@ async fn sign_in(admin: web::Data<Admin>, form: Form) -> Result<HttpResponse, Ad
             Ok(response)
         }
         Err(error @ AdminError::Unauthenticated(_)) => {
-            let notice = Notice { advice: "Tokens begin with chancery_; look whether all of it was copied.", ..Notice::of(&error) };
+            let notice = Notice {
+                advice: "Tokens begin with chancery_; look whether all of it was copied.",
+                ..Notice::of(&error)
+            };
             let page = SignIn { urls: &URLS, why: "", next: next(&form).to_owned(), notice: Some(notice) };
             reply::page_with(StatusCode::FORBIDDEN, &page)
         }
@@ -79,7 +80,9 @@ fn cookie(value: String) -> actix_web::cookie::CookieBuilder<'static> {
 
 /// Where to go on: a page of this interface and nothing else.
 fn next(form: &Form) -> &str {
-    form.given("next").filter(|next| *next == "/ui" || next.starts_with("/ui/") || next.starts_with("/ui?")).unwrap_or("/ui")
+    form.given("next")
+        .filter(|next| *next == "/ui" || next.starts_with("/ui/") || next.starts_with("/ui?"))
+        .unwrap_or("/ui")
 }
 
 fn unwritable(error: impl std::fmt::Display) -> AdminError {

@@ -106,7 +106,7 @@ fn the_certificate_that_is_told_is_the_one_that_is_issued() {
         "ocspUrl": "http://ocsp.example", "withoutChallenge": [{"name": "lab.example", "match": "subdomain"}],
     });
     admin.post("/raProfiles", &rules).expect(201);
-    admin.post("/acmeProfiles", &json!({"name": "lab", "defaultRaProfile": "lab"})).expect(201);
+    admin.post("/acmeProfiles", &json!({"name": "lab", "defaultRaProfile": "lab", "caa": "off"})).expect(201);
     let told = tried(&admin, "/acmeProfiles/lab", "identifier=a.lab.example&key=p256")["certificate"].clone();
 
     let origin = house.server().directory().split("/acme/").next().expect("an origin");
@@ -194,6 +194,7 @@ fn what_stands_in_the_way_is_told() {
     assert_eq!((&plain["issued"], &plain["orderProfile"]), (&json!(true), &Value::Null), "{plain}");
     assert_eq!(plain["certificate"]["keyAlgorithm"], "rsa3072");
     assert_eq!(list(&plain["conditions"]).len(), 4, "{plain}");
+    assert_eq!(list(&web("identifier=192.0.2.7")["conditions"]).len(), 3, "addresses have no CAA records");
     let named = web("identifier=a.example&with=spare");
     assert_eq!((&named["issued"], &named["orderProfile"]), (&json!(true), &json!("spare")), "{named}");
     assert_eq!(named["raProfile"]["name"], "spare");

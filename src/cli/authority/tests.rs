@@ -541,7 +541,10 @@ fn what_was_deleted_signs_for_no_new_profile_though_it_is_still_open_here() {
             vault: Arc::new(Vault::open(&*lab.store, &seal().passphrase).await.expect("it is made")),
             authorities: Arc::new(elsewhere),
             origin: "https://ca.example".to_owned(),
-            sessions: crate::admin::sessions::SessionRules { idle: Duration::from_secs(60), lifetime: Duration::from_secs(600) },
+            sessions: crate::admin::sessions::SessionRules {
+                idle: Duration::from_secs(60),
+                lifetime: Duration::from_secs(600),
+            },
             surroundings: Arc::new(Nothing),
             overview: crate::admin::overview::LastOverview::default(),
             perspectives: Vec::new(),

@@ -16,6 +16,8 @@ const DNSSEC: Words = &[
     ("validate", "This server too, from the keys below on"),
 ];
 
+const CAA: Words = &[("on", "Honoured"), ("off", "Not asked for")];
+
 const AUTO_RENEWAL: &[Field] = &[
     field("minLifetime", "Shortest lifetime", "1d", Span),
     field("maxDuration", "Longest time from start to end", "365d", Span),
@@ -73,6 +75,7 @@ pub(in crate::ui) const ACME: &[Group] = &[
             field("resolvers", "Resolvers", "192.0.2.53:53", Lines),
             field("dnssec", "DNSSEC", "", Choice(DNSSEC)),
             field("trustAnchors", "DNSSEC trust anchors", "corp.example. DNSKEY 257 3 13 mdsswUyr3DPW132m…", Lines),
+            field("caa", "CAA records", "", Choice(CAA)),
             field("caaIdentities", "CAA identities", "ca.example", Lines),
         ],
     },

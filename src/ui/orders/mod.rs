@@ -166,7 +166,13 @@ fn from(query: &str) -> usize {
 const CANCELED: &str = "It becomes invalid, and its client is told that an operator ended it. An order whose certificates \
                         are renewed automatically gets no further one; those that it has stay valid.";
 
-fn confirmation(frame: Frame, action: String, question: String, fields: Vec<(String, String)>, back: String) -> Confirm {
+fn confirmation(
+    frame: Frame,
+    action: String,
+    question: String,
+    fields: Vec<(String, String)>,
+    back: String,
+) -> Confirm {
     Confirm {
         frame,
         question,

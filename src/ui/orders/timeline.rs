@@ -70,7 +70,9 @@ fn passed(passage: &PassageView) -> Moment {
         ("placed", _) => ("calm", "The client placed the order; it waits for its authorizations."),
         ("authorized", _) => ("good", "All authorizations are valid: the order is ready to be finalized."),
         ("authorizationLost", _) => ("bad", "An authorization was lost, so the order is invalid."),
-        ("finalized", _) => ("calm", "The client sent its CSR; the certificate was decided and waits for its signature."),
+        ("finalized", _) => {
+            ("calm", "The client sent its CSR; the certificate was decided and waits for its signature.")
+        }
         ("issued", _) => ("good", "The certificate was issued."),
         ("issuanceFailed", _) => ("bad", "The certificate could not be signed."),
         ("accountClosed", _) => ("bad", "The account was closed, and its open orders with it."),
@@ -93,7 +95,13 @@ fn attempted(name: &str, challenge: &ChallengeView) -> Option<Moment> {
         ChallengeStatus::Pending | ChallengeStatus::Processing => match &challenge.next_attempt {
             Some(next) => {
                 let next = crate::ui::words::moment(next);
-                ("warn", format!("{kind} did not prove control of {name} yet; attempt {} follows at {next}.", challenge.attempts + 1))
+                (
+                    "warn",
+                    format!(
+                        "{kind} did not prove control of {name} yet; attempt {} follows at {next}.",
+                        challenge.attempts + 1
+                    ),
+                )
             }
             None => ("calm", format!("{kind} for {name} is being tried.")),
         },
@@ -143,12 +151,22 @@ fn step(step: &StepView) -> Step {
             Some(location) => (format!("{url} answered {status} and leads to {location}"), false),
             None => (format!("{url} answered {status}"), !(200..300).contains(status)),
         },
-        StepView::Compared { expected, found, .. } if expected == found => (format!("found what was expected: {found}"), false),
-        StepView::Compared { expected, found, .. } => (format!("expected {expected:?} and found {found:?}"), expected != found),
+        StepView::Compared { expected, found, .. } if expected == found => {
+            (format!("found what was expected: {found}"), false)
+        }
+        StepView::Compared { expected, found, .. } => {
+            (format!("expected {expected:?} and found {found:?}"), expected != found)
+        }
         StepView::GaveUp { reason, .. } => (format!("gave up: {reason}"), true),
         StepView::Presented { from, version, protocol, names, .. } => {
             let protocol = protocol.as_deref().unwrap_or("no protocol");
-            (format!("{from} spoke {version}, chose {protocol}, and presented a certificate for {}", names.join(", ")), false)
+            (
+                format!(
+                    "{from} spoke {version}, chose {protocol}, and presented a certificate for {}",
+                    names.join(", ")
+                ),
+                false,
+            )
         }
     };
     Step { what, bad }

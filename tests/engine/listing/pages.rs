@@ -89,7 +89,8 @@ fn what_moves_on_from_one_index_to_another_under_a_walk_is_listed_once() {
         let (now, mut dice) = (started.engine.now(), Dice(4));
         let ready = Order { state: OrderState::Ready, ..order(&mut dice, ACCOUNT, now, now) };
         let outstanding = ready.terms.authorizations.clone();
-        let pending = Order { state: OrderState::Pending { outstanding }, terms: ready.terms.clone(), passed: Vec::new() };
+        let pending =
+            Order { state: OrderState::Pending { outstanding }, terms: ready.terms.clone(), passed: Vec::new() };
         // As the walk meets it that has read one index before the change and the other after it.
         let id = dice.id(now);
         let mut both = order_write(id, &ready);
