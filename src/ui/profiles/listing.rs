@@ -1,5 +1,6 @@
 //! The list of profiles.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 use chancery_actors::catalog::Profile as _;
@@ -79,9 +80,18 @@ pub(super) async fn accounts<P: Kind>(visitor: &Visitor, name: &str, cap: usize)
 }
 
 pub(super) async fn list<P: Kind>(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(request.query_string());
-    let frame = Frame::of(&visitor, P::PLACE, P::PLURAL).after(request.query_string());
-    let others = all::<P::Twin>(&visitor)?;
+    listed::<P>(&visitor, request.query_string(), None).await
+}
+
+/// The list, with why something was not done to what stands in it.
+pub(super) async fn listed<P: Kind>(
+    visitor: &Visitor,
+    query: &str,
+    error: Option<&AdminError>,
+) -> Result<HttpResponse, AdminError> {
+    let asked = Asked::of(query);
+    let frame = Frame::of(visitor, P::PLACE, P::PLURAL).after(query).refused(error);
+    let others = all::<P::Twin>(visitor)?;
     let others = others.iter().map(|other| (other.name().to_string(), other.name().to_string()));
     let none = Pager { first: None, next: None };
     let list = |frame, asked, rows, pager| List {
@@ -99,14 +109,15 @@ pub(super) async fn list<P: Kind>(visitor: Visitor, request: HttpRequest) -> Res
         rows,
         pager,
     };
-    match P::listed(&visitor, &asked) {
+    match P::listed(visitor, &asked) {
         Ok((found, next)) => {
             let pager = Pager::of(&asked, next.as_deref());
             let mut rows = Vec::with_capacity(found.len());
             for profile in found {
-                rows.push(row::<P>(&visitor, &profile).await?);
+                rows.push(row::<P>(visitor, &profile).await?);
             }
-            reply::page(&list(frame, asked, rows, pager))
+            let status = error.map_or(StatusCode::OK, AdminError::status_code);
+            reply::page_with(status, &list(frame, asked, rows, pager))
         }
         Err(error) => {
             reply::page_with(error.status_code(), &list(frame.refused(Some(&error)), asked, Vec::new(), none))

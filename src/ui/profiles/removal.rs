@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::{Kind, place};
+use super::{Kind, listing, place};
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
 use crate::admin::profiles::BulkAction;
@@ -79,7 +79,8 @@ async fn confirmed<P: Kind>(
 
 pub(super) async fn bulk<P: Kind>(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
     if form.all("item").next().is_none() {
-        return Err(AdminError::Refused("no profile was ticked, so nothing was done".to_owned()));
+        let none = AdminError::Refused("no profile was ticked, so nothing was done".to_owned());
+        return listing::listed::<P>(&visitor, "", Some(&none)).await;
     }
     let (action, word) = match form.text("action") {
         "enable" => (BulkAction::Enable, "enabled"),
