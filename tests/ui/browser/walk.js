@@ -2,6 +2,8 @@
 // variables. Whatever is not as it should be ends the program with an error.
 
 const assert = require('node:assert');
+const crypto = require('node:crypto');
+const fs = require('node:fs');
 
 const { Stage, api, heading, judge, menu, signIn, tell, until } = require('./stage.js');
 
@@ -49,7 +51,7 @@ const scenarios = {
         await page.getByText('For what certificates are issued.').click();
         await page.getByLabel('Allow', { exact: true }).fill('**.corp.test\n10.7.0.0/16');
         await page.getByText('How long').first().click();
-        await page.getByLabel('Validity', { exact: true }).fill('a month');
+        await page.getByRole('textbox', { name: 'Validity', exact: true }).fill('a month');
         await judge(page, 'the form of a profile');
         await page.getByRole('button', { name: 'Create' }).click();
         // What is wrong is said where it is wrong, and nothing is lost that was typed.
@@ -59,7 +61,7 @@ const scenarios = {
         assert.strictEqual(await page.getByLabel('Description').inputValue(), 'Appliances without an operator');
         await page.getByLabel('Name', { exact: true }).fill('appliances');
         await page.getByRole('button', { name: 'Create' }).click();
-        const validity = page.getByLabel('Validity', { exact: true });
+        const validity = page.getByRole('textbox', { name: 'Validity', exact: true });
         await validity.and(page.locator('[aria-invalid="true"]')).waitFor();
         await validity.fill('30d');
         await page.getByRole('button', { name: 'Create' }).click();
@@ -161,8 +163,8 @@ const scenarios = {
         await page.getByRole('button', { name: 'Verify' }).click();
         await page.getByRole('status').getByText('The log is intact').waitFor();
         const noted = await page.locator('#digest').innerText();
-        await page.getByLabel('Number').fill(await page.locator('#last').innerText());
-        await page.getByLabel('Digest').fill(noted.replace(/^./, (digit) => (digit === '0' ? '1' : '0')));
+        await page.getByRole('spinbutton', { name: 'Number' }).fill(await page.locator('#last').innerText());
+        await page.getByRole('textbox', { name: 'Digest' }).fill(noted.replace(/^./, (digit) => (digit === '0' ? '1' : '0')));
         await page.getByRole('button', { name: 'Check' }).click();
         await page.getByRole('alert').getByText('The log is not intact').waitFor();
     },
@@ -279,7 +281,7 @@ const scenarios = {
         const { items: [account] } = await api('/acmeAccounts');
         for (const path of pages) {
             await page.goto(`${BASE}${path}`);
-            const forms = await page.locator('main form[method="post"] button').count();
+            const forms = await page.locator('main form[method="post"] button:not([type="button"])').count();
             assert.strictEqual(forms, 0, `${path} offers an auditor nothing to do`);
         }
         await page.goto(`${BASE}/ui/accounts/${account.id}`);
@@ -346,6 +348,54 @@ const scenarios = {
         await page.getByRole('button', { name: 'Sign in' }).click();
         await heading(page, 'Orders');
         assert(page.url().includes('status=valid'), page.url());
+    },
+
+    // Found by its name, its serial number and its fingerprint; taken away in four forms; revoked with a reason.
+    async a_certificate_is_found_and_revoked(stage) {
+        const page = await stage.operator();
+        await menu(page, 'Certificates');
+        const search = async (text) => {
+            await page.getByRole('searchbox').fill(text);
+            await page.getByRole('button', { name: 'Search' }).click();
+        };
+        await search('www.corp.test');
+        await page.getByRole('link', { name: 'www.corp.test' }).click();
+        await page.getByRole('heading', { level: 2, name: 'Fields' }).waitFor();
+        const place = page.url();
+        const [serial, fingerprint] = [await page.locator('#serial').innerText(), await page.locator('#fingerprint').innerText()];
+        for (const text of [serial, fingerprint]) {
+            await menu(page, 'Certificates');
+            await search(text);
+            await page.getByRole('link', { name: 'www.corp.test' }).click();
+            await page.waitForURL(place);
+        }
+        await menu(page, 'Certificates');
+        await search('corp');
+        await page.getByText('No certificate passes this filter').waitFor();
+
+        await page.goto(place);
+        const pem = (await page.locator('#pem').innerText()).trim();
+        const forms = {};
+        for (const name of ['PEM', 'PEM with chain', 'DER', 'PKCS #7']) {
+            const coming = page.waitForEvent('download');
+            await page.getByRole('link', { name, exact: true }).click();
+            const download = await coming;
+            forms[name] = fs.readFileSync(await download.path());
+            assert(download.suggestedFilename().startsWith('www.corp.test'), download.suggestedFilename());
+        }
+        assert.strictEqual(forms.PEM.toString().trim(), pem);
+        assert(forms['PEM with chain'].toString().startsWith(forms.PEM.toString()), 'the certificate stands first');
+        assert.strictEqual(new crypto.X509Certificate(forms.DER).fingerprint256.replace(/:/g, '').toLowerCase(), fingerprint);
+        assert(forms['PKCS #7'].includes(forms.DER), 'it holds the certificate');
+
+        await page.getByRole('link', { name: 'Revoke…' }).click();
+        await page.getByText('Revoke the certificate').first().waitFor();
+        await page.getByText('www.corp.test').first().waitFor();
+        await page.getByLabel('Reason').selectOption('superseded');
+        await page.getByRole('button', { name: 'Revoke' }).click();
+        await page.getByRole('status').getByText('It is revoked.').waitFor();
+        const revoked = await api(`/certificates/${place.split('/').pop()}`);
+        assert.deepStrictEqual([revoked.status, revoked.revoked.reason], ['revoked', 'superseded']);
     },
 
     // Every page that can be reached by links, in both colour schemes, narrow and wide.
@@ -429,7 +479,7 @@ async function crawl(page, visit) {
             // Names of objects stand in the third place.
             const kind = pathname.split('/').map((part, nth) => (nth === 3 && !/^:?new$/.test(part) ? '*' : part)).join('/');
             const target = pathname + search;
-            const download = /\.(pem|der|p7b|crl|json)$/.test(pathname) || pathname.includes('/assets/');
+            const download = pathname.includes('/files/') || pathname.endsWith('.pem');
             if (seen.has(target) || download || (kinds.get(kind) ?? 0) >= 2) continue;
             kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
             seen.add(target);
