@@ -126,3 +126,16 @@ fn every_page_is_sound_light_and_usable_without_mouse_and_script() {
     browser.walk(&lab, "the_keyboard_suffices");
     browser.walk(&lab, "a_certificate_is_found_and_revoked");
 }
+
+/// Writes the pictures of docs/WEB.md anew: `cargo test --test ui pictures -- --ignored`.
+#[test]
+#[ignore = "it checks nothing: it takes the pictures of docs/WEB.md"]
+fn pictures() {
+    let (Some(browser), Some(certbot)) = (Browser::find(), certbot()) else { return };
+    let lab = Lab::new();
+    scene::full(&lab, &certbot);
+    scene::busy(&lab);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/web");
+    std::fs::create_dir_all(folder).expect("the folder can be made");
+    browser.walk_with(&lab, "pictures", &[("PICTURES", folder)]);
+}

@@ -117,3 +117,14 @@ pub(crate) fn full(lab: &Lab, certbot: &Certbot) {
     admin.post("/eabCredentials", &json!({"description": "team 7"})).expect(201);
     admin.post("/tokens", &json!({"name": "monitoring", "role": "auditor"})).expect(201);
 }
+
+/// A day's work, for pictures: orders that wait, and some that failed.
+pub(crate) fn busy(lab: &Lab) {
+    let clients = Clients::of(lab);
+    for host in ["mail", "wiki", "git", "build", "chat"] {
+        clients.register().order(&[&format!("{host}.corp.test")]);
+    }
+    for host in ["old", "spare"] {
+        clients.fail(&format!("{host}.corp.test"));
+    }
+}

@@ -457,6 +457,29 @@ const scenarios = {
         await plain.getByRole('button', { name: 'Disable' }).click();
         await plain.getByText('It is disabled.').waitFor();
     },
+
+    // The pictures of docs/WEB.md.
+    async pictures(stage) {
+        const page = await stage.operator({ viewport: { width: 1280, height: 860 } });
+        const dark = await stage.operator({ viewport: { width: 1280, height: 860 }, colorScheme: 'dark' });
+        const narrow = await stage.operator({ viewport: { width: 380, height: 780 } });
+        const orders = (await api('/orders?limit=100')).items;
+        const of = (status) => orders.find((order) => order.status === status).id;
+        const { items: [certificate] } = await api('/certificates?name=www.corp.test');
+        for (const [who, path, name] of [
+            [page, '/ui', 'overview'],
+            [page, `/ui/orders/${of('invalid')}`, 'order-that-failed'],
+            [dark, `/ui/orders/${of('valid')}`, 'order-dark'],
+            [page, '/ui/acme-profiles/corp', 'acme-profile'],
+            [page, '/ui/ra-profiles/servers/trial?identifier=www.corp.test', 'tester'],
+            [page, `/ui/certificates/${certificate.id}`, 'certificate'],
+            [dark, '/ui/accounts', 'accounts-dark'],
+            [narrow, '/ui', 'overview-narrow'],
+        ]) {
+            await who.goto(`${BASE}${path}`);
+            await who.screenshot({ path: `${process.env.PICTURES}/${name}.png` });
+        }
+    },
 };
 
 // The pages of the menu.
