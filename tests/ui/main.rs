@@ -2,10 +2,8 @@
 //! there; each test here sets the scene for one of its scenarios.
 
 #[path = "../support/acme.rs"]
-#[allow(dead_code, reason = "the ACME tests use all of it")]
 mod client;
 #[path = "../support/dns.rs"]
-#[allow(dead_code, reason = "the ACME tests use all of it")]
 mod dns;
 #[path = "../support/dns_control.rs"]
 mod dns_control;
@@ -13,7 +11,6 @@ mod dns_control;
 #[allow(dead_code, reason = "the tests of the API use all of it")]
 mod house;
 #[path = "../support/jws.rs"]
-#[allow(dead_code, reason = "the ACME tests use all of it")]
 mod jws;
 #[path = "../interop/lab.rs"]
 #[allow(dead_code, reason = "the clients use all of it")]
