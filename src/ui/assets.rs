@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use actix_web::http::header::{CACHE_CONTROL, IF_NONE_MATCH};
+use actix_web::middleware::Compress;
 use actix_web::{HttpRequest, HttpResponse, web};
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -53,7 +54,9 @@ pub(super) static URLS: LazyLock<Urls> = LazyLock::new(|| {
 });
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/assets/{version}/{name}").get(asset));
+    // Pages are not compressed: they have keys in them, and may repeat what somebody else has sent.
+    let compressed = web::resource("/assets/{version}/{name}").wrap(Compress::default());
+    config.service(compressed.get(asset));
 }
 
 async fn asset(request: HttpRequest, path: web::Path<(String, String)>) -> Result<HttpResponse, AdminError> {

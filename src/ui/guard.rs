@@ -1,6 +1,8 @@
 //! What stands before every page: who asks is made out first, a write has to come from one of our own forms, and whatever
 //! goes wrong behind it becomes a page that says so.
 
+use std::time::Duration;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -8,6 +10,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use secrecy::SecretString;
+use tokio::time::timeout;
 
 use super::form::Form;
 use super::frame::Frame;
@@ -23,8 +26,8 @@ pub(super) const COOKIE: &str = "__Host-chancery";
 /// The member of every form that shows where it comes from.
 pub(super) const FORM_KEY: &str = "formKey";
 
-/// How the paths end of what a page asks by itself.
-pub(super) const LIVE: &str = "/live";
+/// How long a form may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The largest form: a profile with thousands of patterns.
 const MOST_BYTES: usize = 1 << 20;
@@ -67,32 +70,46 @@ async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Adm
             "this form was sent by a page of another site; nothing was done. Open the page here and send it again";
         return Err(AdminError::Malformed(why.to_owned()));
     }
-    let form = if writes { Some(read(request).await?) } else { None };
-    if public(request.path()) {
-        request.extensions_mut().insert(form.unwrap_or_default());
+    // Who asks comes before what they send: nobody has us read a form who has not signed in.
+    let mut session = None;
+    if !public(request.path()) {
+        match visitor(request).await? {
+            Ok(visitor) => session = Some(visitor),
+            Err(instead) => return Ok(Some(instead)),
+        }
+    }
+    if let Some(visitor) = &session {
+        request.extensions_mut().insert(visitor.clone());
+    }
+    if !writes {
         return Ok(None);
     }
-    let Some(secret) = secret(request.request()) else { return Ok(Some(sign_in(request, "first"))) };
-    let admin = request.app_data::<web::Data<Admin>>().cloned().ok_or_else(unset)?;
-    let live = request.path().ends_with(LIVE);
-    let session = if live { admin.session_at_rest(&secret).await } else { admin.session(&secret).await };
-    let session = match session {
-        Err(AdminError::Unauthenticated(why)) if live => return Ok(Some(HttpResponse::Unauthorized().body(why))),
-        session => session,
-    };
-    let session = match session {
-        Ok(session) => session,
-        Err(AdminError::Unauthenticated(_)) => return Ok(Some(sign_in(request, "over"))),
-        Err(error) => return Err(error),
-    };
-    let sent = form.as_ref().is_none_or(|form| session.sent(form.text(FORM_KEY)));
-    request.extensions_mut().insert(Visitor { admin, session });
-    if !sent {
+    let form = read(request).await?;
+    if session.is_some_and(|visitor| !visitor.session.sent(form.text(FORM_KEY))) {
         let why = "this form does not belong to your session, so nothing was done. Reload its page and send it again";
         return Err(AdminError::Malformed(why.to_owned()));
     }
-    request.extensions_mut().insert(form.unwrap_or_default());
+    request.extensions_mut().insert(form);
     Ok(None)
+}
+
+/// Whoever has signed in, or what they are answered who have not.
+async fn visitor(request: &ServiceRequest) -> Result<Result<Visitor, HttpResponse>, AdminError> {
+    let Some(secret) = secret(request.request()) else { return Ok(Err(sign_in(request, "first"))) };
+    let admin = request.app_data::<web::Data<Admin>>().cloned().ok_or_else(unset)?;
+    let watched = watched(request.path());
+    let session = if watched { admin.session_at_rest(&secret).await } else { admin.session(&secret).await };
+    match session {
+        Ok(session) => Ok(Ok(Visitor { admin, session })),
+        Err(AdminError::Unauthenticated(why)) if watched => Ok(Err(HttpResponse::Unauthorized().body(why))),
+        Err(AdminError::Unauthenticated(_)) => Ok(Err(sign_in(request, "over"))),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a page asks for by itself, while nobody may be before it: an order that is followed.
+fn watched(path: &str) -> bool {
+    path.starts_with("/ui/orders/") && path.ends_with("/live")
 }
 
 /// What nobody has to sign in for: signing in, and what that page is made of.
@@ -123,7 +140,8 @@ async fn read(request: &mut ServiceRequest) -> Result<Form, AdminError> {
     }
     let payload = std::mem::replace(request.parts_mut().1, Payload::None);
     let body: BoxBody = actix_web::body::BodyStream::new(payload).boxed();
-    match actix_web::body::to_bytes_limited(body, MOST_BYTES).await {
+    let late = |_| AdminError::Malformed(format!("the form did not come within {PATIENCE:?}"));
+    match timeout(PATIENCE, actix_web::body::to_bytes_limited(body, MOST_BYTES)).await.map_err(late)? {
         Ok(Ok(bytes)) => Ok(Form::parse(&bytes)),
         Ok(Err(_)) => Err(AdminError::Malformed("the form broke off before its end".to_owned())),
         Err(_) => {
@@ -142,8 +160,12 @@ fn shown(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     match page {
         Some(page) => response.into_response(page),
         None if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
-            let why = format!("there is no {} here; go on from the menu", response.request().method());
-            let page = failure(response.request(), &AdminError::Malformed(why));
+            let why = response.request().method().to_string();
+            // Where one of the two is missing, the other is there.
+            let allowed = if response.request().method() == Method::GET { "POST" } else { "GET" };
+            let mut page =
+                failure(response.request(), &AdminError::Method { method: why, allowed: allowed.to_owned() });
+            page.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
             response.into_response(page)
         }
         None => response,

@@ -432,7 +432,7 @@ const scenarios = {
         for (const path of pages) {
             bytes = 0;
             await page.goto(`${BASE}${path}`, { waitUntil: 'networkidle' });
-            assert(bytes > 0 && bytes < 100_000, `${path} takes ${bytes} bytes`);
+            assert(bytes > 10_000 && bytes < 70_000, `${path} takes ${bytes} bytes`);
         }
     },
 
