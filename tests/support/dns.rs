@@ -71,8 +71,8 @@ pub(crate) enum Transport {
 pub(crate) enum Trouble {
     /// SERVFAIL.
     ServFail,
-    /// SERVFAIL with extended error 6 (RFC 8914): what the resolver found is forged.
-    Bogus,
+    /// SERVFAIL with these extended errors (RFC 8914); of DNSSEC bogus (6) with a text.
+    Extended(&'static [u16]),
     /// REFUSED.
     Refused,
     /// No answer ever.
@@ -242,10 +242,13 @@ impl Zone {
         match trouble {
             Some(Trouble::Silence) => return None,
             Some(Trouble::ServFail) => response.metadata.response_code = ResponseCode::ServFail,
-            Some(Trouble::Bogus) => {
+            Some(Trouble::Extended(errors)) => {
                 response.metadata.response_code = ResponseCode::ServFail;
                 let mut edns = Edns::new();
-                edns.options_mut().insert(EdnsOption::Unknown(15, [&[0, 6], &b"no DS for this key"[..]].concat()));
+                for error in errors {
+                    let text: &[u8] = if *error == 6 { b"no DS for this key" } else { b"" };
+                    edns.options_mut().insert(EdnsOption::Unknown(15, [&error.to_be_bytes(), text].concat()));
+                }
                 response.set_edns(edns);
             }
             Some(Trouble::NoCaa(zone)) => {
