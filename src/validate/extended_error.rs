@@ -21,6 +21,9 @@ const OPTION: u16 = 15;
 /// How long the answer may take: the resolver has just given the same.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How often it is asked: a datagram that was lost is not to let the next resolver overrule this one.
+const TRIES: usize = 2;
+
 /// The codes of RFC 8914 section 4, and those that were registered since, in their order.
 const MEANINGS: &[&str] = &[
     "other error",
@@ -85,7 +88,12 @@ impl ExtendedError {
 
 /// Asks a resolver why; `None` where it says nothing, or not in time.
 pub(super) async fn ask(resolver: SocketAddr, name: &Name, kind: RecordType) -> Option<ExtendedError> {
-    timeout(PATIENCE, question(resolver, name, kind)).await.ok()?
+    for _ in 0..TRIES {
+        if let Ok(answer) = timeout(PATIENCE, question(resolver, name, kind)).await {
+            return answer;
+        }
+    }
+    None
 }
 
 async fn question(resolver: SocketAddr, name: &Name, kind: RecordType) -> Option<ExtendedError> {
@@ -131,5 +139,29 @@ fn error(option: &EdnsOption) -> Option<ExtendedError> {
             Some(ExtendedError { code: u16::from_be_bytes(*code), text: excerpt(&String::from_utf8_lossy(text)) })
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hickory_resolver::proto::op::OpCode;
+
+    #[test]
+    fn the_error_of_dnssec_counts_and_only_with_the_failure_that_it_explains() {
+        let code = |response_code, errors: &[u16]| {
+            let mut answer = Message::response(1, OpCode::Query);
+            answer.metadata.response_code = response_code;
+            let mut edns = Edns::new();
+            for error in errors {
+                edns.options_mut().insert(EdnsOption::Unknown(OPTION, error.to_be_bytes().to_vec()));
+            }
+            answer.set_edns(edns);
+            read(&answer).map(|error| error.code)
+        };
+        assert_eq!(code(ResponseCode::ServFail, &[22, 9, 6]), Some(9));
+        assert_eq!(code(ResponseCode::ServFail, &[22, 23]), Some(22));
+        assert_eq!(code(ResponseCode::ServFail, &[]), None);
+        assert_eq!(code(ResponseCode::NoError, &[6]), None);
     }
 }

@@ -99,6 +99,19 @@ async fn what_a_resolver_finds_forged_is_not_asked_of_the_next_one() {
     }
 }
 
+/// The question why is asked again if its answer is lost.
+#[tokio::test]
+async fn a_lost_datagram_does_not_let_the_next_resolver_overrule() {
+    let (first, second) = (DnsServer::start(), DnsServer::start());
+    first.zone().set_trouble(HOST, Some(Trouble::Lossy));
+    second.zone().add_txt(HOST, &dns01::digest());
+    let mut rules = rules(&first, 80);
+    rules.resolvers.push(second.address());
+    let verdict = run(patient(), attempt(ChallengeType::Dns01, "www.example.test", rules)).await;
+    failed(&verdict, ProblemType::Dns, &[HOST, "extended error 6"]);
+    assert_eq!(second.zone().questions(), []);
+}
+
 #[tokio::test]
 async fn a_failure_that_is_not_of_dnssec_lets_the_next_resolver_answer() {
     for errors in OF_OTHERS {
