@@ -212,7 +212,12 @@ pub(super) async fn key_change(asked: AccountRequest) -> Result<HttpResponse, Pr
     if old_key.as_ref() != Ok(&asked.account.state.key) {
         return Err(malformed("\"oldKey\" in the inner payload is not the key of the account"));
     }
-    let event = AccountEvent::KeyChanged(account_key(&new_key));
+    let new_key = account_key(&new_key);
+    // RFC 8555 section 7.3.5, the ninth check: no account has it, the client's own neither.
+    if new_key == asked.account.state.key {
+        return Err(ProblemDocument::key_in_use(site.urls.account(asked.id)));
+    }
+    let event = AccountEvent::KeyChanged(new_key);
     match site.acme.engine.change_account_as_seen(&asked.account, event).await {
         Ok(account) => {
             Ok(Reply::ok().location(&site.urls.account(AccountId(account.id))).json(&object(site, &account)))

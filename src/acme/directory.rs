@@ -77,7 +77,9 @@ pub(super) async fn directory(site: Site) -> HttpResponse {
         meta: Meta {
             terms_of_service: profile.terms.url.clone(),
             website: profile.website.clone(),
-            caa_identities: profile.caa_identities.clone(),
+            // Where nobody asks for CAA records there are none that could mean this authority. Those of dns-persist-01 have
+            // their names from their challenge, and by draft -02 (section 3.2) from a member of their own.
+            caa_identities: if profile.ignores_caa { Vec::new() } else { profile.caa_identities.clone() },
             external_account_required: profile.binding_required,
             profiles: choices.iter().map(|(name, choice)| (name.to_string(), choice.description.clone())).collect(),
             subdomain_auth_allowed: profile.subdomains,

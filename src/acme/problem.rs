@@ -66,7 +66,7 @@ impl ProblemDocument {
     /// The key belongs to another account already (RFC 8555 section 7.3.5): 409 with the URL of that account.
     #[must_use]
     pub fn key_in_use(account: impl Into<String>) -> Self {
-        let detail = "the new key is the key of another account already, whose URL is in Location; use another key";
+        let detail = "the new key is the key of an account already, whose URL is in Location; use another key";
         Self::new(ProblemType::Malformed, detail).status(StatusCode::CONFLICT).header("Location", account)
     }
 

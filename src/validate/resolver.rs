@@ -165,7 +165,8 @@ impl Resolvers {
         }
     }
 
-    /// What the first resolver that has an answer, even a negative one, says.
+    /// What the first resolver that has an answer, even a negative one, says. That DNSSEC does not let it answer is one: who is
+    /// asked next may be one that does not validate, and believe what this one has found forged.
     async fn ask(
         &self,
         rules: &NetworkRules,
@@ -190,7 +191,8 @@ impl Resolvers {
                 Ok(Err(_)) => Err(LookupError::Timeout(per_try)),
                 Err(_) => Err(LookupError::Timeout(self.per_lookup)),
             };
-            // Why a resolver failed is told in full to operators, and by its number to the client.
+            // Why a resolver failed decides whether the next one is asked. It is told in full to operators, and by its number to
+            // the client.
             let why = match &answer {
                 Err(LookupError::ServFail(_)) => {
                     let asked = extended_error::ask(resolver.address, &absolute, kind);
@@ -215,6 +217,9 @@ impl Resolvers {
             match answer {
                 Ok(found) => return Ok(found),
                 Err(error @ (LookupError::NoSuchName | LookupError::NoData)) => return Err(error),
+                Err(LookupError::ServFail(Some(why))) if why.is_of_dnssec() => {
+                    return Err(LookupError::ServFail(Some(why)));
+                }
                 // A response code tells more than silence does.
                 Err(
                     error @ (LookupError::ServFail(_)

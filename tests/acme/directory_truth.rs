@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::client::{Account, Endpoint, Response, text};
+use crate::client::{Account, Endpoint, Response, challenge, text};
 use crate::house::{moment, name, open};
 use crate::jws::Signer;
 use crate::profiles::{Profiles, create};
@@ -50,6 +50,40 @@ fn s7_1_1_every_combination_of_challenge_types_is_offered_as_it_is_set() {
                     let placed = response.expect(201).json();
                     let url = placed["authorizations"][0].as_str().expect("a URL");
                     assert_eq!(offered(&account.read(url).expect(200).json()), expected, "{}", told());
+                }
+            }
+        }
+    }
+}
+
+/// RFC 8555 section 7.1.1: the names by which CAA records mean this authority, so there are none where nobody asks for such
+/// records. Issuer domain names of dns-persist-01 stand in its challenges, and by draft -02 (section 3.2: "a CA that does not
+/// perform CAA validation has no names to disclose there") in `issuerDomainNames`.
+#[test]
+fn s7_1_1_caa_identities_are_told_where_caa_records_are_asked_for() {
+    let names = json!(["acme.test", "ca.acme.test"]);
+    let profiles = Profiles::acme(&json!({"caaIdentities": names}));
+    profiles.activate(&profiles.acme);
+    let forms = [profiles.acme.clone(), format!("raProfile/{}", profiles.ra)];
+    for caa in ["on", "off"] {
+        for challenges in [json!(["dns-01"]), json!(["dns-01", "dns-persist-01"])] {
+            for draft in [1, 2] {
+                profiles.change_acme(&json!({"caa": caa, "challenges": challenges, "dnsPersistDraft": draft}));
+                for endpoint in forms.each_ref().map(|form| open(form)) {
+                    let meta = endpoint.directory()["meta"].clone();
+                    let told = || format!("{caa}, {challenges}, {draft}: {meta}");
+                    assert_eq!(meta.get("caaIdentities"), (caa == "on").then_some(&names), "{}", told());
+                    let persists = challenges.as_array().is_some_and(|types| types.len() == 2);
+                    let advertised = (persists && draft == 2).then_some(&names);
+                    assert_eq!(meta.get("issuerDomainNames"), advertised, "{}", told());
+                    if persists {
+                        let account = endpoint.register("ES256");
+                        let placed = order(&account, &json!({"identifiers": identifiers()})).expect(201).json();
+                        let proof =
+                            account.read(placed["authorizations"][0].as_str().expect("a URL")).expect(200).json();
+                        let member = if draft == 1 { "issuer-domain-names" } else { "issuerDomainNames" };
+                        assert_eq!(challenge(&proof, "dns-persist-01")[member], names, "{}", told());
+                    }
                 }
             }
         }

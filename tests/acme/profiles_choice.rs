@@ -151,9 +151,90 @@ fn a_credential_for_one_profile_orders_by_that_one_only() {
     let account = Account { endpoint: &endpoint, signer, kid: made.location().to_owned() };
     let host = name("choice-bound");
     naming(&account, &host, &six).expect(201);
+    // It can prove before what it can order.
+    account.new_authz(&json!({"type": "dns", "value": host})).expect(201);
     naming(&account, &host, &seven).expect_problem(403, "unauthorized");
     let plain = json!({"identifiers": [{"type": "dns", "value": host}]});
     account.post(endpoint.url("newOrder"), &plain).expect_problem(403, "unauthorized");
+}
+
+/// A request for an authorization does not name a profile, so it is for any by which an order could be placed.
+#[test]
+fn s7_4_1_what_any_offered_profile_issues_for_can_be_proven_before_an_order() {
+    let (profiles, six, seven) = offering();
+    let (host, exempt) = (name("choice-early"), name("choice-exempt"));
+    let change = |profile: &str, settings| {
+        house().admin().patch(&format!("/raProfiles/{profile}"), "*", &settings).expect(200);
+    };
+    for refusing in [&profiles.ra, &seven] {
+        change(refusing, json!({"deny": [host, exempt]}));
+    }
+    // What is not certified by the default is not exempt by its rules either, and the rules of others are for their orders.
+    for exempting in [&profiles.ra, &six] {
+        change(exempting, json!({"withoutChallenge": [{"name": exempt}]}));
+    }
+    let endpoint = profiles.endpoint();
+    let account = endpoint.register("ES256");
+    let dns = |host: &str| json!({"type": "dns", "value": host});
+    let made = account.new_authz(&dns(&host)).expect(201);
+    assert_eq!(made.json()["status"], "pending");
+    prove(&account, made.location(), "http-01");
+    let placed = naming(&account, &host, &six).expect(201);
+    let order = placed.json();
+    assert_eq!((&order["status"], &order["authorizations"]), (&json!("ready"), &json!([made.location()])));
+    let key = KeyPair::generate().expect("a key is made");
+    let order = finalize(&account, placed.location(), &order, &csr(&[&host], &key));
+    assert_eq!(days(&download(&account, &order)), 6);
+    // It counts for those orders only that could be placed without it.
+    naming(&account, &host, &seven).expect_problem(403, "rejectedIdentifier");
+    assert_eq!(account.new_authz(&dns(&exempt)).expect(201).json()["status"], "pending");
+    // By the rules of the default nothing has to be proven of what it issues for.
+    let vouched = name("choice-vouched");
+    change(&profiles.ra, json!({"withoutChallenge": [{"name": vouched}]}));
+    assert_eq!(account.new_authz(&dns(&vouched)).expect(201).json()["status"], "valid");
+    // Below /acme/raProfile/ there is one profile, and that one refuses.
+    let bound = profiles.activated();
+    let other = bound.register("ES256");
+    other.new_authz(&dns(&host)).expect_problem(403, "rejectedIdentifier");
+    assert_eq!(other.new_authz(&dns(&name("choice-bound"))).expect(201).json()["status"], "pending");
+}
+
+#[test]
+fn s7_4_1_what_no_offered_profile_issues_for_is_refused_as_the_default_does() {
+    let (profiles, six, seven) = offering();
+    let host = name("choice-refused");
+    let change = |profile: &str, settings| {
+        house().admin().patch(&format!("/raProfiles/{profile}"), "*", &settings).expect(200);
+    };
+    let endpoint = profiles.endpoint();
+    let account = endpoint.register("ES256");
+    let dns = json!({"type": "dns", "value": host});
+    let ask = || account.new_authz(&dns);
+    change(&profiles.ra, json!({"identifierTypes": ["ip"]}));
+    change(&seven, json!({"deny": [host]}));
+    ask().expect(201);
+    change(&six, json!({"deny": [host]}));
+    ask().expect_problem(403, "unsupportedIdentifier");
+    change(&profiles.ra, json!({"identifierTypes": ["dns", "ip"], "deny": [host]}));
+    ask().expect_problem(403, "rejectedIdentifier");
+    change(&six, json!({"deny": []}));
+    ask().expect(201);
+    // Only what orders may name counts.
+    house().admin().post(&format!("/raProfiles/{six}/disable"), &json!({})).expect(200);
+    ask().expect_problem(403, "rejectedIdentifier");
+    house().admin().post(&format!("/raProfiles/{six}/enable"), &json!({})).expect(200);
+    ask().expect(201);
+    profiles.change_acme(&json!({"raProfiles": []}));
+    ask().expect_problem(403, "rejectedIdentifier");
+    profiles.change_acme(&json!({"raProfiles": [six, seven]}));
+    // What another one exempts, and no challenge that is offered can prove.
+    let address = json!({"type": "ip", "value": "127.0.0.1"});
+    change(&six, json!({"identifierTypes": ["dns", "ip"], "withoutChallenge": [{"name": "127.0.0.0/8"}]}));
+    change(&profiles.ra, json!({"identifierTypes": ["dns"]}));
+    change(&seven, json!({"identifierTypes": ["dns"]}));
+    account.new_authz(&address).expect(201);
+    profiles.change_acme(&json!({"challenges": ["dns-01"]}));
+    account.new_authz(&address).expect_problem(403, "unsupportedIdentifier");
 }
 
 #[test]

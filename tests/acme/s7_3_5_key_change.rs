@@ -103,6 +103,16 @@ fn s7_3_5_a_key_in_use_is_409_with_the_location_of_its_account() {
     other.read(&other.kid).expect(200);
 }
 
+/// An account has it: this one.
+#[test]
+fn s7_3_5_the_key_of_the_account_itself_is_409_too() {
+    let endpoint = endpoint("default");
+    let account = endpoint.register("ES256");
+    let response = change(&account, &account.key_change(&account.signer).jws()).expect_problem(409, "malformed");
+    assert_eq!(response.location(), account.kid);
+    account.read(&account.kid).expect(200);
+}
+
 #[test]
 fn s7_3_5_two_changes_to_one_key_at_once_give_it_to_one_account() {
     let endpoint = endpoint("default");

@@ -71,8 +71,10 @@ pub(crate) enum Transport {
 pub(crate) enum Trouble {
     /// SERVFAIL.
     ServFail,
-    /// SERVFAIL with extended error 6 (RFC 8914): what the resolver found is forged.
-    Bogus,
+    /// SERVFAIL with these extended errors (RFC 8914); of DNSSEC bogus (6) with a text.
+    Extended(&'static [u16]),
+    /// SERVFAIL with extended error 6, and every second question of a type is lost.
+    Lossy,
     /// REFUSED.
     Refused,
     /// No answer ever.
@@ -225,6 +227,8 @@ impl Zone {
         let mut contents = self.contents();
         contents.capitals |= query.name().to_ascii().bytes().any(|byte| byte.is_ascii_uppercase());
         contents.questions.push((host.clone(), kind, transport));
+        let same = |asked: &&Question| asked.0 == host && asked.1 == kind;
+        let lost = contents.questions.iter().filter(same).count() % 2 == 0;
 
         let mut response = Message::response(request.metadata.id, OpCode::Query);
         response.metadata.recursion_desired = request.metadata.recursion_desired;
@@ -242,10 +246,15 @@ impl Zone {
         match trouble {
             Some(Trouble::Silence) => return None,
             Some(Trouble::ServFail) => response.metadata.response_code = ResponseCode::ServFail,
-            Some(Trouble::Bogus) => {
+            Some(Trouble::Lossy) if lost => return None,
+            Some(Trouble::Extended(_) | Trouble::Lossy) => {
+                let errors = if let Some(Trouble::Extended(errors)) = trouble { errors } else { &[6] };
                 response.metadata.response_code = ResponseCode::ServFail;
                 let mut edns = Edns::new();
-                edns.options_mut().insert(EdnsOption::Unknown(15, [&[0, 6], &b"no DS for this key"[..]].concat()));
+                for error in errors {
+                    let text: &[u8] = if *error == 6 { b"no DS for this key" } else { b"" };
+                    edns.options_mut().insert(EdnsOption::Unknown(15, [&error.to_be_bytes(), text].concat()));
+                }
                 response.set_edns(edns);
             }
             Some(Trouble::NoCaa(zone)) => {

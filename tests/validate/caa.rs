@@ -347,3 +347,20 @@ async fn s3_a_resolver_that_fails_lets_the_next_one_answer() {
     dns.zone().set_trouble("a.test", Some(Trouble::ServFail));
     failed(&permits(both()).await, ProblemType::Dns, &["a.test", "SERVFAIL"]);
 }
+
+/// The next resolver has no record that forbids, or keeps it from us.
+#[tokio::test]
+async fn what_a_resolver_finds_forged_is_no_permission_whatever_the_next_one_says() {
+    for (errors, permitted) in [(&[6][..], false), (&[22, 9], false), (&[22], true), (&[23], true)] {
+        let (validating, dns) = (DnsServer::start(), DnsServer::start());
+        validating.zone().set_trouble("a.test", Some(Trouble::Extended(errors)));
+        let mut network = rules(&validating, 80);
+        network.resolvers.push(dns.address());
+        let asked = CaaQuestion { network: Arc::new(network), ..question(&validating, "a.test") };
+        let verdict = permits(asked).await;
+        match permitted {
+            true => assert_eq!(verdict.outcome, Ok(()), "{errors:?} {:#?}", verdict.transcript),
+            false => drop(failed(&verdict, ProblemType::Dns, &["CAA", "a.test", "SERVFAIL (extended error"]).clone()),
+        }
+    }
+}

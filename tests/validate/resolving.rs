@@ -40,7 +40,7 @@ async fn a_failing_zone_is_told_from_a_missing_record() {
 async fn what_the_resolver_finds_forged_proves_nothing() {
     let dns = DnsServer::start();
     dns.zone().add_txt(HOST, &dns01::digest());
-    dns.zone().set_trouble(HOST, Some(Trouble::Bogus));
+    dns.zone().set_trouble(HOST, Some(Trouble::Extended(&[6])));
     let verdict = run(patient(), attempt(ChallengeType::Dns01, "www.example.test", rules(&dns, 80))).await;
     let problem = failed(&verdict, ProblemType::Dns, &[HOST, "SERVFAIL", "extended error 6, DNSSEC bogus"]);
     assert!(!problem.detail.contains("no DS for this key"), "{problem}");
@@ -75,6 +75,53 @@ async fn the_next_resolver_is_asked_when_one_is_of_no_use() {
         });
         let expected = [(first.address().to_string(), false), (second.address().to_string(), true)];
         assert_eq!(asked.collect::<Vec<_>>(), expected);
+    }
+}
+
+/// RFC 8914 section 4, and the codes that were registered since: of one that validates, that this is why it does not answer.
+const OF_DNSSEC: [&[u16]; 14] =
+    [&[1], &[2], &[5], &[6], &[7], &[8], &[9], &[10], &[11], &[12], &[25], &[27], &[22, 6], &[9, 22]];
+
+/// Those that are of something else, and what nobody knows.
+const OF_OTHERS: [&[u16]; 10] = [&[], &[0], &[3], &[4], &[13], &[14], &[22], &[23], &[22, 23], &[65_535]];
+
+#[tokio::test]
+async fn what_a_resolver_finds_forged_is_not_asked_of_the_next_one() {
+    for errors in OF_DNSSEC {
+        let (first, second) = (DnsServer::start(), DnsServer::start());
+        first.zone().set_trouble(HOST, Some(Trouble::Extended(errors)));
+        second.zone().add_txt(HOST, &dns01::digest());
+        let mut rules = rules(&first, 80);
+        rules.resolvers.push(second.address());
+        let verdict = run(patient(), attempt(ChallengeType::Dns01, "www.example.test", rules)).await;
+        failed(&verdict, ProblemType::Dns, &[HOST, "SERVFAIL (extended error"]);
+        assert_eq!(second.zone().questions(), [], "{errors:?}");
+    }
+}
+
+/// The question why is asked again if its answer is lost.
+#[tokio::test]
+async fn a_lost_datagram_does_not_let_the_next_resolver_overrule() {
+    let (first, second) = (DnsServer::start(), DnsServer::start());
+    first.zone().set_trouble(HOST, Some(Trouble::Lossy));
+    second.zone().add_txt(HOST, &dns01::digest());
+    let mut rules = rules(&first, 80);
+    rules.resolvers.push(second.address());
+    let verdict = run(patient(), attempt(ChallengeType::Dns01, "www.example.test", rules)).await;
+    failed(&verdict, ProblemType::Dns, &[HOST, "extended error 6"]);
+    assert_eq!(second.zone().questions(), []);
+}
+
+#[tokio::test]
+async fn a_failure_that_is_not_of_dnssec_lets_the_next_resolver_answer() {
+    for errors in OF_OTHERS {
+        let (first, second) = (DnsServer::start(), DnsServer::start());
+        first.zone().set_trouble(HOST, Some(Trouble::Extended(errors)));
+        second.zone().add_txt(HOST, &dns01::digest());
+        let mut rules = rules(&first, 80);
+        rules.resolvers.push(second.address());
+        let verdict = run(patient(), attempt(ChallengeType::Dns01, "www.example.test", rules)).await;
+        assert_eq!(verdict.outcome, Ok(()), "{errors:?} {:#?}", verdict.transcript);
     }
 }
 
