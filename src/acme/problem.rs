@@ -77,10 +77,12 @@ impl ProblemDocument {
         Self::new(ProblemType::ServerInternal, detail).status(StatusCode::SERVICE_UNAVAILABLE).retry_after(retry_after)
     }
 
-    /// The terms have changed (RFC 8555 section 7.3.3): a person has to visit `instance`.
+    /// The terms have changed (RFC 8555 section 7.3.3): a person has to visit `instance`. The detail says it too, since
+    /// there are clients that pass on nothing else of a problem.
     #[must_use]
     pub fn terms_changed(instance: impl Into<String>, terms: &str) -> Self {
-        let detail = "the terms of service have changed; visit the URL in \"instance\" and agree to them";
+        let instance = instance.into();
+        let detail = format!("the terms of service have changed; visit {instance} and agree to them");
         Self::new(ProblemType::UserActionRequired, detail).instance(instance).link(terms, "terms-of-service")
     }
 

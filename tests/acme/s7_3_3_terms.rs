@@ -44,6 +44,8 @@ fn s7_3_3_who_has_not_agreed_to_changed_terms_places_no_orders() {
     let refused = new_order(&account, &name("after-terms")).expect_problem(403, "userActionRequired");
     assert_eq!(refused.links("terms-of-service"), ["https://acme.test/terms/2"]);
     assert_eq!(refused.json()["instance"], "https://acme.test/agree");
+    let detail = refused.json()["detail"].as_str().expect("a detail").to_owned();
+    assert!(detail.contains("https://acme.test/agree"), "for clients that show the detail only: {detail}");
     // Without a page of its own, the terms are where a person has to go.
     profiles.change_acme(&json!({"termsChangeUrl": null}));
     let refused = new_order(&account, &name("after-terms")).expect_problem(403, "userActionRequired");

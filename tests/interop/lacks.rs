@@ -2,22 +2,54 @@
 
 use crate::matrix::{Client, Feature};
 
-/// For what no client was found, with where it was looked for. A script of these tests stands in for one.
+/// For what no client was found, with what is to be said of that. A script of these tests stands in for one.
 pub(crate) const NO_CLIENT: &[(&str, Option<Feature>, &str)] = &[
-    ("account key ML-DSA", Some(Feature::AccountMlDsa), LOOKED_AT),
-    ("certificate for ML-DSA", Some(Feature::CertificateMlDsa), "the same; several take a CSR that somebody else made"),
-    ("dns-persist-01 as revision -02 has it", None, "the same; acmeow has revision -01"),
-    ("told of changed terms of service", Some(Feature::ChangedTerms), ELSEWHERE),
+    ("account key ML-DSA", Some(Feature::AccountMlDsa), ""),
+    ("certificate for ML-DSA", Some(Feature::CertificateMlDsa), "several take a CSR that somebody else made"),
+    ("dns-persist-01 as revision -02 has it", None, "acmeow has revision -01"),
     ("authorization for all below a name", Some(Feature::Subdomains), ELSEWHERE),
     ("certificates renewed automatically (STAR)", Some(Feature::Star), ELSEWHERE),
 ];
 
 /// What is not tested here, since these tests take nothing from there.
-const ELSEWHERE: &str = "the same; acme4j 4.0.0, which is in none of these places, has it: it was tried by hand on that day, \
-                         and did it";
+const ELSEWHERE: &str =
+    "acme4j 4.0.0, which is in none of these places, has it: it was tried by hand on that day, and did it";
 
-const LOOKED_AT: &str = "documentation and code of the clients above, and of acme-lib, acme-micro, acme2, async-acme, \
-                         gufo-acme and rustls-acme";
+/// The clients and libraries besides those of the tests whose packages were looked into, by where they come from.
+pub(crate) const LOOKED_INTO: &[(&str, &str)] = &[
+    (
+        "Debian 12",
+        "acmetool 0.2.2, apache2 2.4.71 (mod_md), erlang-p1-acme 1.0.22, golang-github-caddyserver-certmagic 0.17.2, \
+         golang-github-mholt-acmez 0.1.3, golang-golang-x-crypto 0.4.0, golang-gopkg-hlandau-acmeapi.v2 2.0.2, lacme 0.8.2 \
+         (Perl, not the one of PyPI), lecm 0.0.9, python3-acme 2.1.0, python3-txacme 0.9.3, ruby-acme-client 2.0.9",
+    ),
+    (
+        "PyPI",
+        "acme-client-lib 0.1.1, acmebot 2.17.3, acmen 0.5.1, acmetk 0.0.2, automatoes 0.9.17, certapi 1.1.16, \
+         gufo-acme 0.7.0, pico-acme 0.1.0, sewer 0.8.4, simple-acme-dns 4.0.1, stir-shaken-toolkit 1.0.2",
+    ),
+    ("npm", "@certd/acme-client 1.37.1, @root/acme 3.1.0, @root/greenlock 4.0.5, @small-tech/auto-encrypt 4.3.0"),
+    (
+        "crates.io",
+        "acme-lib 0.9.1, acme-micro 0.14.0, acme-rs 0.2.0, acme2 0.5.1, acmex 0.8.0, async-acme 0.6.0, certmagic 0.2.0, \
+         rusmes-acme 0.1.2, rustls-acme 0.15.4, yacme 5.0.1, yacme-service 1.1.0",
+    ),
+];
+
+/// What their code was searched for.
+pub(crate) const SEARCHED_FOR: &str = "dns-account-01, dns-persist-01, auto-renewal, ancestorDomain, subdomainAuthAllowed, \
+                                       ML-DSA and AKP, userActionRequired, EdDSA and Ed25519";
+
+/// What was found there that no test here tries.
+pub(crate) const ALSO_FOUND: &[(&str, &str)] = &[
+    ("account key EdDSA", "acmex, certapi, certmagic of crates.io"),
+    (
+        "told of changed terms of service",
+        "an error of its own: apache2 (mod_md), ruby-acme-client; an error that has `instance` and the link: \
+         golang-golang-x-crypto; the name only: acme-rs, golang-github-mholt-acmez, and with it caddy",
+    ),
+    ("dns-account-01, dns-persist-01", "none"),
+];
 
 /// When that was looked for.
 pub(crate) const SEARCHED: &str = "2026-11-27";
@@ -193,6 +225,18 @@ impl Client {
                 F::PreferredChain,
                 F::RenewalInformation,
                 F::RenewalOfRevoked,
+                F::Replaces,
+                F::Star,
+            ],
+            Self::Caddy => &[
+                F::AccountEdDsa,
+                F::AccountMlDsa,
+                F::DnsAccount01,
+                F::DnsPersist01,
+                F::Subdomains,
+                F::Profile,
+                F::CertificateMlDsa,
+                F::RenewalInformation,
                 F::Replaces,
                 F::Star,
             ],

@@ -1,5 +1,7 @@
 //! lacme of PyPI: asynchronous Python, with ES256 accounts. `python/drive_lacme.py` says what these tests have it do.
 
+use serde_json::json;
+
 use crate::lab::Lab;
 use crate::matrix::{Client, Feature, Trial};
 use crate::script::scenario;
@@ -49,4 +51,34 @@ fn lacme_proves_a_name_before_it_orders() {
     let lab = Lab::new();
     run(&mut scenario(&trial, &lab, SCRIPT, "before_an_order"));
     lab.issued(lab.path("before.pem"), &["lacme.test"]);
+}
+
+#[test]
+fn lacme_is_told_of_changed_terms_and_goes_on_once_they_are_agreed_to() {
+    let Some(trial) = Trial::of(Client::Lacme, &[Feature::ChangedTerms]) else { return };
+    let lab = Lab::new();
+    let does = |name| {
+        let said = run(&mut scenario(&trial, &lab, SCRIPT, name));
+        String::from_utf8(said).expect("the script says text")
+    };
+    let admin = lab.admin();
+    let changes = |changes| admin.patch("/acmeProfiles/default", "*", &changes).expect(200);
+    changes(json!({"termsOfService": "https://lacme.test/terms/1"}));
+    let account = does("first_terms");
+    let before = lab.issued(lab.path("before.pem"), &["lacme.test"]);
+    changes(json!({
+        "termsOfService": "https://lacme.test/terms/2",
+        "termsChangeUrl": "https://lacme.test/agree",
+        "noNewOrdersUntilAgreed": true,
+    }));
+    let told = does("changed_terms");
+    assert!(told.contains("https://lacme.test/agree"), "where a person agrees: {told}");
+    assert!(told.contains("<https://lacme.test/terms/2>;rel=\"terms-of-service\""), "{told}");
+    // Twice, since having been told is no agreement.
+    assert_eq!(does("changed_terms"), told);
+    let id = account.trim().rsplit('/').next().expect("a URL has segments");
+    admin.post(&format!("/acmeAccounts/{id}/agreeTerms"), &json!({})).expect(200);
+    does("agreed_terms");
+    let after = lab.issued(lab.path("after.pem"), &["lacme.test"]);
+    assert_ne!(before.serial(), after.serial(), "it was issued after the agreement");
 }

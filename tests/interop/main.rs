@@ -5,6 +5,7 @@ mod acme_client;
 mod acme_tiny;
 mod acmeow;
 mod aioacme;
+mod caddy;
 mod certbot;
 mod dehydrated;
 #[path = "../support/dns.rs"]

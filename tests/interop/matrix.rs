@@ -14,7 +14,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::lacks::{NO_CLIENT, SEARCHED};
+use crate::lacks::{ALSO_FOUND, LOOKED_INTO, NO_CLIENT, SEARCHED, SEARCHED_FOR};
 use crate::support::process::{command, find, finish, leave_out, run};
 
 /// Declares an enum whose variants have names on the page, in the page's order.
@@ -52,6 +52,7 @@ named! {
         Acmeow = "acmeow",
         Lacme = "lacme",
         Aioacme = "aioacme",
+        Caddy = "caddy",
         Cryptography = "cryptography",
     }
 }
@@ -121,7 +122,7 @@ impl Client {
             Self::Certbot => Source::Program { version: "certbot " },
             Self::Dehydrated => Source::Program { version: "Dehydrated version: " },
             Self::Uacme => Source::Program { version: "uacme: version " },
-            Self::Lego | Self::AcmeTiny => Source::DebianProgram { package: self.name() },
+            Self::Lego | Self::AcmeTiny | Self::Caddy => Source::DebianProgram { package: self.name() },
             Self::CertbotOfDebian => Source::DebianProgram { package: "certbot" },
             Self::InstantAcme => Source::Crate,
             Self::NpmAcme => Source::NodePackage,
@@ -339,14 +340,22 @@ impl Found {
             }
             page.push('\n');
         }
+        page.push_str("\n## No client was found for\n\n| what | remark |\n|---|---|\n");
+        for (what, _, remark) in NO_CLIENT {
+            writeln!(page, "| {what} | {remark} |").expect("a string takes text");
+        }
         write!(
             page,
-            "\n## No client was found for\n\nLooked for on {SEARCHED} at crates.io, PyPI, npm and Debian.\n\n"
+            "\nThat is: neither among the clients above nor among these, whose packages were looked into on {SEARCHED}.\nTheir \
+             code was searched for {SEARCHED_FOR}.\n\n| from | looked into |\n|---|---|\n"
         )
         .expect("a string takes text");
-        page.push_str("| what | where it was looked for |\n|---|---|\n");
-        for (what, _, searched) in NO_CLIENT {
-            writeln!(page, "| {what} | {searched} |").expect("a string takes text");
+        for (from, packages) in LOOKED_INTO {
+            writeln!(page, "| {from} | {packages} |").expect("a string takes text");
+        }
+        page.push_str("\nWhat was found there, and is not tried here:\n\n| what | who |\n|---|---|\n");
+        for (what, who) in ALSO_FOUND {
+            writeln!(page, "| {what} | {who} |").expect("a string takes text");
         }
         page
     }

@@ -50,22 +50,9 @@ impl Nginx {
         Some(nginx)
     }
 
-    /// OpenSSL connects by this name, trusts only the root, and must be satisfied; so must curl with a whole request.
+    /// As [`assert_trusted`] has it.
     pub(crate) fn assert_trusted(&self, root: &Path, name: &str) {
-        let said = run(command("openssl")
-            .args(["s_client", "-connect", &self.address.to_string(), "-servername", name, "-verify_hostname", name])
-            .args(["-verify_return_error", "-no-CApath", "-no-CAstore", "-CAfile"])
-            .arg(root));
-        let said = String::from_utf8_lossy(&said);
-        assert!(said.contains("Verify return code: 0 (ok)") || said.contains("Verification: OK"), "{said}");
-
-        let port = self.address.port();
-        let body = run(command("curl").args(["--silent", "--show-error", "--fail", "--cacert"]).arg(root).args([
-            "--resolve",
-            &format!("{name}:{port}:127.0.0.1"),
-            &format!("https://{name}:{port}/"),
-        ]));
-        assert_eq!(body, b"served\n");
+        assert_trusted(self.address, root, name);
     }
 }
 
@@ -75,4 +62,23 @@ impl Drop for Nginx {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// OpenSSL connects by this name, trusts only the root, and must be satisfied; so must curl with a whole request, which is
+/// answered with `served`.
+pub(crate) fn assert_trusted(address: SocketAddr, root: &Path, name: &str) {
+    let said = run(command("openssl")
+        .args(["s_client", "-connect", &address.to_string(), "-servername", name, "-verify_hostname", name])
+        .args(["-verify_return_error", "-no-CApath", "-no-CAstore", "-CAfile"])
+        .arg(root));
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("Verify return code: 0 (ok)") || said.contains("Verification: OK"), "{said}");
+
+    let port = address.port();
+    let body = run(command("curl").args(["--silent", "--show-error", "--fail", "--cacert"]).arg(root).args([
+        "--resolve",
+        &format!("{name}:{port}:127.0.0.1"),
+        &format!("https://{name}:{port}/"),
+    ]));
+    assert_eq!(body, b"served\n");
 }

@@ -7,9 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from lacme import Client
 from lacme.crypto import generate_ec_key, key_authorization
+from lacme.errors import UserActionRequiredError
 
 FOLDER = Path(os.environ["FOLDER"])
 
@@ -85,5 +86,37 @@ async def address():
         await obtain(client, [ipaddress.ip_address("127.0.0.1")], "address.pem")
 
 
-scenarios = [account, before_an_order, address]
+async def first_terms():
+    key = generate_ec_key()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (FOLDER / "account.pem").write_bytes(pem)
+    async with connect(key) as client:
+        account = await client.create_account(terms_of_service_agreed=True)
+        print(account.url)
+        await obtain(client, ["lacme.test"], "before.pem")
+
+
+def connect_again():
+    return connect(load_pem_private_key((FOLDER / "account.pem").read_bytes(), None))
+
+
+async def changed_terms():
+    async with connect_again() as client:
+        await client.create_account()
+        try:
+            await client.issue(["lacme.test"])
+        except UserActionRequiredError as error:
+            print(error.detail)
+            print(error.response_headers["link"])
+        else:
+            raise AssertionError("this should have been refused")
+
+
+async def agreed_terms():
+    async with connect_again() as client:
+        await client.create_account()
+        await obtain(client, ["lacme.test"], "after.pem")
+
+
+scenarios = [account, before_an_order, address, first_terms, changed_terms, agreed_terms]
 asyncio.run({scenario.__name__: scenario for scenario in scenarios}[sys.argv[1]]())
