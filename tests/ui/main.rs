@@ -16,6 +16,7 @@ mod jws;
 #[allow(dead_code, reason = "the clients use all of it")]
 mod lab;
 mod scene;
+mod sessions;
 #[path = "../support/mod.rs"]
 mod support;
 
