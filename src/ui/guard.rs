@@ -82,7 +82,12 @@ async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Adm
         request.extensions_mut().insert(visitor.clone());
     }
     if !writes {
+        // A page without its body is asked for like the page; that it goes without is the connection's business.
+        request.head_mut().method = Method::GET;
         return Ok(None);
+    }
+    if request.method() != Method::POST {
+        return Err(AdminError::Method { method: request.method().to_string(), allowed: "GET, POST".to_owned() });
     }
     let form = read(request).await?;
     if session.is_some_and(|visitor| !visitor.session.sent(form.text(FORM_KEY))) {

@@ -45,7 +45,7 @@ async fn sign_in(admin: web::Data<Admin>, form: Form) -> Result<HttpResponse, Ad
     match admin.sign_in(form.text("token")).await {
         Ok(begun) => {
             let cookie = cookie(begun.secret.expose_secret().to_owned()).finish();
-            let mut response = reply::done(next(&form), "signed-in");
+            let mut response = reply::done(&afresh(next(&form)), "signed-in");
             response.add_cookie(&cookie).map_err(unwritable)?;
             Ok(response)
         }
@@ -80,9 +80,18 @@ fn cookie(value: String) -> actix_web::cookie::CookieBuilder<'static> {
 
 /// Where to go on: a page of this interface and nothing else.
 fn next(form: &Form) -> &str {
-    form.given("next")
-        .filter(|next| *next == "/ui" || next.starts_with("/ui/") || next.starts_with("/ui?"))
-        .unwrap_or("/ui")
+    let ours = |next: &&str| *next == "/ui" || next.starts_with("/ui/") || next.starts_with("/ui?");
+    let plain = |next: &&str| next.bytes().all(|byte| byte.is_ascii_graphic());
+    form.given("next").filter(ours).filter(plain).unwrap_or("/ui")
+}
+
+/// A place without what was done before somebody had to sign in again.
+fn afresh(place: &str) -> String {
+    let Some((path, query)) = place.split_once('?') else { return place.to_owned() };
+    let mut kept = url::form_urlencoded::Serializer::new(String::new());
+    kept.extend_pairs(url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "done"));
+    let kept = kept.finish();
+    if kept.is_empty() { path.to_owned() } else { format!("{path}?{kept}") }
 }
 
 fn unwritable(error: impl std::fmt::Display) -> AdminError {

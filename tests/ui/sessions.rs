@@ -76,6 +76,8 @@ fn signing_in_leads_nowhere_else() {
     for (next, place) in [
         ("", "/ui"),
         ("/ui/orders?status=valid", "/ui/orders?status=valid"),
+        ("/ui/orders?done=canceled&status=valid", "/ui/orders?status=valid"),
+        ("/ui/accounts/x?done=disabled", "/ui/accounts/x"),
         ("https://elsewhere.test/", "/ui"),
         ("//elsewhere.test/ui", "/ui"),
         ("/api/v1/tokens", "/ui"),
@@ -131,4 +133,20 @@ fn nobody_who_has_not_signed_in_is_shown_or_does_anything() {
     }
     let tokens = house.admin().get("/tokens").expect(200).json();
     assert_eq!(tokens["items"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn what_there_is_not_is_said_with_what_there_is() {
+    let house = House::open();
+    let visitor = Visitor::of(&house);
+    let send = |method: &str, path: &str| {
+        let url = format!("{}{path}", visitor.https.origin());
+        visitor.https.send(method, &url, &[("Cookie", &visitor.cookie)], &[])
+    };
+    assert_eq!(send("HEAD", "/ui").status, 200);
+    for method in ["PUT", "DELETE", "PATCH"] {
+        assert_eq!(send(method, "/ui/tokens").status, 405, "{method}");
+    }
+    assert_eq!(send("GET", "/ui/nowhere").status, 404);
+    assert_eq!(send("GET", "/ui/orders/AAAAAAAAAAAAAAAAAAAAAA").status, 404);
 }
