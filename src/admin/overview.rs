@@ -45,6 +45,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// How many hours the trend has.
 const HOURS: u64 = 24;
 
+/// How many days certificates are looked at that end.
+const DAYS: u32 = 30;
+
 /// How long a resolver may take to be called healthy.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -145,6 +148,8 @@ pub struct CertificatesView {
     pub expiring_in_a_week: OrderCount,
     /// The same within thirty days.
     pub expiring_in_a_month: OrderCount,
+    /// The same for each of the next thirty times 24 hours.
+    pub expiring_by_day: Vec<u64>,
 }
 
 /// Whether something that the server needs does what it should.
@@ -230,24 +235,42 @@ impl Admin {
             };
             self.engine.count_certificates(&query, COUNTED).await.map(counted)
         };
-        let expiring = async |days: u32| {
-            let query = CertificateQuery {
-                status: Some(CertificateStatus::Valid),
-                expires_from: Some(now),
-                expires_to: Some(now.plus(DAY * days)),
-                replaced: Some(false),
-                sort: CertificateSort::Expiry,
-                ..CertificateQuery::default()
-            };
-            self.engine.count_certificates(&query, COUNTED).await.map(counted)
+        let (ends, cut) = self.expiring(now).await?;
+        let within = |days: u32| {
+            let until = now.plus(DAY * days);
+            let number = ends.iter().filter(|end| **end < until).count();
+            // What was not counted comes after all that was.
+            counted(Count { number, capped: cut && number == ends.len() })
         };
         Ok(CertificatesView {
             issued_last_hour: issued(HOUR).await?,
             issued_last_day: issued(DAY).await?,
-            expiring_in_a_day: expiring(1).await?,
-            expiring_in_a_week: expiring(7).await?,
-            expiring_in_a_month: expiring(30).await?,
+            expiring_in_a_day: within(1),
+            expiring_in_a_week: within(7),
+            expiring_in_a_month: within(DAYS),
+            expiring_by_day: by_day(&ends, now),
         })
+    }
+
+    /// When those certificates end that end soon and that no order replaces, the next one first; and whether there are more.
+    async fn expiring(&self, now: Timestamp) -> Result<(Vec<Timestamp>, bool), StoreError> {
+        let query = CertificateQuery {
+            status: Some(CertificateStatus::Valid),
+            expires_from: Some(now),
+            expires_to: Some(now.plus(DAY * DAYS)),
+            replaced: Some(false),
+            sort: CertificateSort::Expiry,
+            ..CertificateQuery::default()
+        };
+        let (mut ends, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.engine.list_certificates(&query, after.as_ref(), PAGE).await.map_err(unlisted)?;
+            ends.extend(page.items.iter().map(|certificate| certificate.state.record.not_after));
+            after = page.next;
+            if after.is_none() || ends.len() >= COUNTED {
+                return Ok((ends, after.is_some()));
+            }
+        }
     }
 
     async fn health(&self, now: Timestamp) -> Vec<HealthView> {
@@ -355,6 +378,17 @@ fn trend(orders: &[Seen], now: Timestamp) -> Vec<HourView> {
     hours
 }
 
+fn by_day(ends: &[Timestamp], now: Timestamp) -> Vec<u64> {
+    let mut days = vec![0; usize::try_from(DAYS).unwrap_or(0)];
+    for end in ends {
+        let nth = usize::try_from(end.since(now).as_secs() / DAY.as_secs()).unwrap_or(usize::MAX);
+        if let Some(day) = days.get_mut(nth) {
+            *day += 1;
+        }
+    }
+    days
+}
+
 fn failures(orders: &[Seen], now: Timestamp) -> Vec<FailureView> {
     let (hour, day) = (now.minus(HOUR), now.minus(DAY));
     let mut causes: BTreeMap<&str, FailureView> = BTreeMap::new();
@@ -400,6 +434,14 @@ mod tests {
         assert_eq!(trend.len(), 24);
         assert!(trend[23].from.ends_with("T15:00:00Z") && trend[0].from.ends_with("T16:00:00Z"), "{trend:?}");
         assert_eq!((trend[23].open, trend[23].valid, trend[22].invalid, trend[0].valid), (1, 1, 1, 1));
+    }
+
+    #[test]
+    fn certificates_are_counted_by_the_day_on_which_they_end() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let ends: Vec<_> = [0, 86_399, 86_400, 29 * 86_400].map(|after| now.plus(Duration::from_secs(after))).into();
+        let days = by_day(&ends, now);
+        assert_eq!((days.len(), days[0], days[1], days[29], days.iter().sum::<u64>()), (30, 2, 1, 1, 4));
     }
 
     #[test]

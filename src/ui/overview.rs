@@ -11,7 +11,7 @@ use super::visitor::Visitor;
 use super::words::{self, filters};
 use crate::admin::accounts::OrderCount;
 use crate::admin::error::AdminError;
-use crate::admin::overview::{HourView, OverviewView};
+use crate::admin::overview::{FailureView, HourView, OverviewView};
 
 /// The height of the highest bar.
 const HEIGHT: u64 = 120;
@@ -29,6 +29,25 @@ struct Page {
     frame: Frame,
     overview: Arc<OverviewView>,
     bars: Bars,
+    /// The certificates that end on each of the next days, as heights of bars.
+    ends: Vec<End>,
+}
+
+struct End {
+    x: u64,
+    part: Part,
+    said: String,
+}
+
+/// The certificates that end on each of the next days.
+fn ends(days: &[u64]) -> Vec<End> {
+    let most = days.iter().copied().max().unwrap_or(0).max(1);
+    let bars = days.iter().zip(0_u64..).map(|(number, nth)| {
+        let height = if *number == 0 { 0 } else { (number * 40 / most).max(2) };
+        let said = format!("{number} in {nth} to {} days", nth + 1);
+        End { x: nth * 10, part: Part { y: 40 - height, height }, said }
+    });
+    bars.collect()
 }
 
 async fn whole() -> HttpResponse {
@@ -38,7 +57,8 @@ async fn whole() -> HttpResponse {
 async fn read(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, AdminError> {
     let overview = visitor.admin.overview(visitor.operator()).await?;
     let frame = Frame::of(&visitor, "/ui", "Overview").after(request.query_string());
-    reply::page(&Page { frame, bars: Bars::of(&overview.trend), overview })
+    let ends = ends(&overview.certificates.expiring_by_day);
+    reply::page(&Page { frame, bars: Bars::of(&overview.trend), ends, overview })
 }
 
 /// The trend as bars.
@@ -88,6 +108,17 @@ impl Bars {
             failed: trend.iter().map(|hour| hour.invalid).sum(),
         }
     }
+}
+
+/// Numbers in words, for whoever does not see the bars.
+fn listed(days: &[u64]) -> String {
+    days.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// How long the bar of a cause is, of a hundred.
+fn share(number: &u64, failures: &[FailureView]) -> u64 {
+    let most = failures.iter().map(|failure| failure.last_day).max().unwrap_or(0).max(1);
+    (number * 100 / most).max(2)
 }
 
 /// A number, and a plus where there may be more.
