@@ -10,7 +10,7 @@ use chancery_machine::challenge::{ChallengeState, ChallengeType};
 use chancery_machine::id::{AuthorizationId, CertificateId, OrderId};
 use chancery_machine::identifier::Subject;
 use chancery_machine::machine::{Machine, Step};
-use chancery_machine::order::{Intent, Order, OrderState, OrderStatus, OrderTerms};
+use chancery_machine::order::{Cause, Intent, Order, OrderState, OrderStatus, OrderTerms};
 use chancery_machine::snapshot::{self, Snapshot};
 use chancery_machine::time::Timestamp;
 
@@ -230,6 +230,7 @@ pub(super) fn check(world: &World) -> Result<(), Violation> {
         no_validation_without_a_response,
         order_identifiers_and_authorizations_never_change,
         a_certificate_is_replaced_by_one_order_that_has_not_failed,
+        an_order_knows_how_it_came_to_its_status,
     )
 }
 
@@ -249,6 +250,19 @@ pub(super) fn check_at_rest(world: &World) -> Result<(), Violation> {
 fn snapshots_read_back_equal<T: Snapshot + PartialEq + Debug>(value: &T) -> Result<(), Violation> {
     let read = snapshot::decode::<T>(&snapshot::encode(value));
     hold("snapshots_read_back_equal", read.as_ref() == Ok(value), || format!("{value:?} came back as {read:?}"))
+}
+
+/// From its placing on, without a gap, and never back.
+fn an_order_knows_how_it_came_to_its_status(world: &World) -> Option<String> {
+    world.orders.iter().find_map(|(id, order)| {
+        let passed = &order.passed;
+        let begun = passed.first().is_some_and(|first| (first.at, first.cause) == (order.terms.created, Cause::Placed));
+        let ended = passed.last().is_some_and(|last| last.status == order.stored_status());
+        let onward = passed.windows(2).all(|pair| pair[0].at <= pair[1].at && pair[0].status != pair[1].status);
+        let once: BTreeSet<_> = passed.iter().map(|passage| passage.status.token()).collect();
+        let sound = begun && ended && onward && once.len() == passed.len();
+        (!sound).then(|| format!("order {id} is {:?} after {passed:?}", order.stored_status()))
+    })
 }
 
 /// Also what only the clock decided is decided.

@@ -14,7 +14,9 @@ use chancery_machine::eab::{EabCredential, EabScope};
 use chancery_machine::id::{AccountId, AuthorityId, AuthorizationId, CertificateId, EabId, Id, OrderId};
 use chancery_machine::identifier::{DnsName, Subject};
 use chancery_machine::network::{Network, NetworkRules, SiteRules};
-use chancery_machine::order::{Draft, Intent, Order, OrderState, OrderTerms, Predecessor, ProfileRef, Setback};
+use chancery_machine::order::{
+    Cause, Draft, Intent, Order, OrderState, OrderStatus, OrderTerms, Passage, Predecessor, ProfileRef, Setback,
+};
 use chancery_machine::perspective::{PerspectiveName, Perspectives};
 use chancery_machine::problem::{Problem, ProblemType, Subproblem};
 use chancery_machine::profile::{
@@ -289,6 +291,25 @@ pub(crate) fn orders_proven() -> Vec<(&'static str, Order)> {
         (name, Order { state, ..order })
     };
     orders_renewing().into_iter().map(proven).take(2).collect()
+}
+
+/// Which know how they came to their status.
+pub(crate) fn orders_passed() -> Vec<(&'static str, Order)> {
+    let ready = order(OrderState::Ready);
+    let causes = [
+        (OrderStatus::Pending, Cause::Placed),
+        (OrderStatus::Ready, Cause::Authorized),
+        (OrderStatus::Processing, Cause::Finalized),
+        (OrderStatus::Valid, Cause::Issued),
+        (OrderStatus::Invalid, Cause::AuthorizationLost),
+        (OrderStatus::Invalid, Cause::IssuanceFailed),
+        (OrderStatus::Invalid, Cause::AccountClosed),
+        (OrderStatus::Invalid, Cause::Cancelled),
+        (OrderStatus::Invalid, Cause::Expired),
+        (OrderStatus::Canceled, Cause::RenewalCanceled),
+    ];
+    let passed = causes.map(|(status, cause)| Passage { status, at: NOW, cause }).to_vec();
+    vec![("passed", Order { passed, ..ready })]
 }
 
 /// With a limit of orders that are renewed automatically.

@@ -19,8 +19,8 @@ use crate::sample::{
     accounts, accounts_2, accounts_keys, acme_profiles, acme_profiles_2, acme_profiles_authorizing, acme_profiles_caa,
     acme_profiles_dns, acme_profiles_limited, acme_profiles_renewing, audit_entries, audit_heads, authorizations,
     authorizations_2, authorizations_3, authorizations_reliance, certificates, certificates_2, certificates_3,
-    certificates_renewed, credentials, crls, orders, orders_2, orders_ancestors, orders_proven, orders_renewing,
-    ra_profiles, ra_profiles_2,
+    certificates_renewed, credentials, crls, orders, orders_2, orders_ancestors, orders_passed, orders_proven,
+    orders_renewing, ra_profiles, ra_profiles_2,
 };
 use crate::table::reads_back;
 
@@ -50,6 +50,7 @@ macro_rules! for_every_kind {
         $check("authorization-reliance", &authorizations_reliance());
         $check("acme-profile-dns", &acme_profiles_dns());
         $check("order-auto-renewal-proven", &orders_proven());
+        $check("order-passed", &orders_passed());
         $check("acme-profile-limited", &acme_profiles_limited());
         $check("ra-profile", &ra_profiles());
         $check("acme-profile-2", &acme_profiles_2());
