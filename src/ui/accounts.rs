@@ -13,6 +13,7 @@ use super::visitor::Visitor;
 use super::words::{self, filters};
 use crate::admin::accounts::{AccountDetail, AccountView, OrderCount};
 use crate::admin::error::AdminError;
+use crate::admin::operator::Role;
 use crate::admin::precondition::Precondition;
 use crate::admin::rest::filters::{Accounts as Filter, place};
 use crate::admin::words::AccountStatus;
@@ -59,8 +60,8 @@ async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Ad
 
 /// A page of the list, with why something was not done from it.
 async fn listed(visitor: &Visitor, query: &str, refused: Option<&AdminError>) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(query);
-    let frame = Frame::of(visitor, PLACE, "ACME Accounts").after(query).refused(refused);
+    let asked = Asked::of(PLACE, query);
+    let frame = Frame::of(visitor, PLACE, "ACME Accounts").after(query).refused(refused).shown_at(&asked.here());
     let found = async {
         let filter: Filter = asked.filter()?;
         let (query, (limit, after)) = (filter.query()?, place(&filter.page())?);
@@ -73,7 +74,7 @@ async fn listed(visitor: &Visitor, query: &str, refused: Option<&AdminError>) ->
             reply::page_with(status, &List { frame, asked, accounts: page.items, pager })
         }
         Err(error) => {
-            let (frame, pager) = (frame.refused(Some(&error)), Pager { first: None, next: None });
+            let (frame, pager) = (frame.refused(Some(&error)), Pager::refused(&asked));
             reply::page_with(error.status_code(), &List { frame, asked, accounts: Vec::new(), pager })
         }
     }
@@ -94,7 +95,10 @@ async fn shown(
     let account = &detail.account;
     let orders = &detail.orders_by_status;
     let page = Detail {
-        frame: Frame::of(visitor, PLACE, format!("Account {id}")).after(query).refused(error),
+        frame: Frame::of(visitor, PLACE, format!("Account {id}"))
+            .after(query)
+            .refused(error)
+            .shown_at(&format!("{PLACE}/{id}")),
         open: account.status == AccountStatus::Valid,
         counts: [
             ("pending", &orders.pending),
@@ -173,6 +177,7 @@ fn confirmation(
 }
 
 async fn ask_revoke(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Operator)?;
     let detail = visitor.admin.read_account(visitor.operator(), &id).await?;
     let frame = Frame::of(&visitor, PLACE, "Revoke an account");
     let question = format!("Revoke account {id}?");
@@ -194,9 +199,11 @@ fn certificates(form: &Form) -> Option<chancery_machine::certificate::Revocation
 }
 
 async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Operator)?;
+    let back = list::back(&form, PLACE);
     if form.all("item").next().is_none() {
         let none = AdminError::Refused("no account was ticked, so nothing was done".to_owned());
-        return listed(&visitor, "", Some(&none)).await;
+        return listed(&visitor, &back.back(), Some(&none)).await;
     }
     match form.text("action") {
         action @ ("enable" | "disable") => {
@@ -215,14 +222,28 @@ async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> 
             .await
         }
         "revoke" => {
-            let objects: Vec<String> = form.all("item").map(str::to_owned).collect();
+            let mut objects = Vec::new();
+            for (nth, id) in form.all("item").enumerate() {
+                // What is gone meanwhile is answered for afterwards.
+                let read = visitor.admin.read_account(visitor.operator(), id);
+                let found = if nth < list::NAMED { read.await.ok() } else { None };
+                objects.push(found.map_or_else(|| id.to_owned(), |found| called(&found.account)));
+            }
             let frame = Frame::of(&visitor, PLACE, "Revoke accounts");
-            let question = format!("Revoke these {} accounts?", objects.len());
+            let question = list::question("Revoke", PLACE, objects.len());
             let fields = form.fields().cloned().collect();
-            let page = confirmation(frame, format!("{PLACE}/bulk"), question, fields, PLACE.to_owned());
+            let page = confirmation(frame, format!("{PLACE}/bulk"), question, fields, back.here());
             reply::page(&Confirm { objects, ..page })
         }
         other => Err(AdminError::Malformed(format!("{other:?} can be done to no account"))),
+    }
+}
+
+/// How people know an account: by its contacts, or else by its key.
+fn called(account: &AccountView) -> String {
+    match account.contacts.as_slice() {
+        [] => format!("{} with the key {}", account.id, account.thumbprint),
+        contacts => format!("{} of {}", account.id, contacts.join(", ")),
     }
 }
 

@@ -113,7 +113,7 @@ impl Entry {
 }
 
 async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(request.query_string());
+    let asked = Asked::of(PLACE, request.query_string());
     let frame = Frame::of(&visitor, PLACE, "Audit log").after(request.query_string());
     let found = async {
         let filter: Filter = asked.filter()?;
@@ -126,7 +126,7 @@ async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Ad
             reply::page(&List { frame, asked, entries: page.items.into_iter().map(Entry::from).collect(), pager })
         }
         Err(error) => {
-            let (frame, pager) = (frame.refused(Some(&error)), Pager { first: None, next: None });
+            let (frame, pager) = (frame.refused(Some(&error)), Pager::refused(&asked));
             reply::page_with(error.status_code(), &List { frame, asked, entries: Vec::new(), pager })
         }
     }

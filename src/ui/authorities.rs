@@ -101,7 +101,7 @@ fn badge(authority: &AuthorityView, life: Option<&Life>) -> String {
 }
 
 async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(request.query_string());
+    let asked = Asked::of(PLACE, request.query_string());
     let frame = Frame::of(&visitor, PLACE, "Authorities").after(request.query_string());
     let now = visitor.admin.engine.now();
     let all = visitor.admin.list_authorities(visitor.operator()).await?;
@@ -112,7 +112,7 @@ async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Ad
             reply::page(&List { frame, asked, now, authorities, names, pager })
         }
         Err(error) => {
-            let (frame, pager) = (frame.refused(Some(&error)), Pager { first: None, next: None });
+            let (frame, pager) = (frame.refused(Some(&error)), Pager::refused(&asked));
             reply::page_with(error.status_code(), &List { frame, asked, now, authorities: Vec::new(), names, pager })
         }
     }
@@ -166,7 +166,10 @@ async fn shown(
     let authority = visitor.admin.read_authority(visitor.operator(), id).await?;
     let all = visitor.admin.list_authorities(visitor.operator()).await?;
     let page = Detail {
-        frame: Frame::of(visitor, PLACE, authority.name.clone()).after(query).refused(error),
+        frame: Frame::of(visitor, PLACE, authority.name.clone())
+            .after(query)
+            .refused(error)
+            .shown_at(&format!("{PLACE}/{id}")),
         life: Life::of(&authority.not_before, &authority.not_after, visitor.admin.engine.now()),
         above: all.iter().filter(|one| authority.parent.as_ref() == Some(&one.id)).collect(),
         below: all.iter().filter(|one| one.parent.as_ref() == Some(&authority.id)).collect(),

@@ -106,8 +106,8 @@ async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Ad
 
 /// The list, with why something was not done to it.
 async fn listed(visitor: &Visitor, query: &str, error: Option<&AdminError>) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(query);
-    let frame = Frame::of(visitor, PLACE, "Certificates").after(query).refused(error);
+    let asked = Asked::of(PLACE, query);
+    let frame = Frame::of(visitor, PLACE, "Certificates").after(query).refused(error).shown_at(&asked.here());
     let now = visitor.admin.engine.now();
     let found = async {
         let filter: Filter = match asked.text(SEARCH) {
@@ -127,7 +127,7 @@ async fn listed(visitor: &Visitor, query: &str, error: Option<&AdminError>) -> R
             reply::page_with(status, &List { frame, asked, now, certificates: page.items, pager })
         }
         Err(error) => {
-            let (frame, pager) = (frame.refused(Some(&error)), Pager { first: None, next: None });
+            let (frame, pager) = (frame.refused(Some(&error)), Pager::refused(&asked));
             reply::page_with(error.status_code(), &List { frame, asked, now, certificates: Vec::new(), pager })
         }
     }
@@ -148,7 +148,7 @@ async fn shown(
     let decoded = visitor.admin.decode_certificate(visitor.operator(), id).await?;
     let title = format!("Certificate of {}", certificate.subjects.first().map_or(id, String::as_str));
     let page = Detail {
-        frame: Frame::of(visitor, PLACE, title).after(query).refused(error),
+        frame: Frame::of(visitor, PLACE, title).after(query).refused(error).shown_at(&format!("{PLACE}/{id}")),
         life: Life::of(&certificate.not_before, &certificate.not_after, visitor.admin.engine.now()),
         open: certificate.status == CertificateStatus::Valid,
         certificate: &certificate,
@@ -259,9 +259,11 @@ async fn revoke(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<H
 }
 
 async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Operator)?;
+    let back = list::back(&form, PLACE);
     if form.all("item").next().is_none() {
         let none = AdminError::Refused("no certificate was ticked, so nothing was done".to_owned());
-        return listed(&visitor, "", Some(&none)).await;
+        return listed(&visitor, &back.back(), Some(&none)).await;
     }
     match form.text("action") {
         action @ ("renew" | "cancel") => {
@@ -282,16 +284,17 @@ async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> 
         }
         "revoke" => {
             let mut objects = Vec::new();
-            for id in form.all("item") {
+            for (nth, id) in form.all("item").enumerate() {
                 // What is gone meanwhile is answered for afterwards.
-                let found = visitor.admin.read_certificate(visitor.operator(), id).await.ok();
+                let read = visitor.admin.read_certificate(visitor.operator(), id);
+                let found = if nth < list::NAMED { read.await.ok() } else { None };
                 let names = found.map_or_else(String::new, |found| found.certificate.subjects.join(", "));
                 objects.push(if names.is_empty() { id.to_owned() } else { names });
             }
-            let question = format!("Revoke these {} certificates?", objects.len());
+            let question = list::question("Revoke", PLACE, objects.len());
             let fields = form.fields().cloned().collect();
             let frame = Frame::of(&visitor, PLACE, "Revoke certificates");
-            let page = confirmation(frame, format!("{PLACE}/bulk"), question, fields, PLACE.to_owned());
+            let page = confirmation(frame, format!("{PLACE}/bulk"), question, fields, back.here());
             reply::page(&Confirm { objects, ..page })
         }
         other => Err(AdminError::Malformed(format!("{other:?} can be done to no certificate"))),

@@ -154,8 +154,8 @@ async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Ad
 
 /// The list, with why something was not done to it.
 async fn listed(visitor: &Visitor, query: &str, error: Option<&AdminError>) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(query);
-    let frame = Frame::of(visitor, PLACE, "EAB credentials").after(query).refused(error);
+    let asked = Asked::of(PLACE, query);
+    let frame = Frame::of(visitor, PLACE, "EAB credentials").after(query).refused(error).shown_at(&asked.here());
     let found = async {
         let filter: Filter = asked.filter()?;
         let (limit, after) = place(&filter.page())?;
@@ -168,7 +168,7 @@ async fn listed(visitor: &Visitor, query: &str, error: Option<&AdminError>) -> R
             reply::page_with(status, &List { frame, asked, credentials: page.items, pager })
         }
         Err(error) => {
-            let (frame, pager) = (frame.refused(Some(&error)), Pager { first: None, next: None });
+            let (frame, pager) = (frame.refused(Some(&error)), Pager::refused(&asked));
             reply::page_with(error.status_code(), &List { frame, asked, credentials: Vec::new(), pager })
         }
     }
@@ -196,8 +196,12 @@ async fn settings(
     let acme = catalog.acme.keys().map(ToString::to_string).collect();
     let ra = catalog.ra.keys().map(ToString::to_string).collect();
     let title = if edited.is_some() { "Edit an EAB credential" } else { "Make an EAB credential" };
+    let mut frame = Frame::of(visitor, PLACE, title).refused(error);
+    if let Some((id, _)) = &edited {
+        frame = frame.shown_at(&format!("{PLACE}/{id}"));
+    }
     let page = Settings {
-        frame: Frame::of(visitor, PLACE, title).refused(error),
+        frame,
         acme_profiles: with(acme, &written.acme_profiles),
         ra_profiles: with(ra, &written.ra_profiles),
         written,
@@ -254,6 +258,7 @@ async fn shown(
 ) -> Result<HttpResponse, AdminError> {
     let credential = visitor.admin.read_eab_credential(visitor.operator(), id).await?;
     let frame = Frame::of(visitor, PLACE, format!("EAB credential {id}")).after(query).refused(error);
+    let frame = frame.shown_at(&format!("{PLACE}/{id}"));
     let page = Detail { frame, credential: &credential };
     match error {
         None => reply::page(&page),
@@ -374,9 +379,11 @@ async fn delete(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<H
 }
 
 async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Operator)?;
+    let back = list::back(&form, PLACE);
     if form.all("item").next().is_none() {
         let none = AdminError::Refused("no credential was ticked, so nothing was done".to_owned());
-        return listed(&visitor, "", Some(&none)).await;
+        return listed(&visitor, &back.back(), Some(&none)).await;
     }
     let any = Precondition::Any;
     match (form.text("action"), form.ticked("confirmed")) {
@@ -395,17 +402,18 @@ async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> 
         }
         (action @ ("revoke" | "delete"), false) => {
             let mut objects = Vec::new();
-            for id in form.all("item") {
+            for (nth, id) in form.all("item").enumerate() {
                 // What is gone meanwhile is answered for afterwards.
-                let found = visitor.admin.read_eab_credential(visitor.operator(), id).await.ok();
+                let read = visitor.admin.read_eab_credential(visitor.operator(), id);
+                let found = if nth < list::NAMED { read.await.ok() } else { None };
                 objects.push(found.map_or_else(|| id.to_owned(), |found| called(&found)));
             }
             let fields = form.fields().cloned().collect();
             let deletes = action == "delete";
             let verb = if deletes { "Delete" } else { "Revoke" };
-            let question = format!("{verb} these {} EAB credentials?", objects.len());
+            let question = list::question(verb, PLACE, objects.len());
             let frame = Frame::of(&visitor, PLACE, format!("{verb} EAB credentials"));
-            let page = confirmation(frame, question, fields, format!("{PLACE}/bulk"), PLACE.to_owned());
+            let page = confirmation(frame, question, fields, format!("{PLACE}/bulk"), back.here());
             let page = Confirm { objects, button: verb, ..page };
             let ticks = if deletes { vec![FORCE] } else { Vec::new() };
             let consequences = if deletes { DELETED } else { REVOKED }.to_owned();

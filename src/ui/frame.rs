@@ -4,6 +4,7 @@ use chancery_actors::error::TurnError;
 
 use super::assets::{URLS, Urls};
 use super::form::Form;
+use super::list;
 use super::visitor::Visitor;
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
@@ -59,7 +60,7 @@ pub(super) struct Frame {
     pub(super) name: String,
     pub(super) role: Role,
     pub(super) form_key: String,
-    pub(super) done: Option<&'static str>,
+    pub(super) done: Option<String>,
     pub(super) notice: Option<Notice>,
 }
 
@@ -73,6 +74,8 @@ pub(super) struct Notice {
     pub(super) dependents: Vec<String>,
     /// The fields at fault, and why.
     pub(super) faults: Vec<(String, String)>,
+    /// Where the thing is shown as it is now: the page of a form that was refused has a URL that only takes forms.
+    pub(super) place: Option<String>,
 }
 
 impl Frame {
@@ -96,7 +99,9 @@ impl Frame {
     #[must_use]
     pub(super) fn after(mut self, query: &str) -> Self {
         let query = Form::parse(query.as_bytes());
-        self.done = DONE.iter().find(|(word, _)| *word == query.text("done")).map(|(_, said)| *said);
+        let word = query.text("done");
+        let many = query.text("n").parse().ok().and_then(|number| list::done_to(self.section, word, number));
+        self.done = many.or_else(|| DONE.iter().find(|(known, _)| *known == word).map(|(_, said)| (*said).to_owned()));
         self
     }
 
@@ -113,6 +118,16 @@ impl Frame {
             Some(error) => self.with(Notice::of(error)),
             None => self,
         }
+    }
+
+    /// The same with where the thing is shown as it is now, if something was refused for another reason than what was
+    /// typed: that is corrected where it stands.
+    #[must_use]
+    pub(super) fn shown_at(mut self, place: &str) -> Self {
+        if let Some(notice) = self.notice.as_mut().filter(|notice| notice.faults.is_empty()) {
+            notice.place = Some(place.to_owned());
+        }
+        self
     }
 
     pub(super) fn menu(&self) -> &'static [Entry] {
@@ -148,6 +163,7 @@ impl Notice {
             advice: advice(error),
             dependents: problem.dependents,
             faults: problem.errors.into_iter().map(|fault| (fault.field, fault.detail)).collect(),
+            place: None,
         }
     }
 }
@@ -159,9 +175,7 @@ fn advice(error: &AdminError) -> &'static str {
         AdminError::Absent(_) => "It may have been deleted meanwhile. The list shows what there is.",
         AdminError::Exists(_) => "Choose another name.",
         AdminError::InUse { .. } => "Remove what depends on it first, or say that it is to be deleted all the same.",
-        AdminError::Changed { .. } | AdminError::Outdated(_) => {
-            "Reload the page to see how it is now, and decide again."
-        }
+        AdminError::Changed { .. } | AdminError::Outdated(_) => "Look at how it is now, and decide again.",
         AdminError::Forbidden { .. } => "Ask an administrator for a token with that role.",
         AdminError::Unauthenticated(_) => "Sign in again.",
         AdminError::Refused(_) => "Nothing was changed.",
@@ -169,11 +183,11 @@ fn advice(error: &AdminError) -> &'static str {
         AdminError::Turn(TurnError::Rejected(_)) => "Nothing was changed.",
         AdminError::Turn(TurnError::Absent) => "It may have been deleted meanwhile. The list shows what there is.",
         AdminError::Turn(TurnError::Taken(_) | TurnError::GuardChanged(_) | TurnError::Conflict) => {
-            "Nothing was changed. Reload the page to see how it is now, and decide again."
+            "Nothing was changed. Look at how it is now, and decide again."
         }
         AdminError::Turn(TurnError::Busy) => "Nothing was changed. Try again in a moment.",
         AdminError::Turn(TurnError::Unavailable(_)) | AdminError::Vault(_) => {
-            "It is not known whether it was done: reload the page to see, and try again. The server's log says more."
+            "It is not known whether it was done: look at how it is now, and try again. The server's log says more."
         }
         AdminError::PreconditionRequired
         | AdminError::KeyReused

@@ -91,7 +91,7 @@ async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Adm
     }
     let form = read(request).await?;
     if session.is_some_and(|visitor| !visitor.session.sent(form.text(FORM_KEY))) {
-        let why = "this form does not belong to your session, so nothing was done. Reload its page and send it again";
+        let why = "this form does not belong to your session, so nothing was done. Open its page again and send it from there";
         return Err(AdminError::Malformed(why.to_owned()));
     }
     request.extensions_mut().insert(form);
@@ -164,10 +164,16 @@ fn shown(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         .map(|error| failure(response.request(), error));
     match page {
         Some(page) => response.into_response(page),
+        // Whoever reloads the page of a form that was refused, or leads a browser back to one, wants to see the thing.
+        None if response.status() == StatusCode::METHOD_NOT_ALLOWED
+            && [Method::GET, Method::HEAD].contains(response.request().method()) =>
+        {
+            let page = reply::see(&reply::owner(response.request().path()));
+            response.into_response(page)
+        }
         None if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
             let why = response.request().method().to_string();
-            // Where one of the two is missing, the other is there.
-            let allowed = if response.request().method() == Method::GET { "POST" } else { "GET" };
+            let allowed = "GET";
             let mut page =
                 failure(response.request(), &AdminError::Method { method: why, allowed: allowed.to_owned() });
             page.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
@@ -180,7 +186,7 @@ fn shown(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
 /// An error as a page, with the menu where somebody has signed in.
 fn failure(request: &HttpRequest, error: &AdminError) -> HttpResponse {
     let visitor = request.extensions().get::<Visitor>().cloned();
-    let frame = visitor.as_ref().map(|visitor| Frame::of(visitor, "", "Something went wrong"));
+    let frame = visitor.as_ref().map(|visitor| (Frame::of(visitor, "", "Something went wrong"), request.path()));
     reply::failure(frame, error, error.status_code())
 }
 

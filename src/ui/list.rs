@@ -32,7 +32,58 @@ impl Pager {
         let first = (!asked.text("cursor").is_empty()).then(|| asked.from(None));
         Self { first, next: next.map(|bytes| asked.from(Some(&URL_SAFE_NO_PAD.encode(bytes)))) }
     }
+
+    /// Of a list that was refused.
+    pub(super) fn refused(asked: &Asked) -> Self {
+        Self::of(asked, None)
+    }
 }
+
+/// The field of a bulk form that holds the query of the list's page from which it was sent.
+const BACK: &str = "back";
+
+/// The page of a list from which a bulk form was sent.
+pub(super) fn back(form: &Form, place: &'static str) -> Asked {
+    Asked::of(place, form.text(BACK))
+}
+
+/// What the objects of each list are called.
+const NOUNS: &[(&str, &str, &str)] = &[
+    ("/ui/acme-profiles", "ACME Profile", "ACME Profiles"),
+    ("/ui/ra-profiles", "RA Profile", "RA Profiles"),
+    ("/ui/accounts", "account", "accounts"),
+    ("/ui/orders", "order", "orders"),
+    ("/ui/certificates", "certificate", "certificates"),
+    ("/ui/eab", "EAB credential", "EAB credentials"),
+];
+
+/// What is said of one, and of several, to which something was done.
+const DONE_TO: &[(&str, &str, &str)] = &[
+    ("enabled", "is enabled", "are enabled"),
+    ("disabled", "is disabled", "are disabled"),
+    ("deleted", "was deleted", "were deleted"),
+    ("revoked", "is revoked", "are revoked"),
+    ("canceled", "was canceled", "were canceled"),
+    ("called", "is called to renew", "are called to renew"),
+    ("recalled", "is no longer called to renew", "are no longer called to renew"),
+];
+
+/// `3 accounts are disabled.`, after something was done to that many.
+pub(super) fn done_to(section: &str, word: &str, number: usize) -> Option<String> {
+    let (_, one, many) = NOUNS.iter().find(|(place, ..)| *place == section)?;
+    let (_, is, are) = DONE_TO.iter().find(|(known, ..)| *known == word)?;
+    Some(if number == 1 { format!("1 {one} {is}.") } else { format!("{number} {many} {are}.") })
+}
+
+/// `Revoke these 3 accounts?`
+pub(super) fn question(verb: &str, section: &str, number: usize) -> String {
+    let found = NOUNS.iter().find(|(place, ..)| *place == section);
+    let (one, many) = found.map_or(("object", "objects"), |(_, one, many)| (*one, *many));
+    if number == 1 { format!("{verb} this {one}?") } else { format!("{verb} these {number} {many}?") }
+}
+
+/// How many objects a question names.
+pub(super) const NAMED: usize = 50;
 
 /// What is asked before something is done that cannot be taken back.
 #[derive(Template)]
@@ -43,7 +94,7 @@ pub(super) struct Confirm {
     pub(super) question: String,
     /// What follows from it.
     pub(super) consequences: String,
-    /// To what it is done, where that is more than one.
+    /// To what it is done, where that was ticked in a list; so many as [`NAMED`] are shown.
     pub(super) objects: Vec<String>,
     /// What depends on it.
     pub(super) dependents: Vec<String>,
@@ -127,7 +178,7 @@ struct Results {
     done: usize,
     /// What was not done, and why.
     failures: Vec<(String, Notice)>,
-    back: &'static str,
+    back: String,
 }
 
 /// Does this to every item of the form, and shows what became of them: on the list if all went well.
@@ -148,8 +199,22 @@ where
     let failed = |(item, outcome): (String, Result<(), AdminError>)| Some((item, Notice::of(&outcome.err()?)));
     let failures: Vec<_> = outcomes.into_iter().filter_map(failed).collect();
     if failures.is_empty() {
-        return Ok(reply::done(section, word));
+        return Ok(reply::done(&back(form, section).here(), &format!("{word}&n={all}")));
     }
     let frame = Frame::of(visitor, section, "What was done");
-    reply::page(&Results { frame, done: all - failures.len(), failures, back: section })
+    reply::page(&Results { frame, done: all - failures.len(), failures, back: back(form, section).here() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_called_many() {
+        assert_eq!(done_to("/ui/accounts", "disabled", 1).as_deref(), Some("1 account is disabled."));
+        assert_eq!(done_to("/ui/orders", "canceled", 3).as_deref(), Some("3 orders were canceled."));
+        assert_eq!(done_to("/ui/orders", "anything", 3), None);
+        assert_eq!(question("Revoke", "/ui/eab", 1), "Revoke this EAB credential?");
+        assert_eq!(question("Cancel", "/ui/orders", 2), "Cancel these 2 orders?");
+    }
 }

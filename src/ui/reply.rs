@@ -41,10 +41,34 @@ pub(super) fn done(place: &str, what: &str) -> HttpResponse {
     see(&format!("{place}{joint}done={what}"))
 }
 
+/// Where whoever met an error can go on: what is gone is not shown, but the list of what there is.
+fn link(error: &AdminError, path: &str) -> Option<(String, &'static str)> {
+    let mut place = owner(path);
+    let mut word = "Show it as it is now";
+    if matches!(error, AdminError::Absent(_) | AdminError::Turn(TurnError::Absent)) {
+        while place.matches('/').count() > 2 {
+            place = owner(&place);
+        }
+        word = "Show the list";
+    }
+    (place != "/ui").then_some((place, word))
+}
+
+/// The page of the object, or the list, to which a URL belongs that only takes forms: that of `/ui/accounts/7/disable` is
+/// `/ui/accounts/7`, and that of `/ui/accounts/bulk` is `/ui/accounts`.
+pub(super) fn owner(path: &str) -> String {
+    let parts: Vec<&str> =
+        path.strip_prefix("/ui").unwrap_or_default().split('/').filter(|part| !part.is_empty()).collect();
+    let kept = parts.get(..parts.len().saturating_sub(1).min(2)).unwrap_or_default();
+    kept.iter().fold("/ui".to_owned(), |place, part| format!("{place}/{part}"))
+}
+
 #[derive(Template)]
 #[template(path = "failure.html")]
 struct Failure {
     frame: Frame,
+    /// Where there is more to see, and what that link says.
+    link: Option<(String, &'static str)>,
 }
 
 #[derive(Template)]
@@ -54,12 +78,30 @@ struct FailureOutside {
     notice: Notice,
 }
 
-/// An error as a page.
-pub(super) fn failure(frame: Option<Frame>, error: &AdminError, status: StatusCode) -> HttpResponse {
+/// An error as a page: with what surrounds it where somebody has signed in, and the path that they asked for.
+pub(super) fn failure(frame: Option<(Frame, &str)>, error: &AdminError, status: StatusCode) -> HttpResponse {
     let notice = Notice::of(error);
     let written = match frame {
-        Some(frame) => page_with(status, &Failure { frame: frame.with(notice) }),
+        Some((frame, path)) => page_with(status, &Failure { frame: frame.with(notice), link: link(error, path) }),
         None => page_with(status, &FailureOutside { urls: &URLS, notice }),
     };
     written.unwrap_or_else(|_| HttpResponse::build(status).body(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_takes_forms_belongs_to_a_page() {
+        for (path, page) in [
+            ("/ui/accounts/7/disable", "/ui/accounts/7"),
+            ("/ui/accounts/bulk", "/ui/accounts"),
+            ("/ui/authorities/7/chains/8/remove", "/ui/authorities/7"),
+            ("/ui/sign-out", "/ui"),
+            ("/ui", "/ui"),
+        ] {
+            assert_eq!(owner(path), page);
+        }
+    }
 }

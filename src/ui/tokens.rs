@@ -75,7 +75,7 @@ struct Made<'a> {
 }
 
 async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(request.query_string());
+    let asked = Asked::of(PLACE, request.query_string());
     let frame = Frame::of(&visitor, PLACE, "Tokens").after(request.query_string());
     let found = async {
         let page: PageQuery = asked.filter()?;
@@ -89,7 +89,7 @@ async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Ad
             reply::page(&List { frame, tokens, pager })
         }
         Err(error) => {
-            let (frame, pager) = (frame.refused(Some(&error)), Pager { first: Some(PLACE.to_owned()), next: None });
+            let (frame, pager) = (frame.refused(Some(&error)), Pager::refused(&asked));
             reply::page_with(error.status_code(), &List { frame, tokens: Vec::new(), pager })
         }
     }
@@ -144,6 +144,7 @@ async fn shown(
 ) -> Result<HttpResponse, AdminError> {
     let token = visitor.admin.read_token(visitor.operator(), id).await?;
     let frame = Frame::of(visitor, PLACE, format!("Token {}", token.name)).after(query).refused(error);
+    let frame = frame.shown_at(&format!("{PLACE}/{id}"));
     let page = Detail { frame, own: own(visitor, &token), token: &token };
     match error {
         None => reply::page(&page),

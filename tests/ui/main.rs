@@ -92,10 +92,25 @@ fn many_are_changed_at_once() {
 }
 
 #[test]
+fn lists_keep_their_filter_and_page() {
+    let Some(browser) = Browser::find() else { return };
+    let lab = Lab::new();
+    let clients = Clients::of(&lab);
+    clients.register_many(60);
+    let account = clients.register();
+    account.order(&["waits.corp.test"]);
+    clients.fail("over.corp.test");
+    browser.walk(&lab, "lists_keep_their_filter_and_page");
+    browser.walk(&lab, "refusals_lead_on");
+    browser.walk(&lab, "filters_are_refused_at_their_fields");
+}
+
+#[test]
 fn an_auditor_sees_everything_and_changes_nothing() {
     let Some(browser) = Browser::find() else { return };
     let lab = Lab::new();
-    Clients::of(&lab).register();
+    let clients = Clients::of(&lab);
+    clients.register().order(&["waits.corp.test"]);
     browser.walk(&lab, "an_auditor_looks_only");
 }
 

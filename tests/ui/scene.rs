@@ -93,6 +93,14 @@ impl Clients {
         self.endpoint.register("ES256")
     }
 
+    /// So many accounts, each with a contact of its own.
+    pub(crate) fn register_many(&self, number: usize) {
+        for nth in 0..number {
+            let account = self.register();
+            account.post(&account.kid, &json!({"contact": [format!("mailto:ops-{nth}@corp.test")]})).expect(200);
+        }
+    }
+
     /// An order for this name that fails, since nobody answers its http-01 challenge.
     pub(crate) fn fail(&self, name: &str) {
         let account = self.register();

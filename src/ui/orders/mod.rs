@@ -19,6 +19,7 @@ use super::visitor::Visitor;
 use super::words::{self, filters};
 use crate::admin::authorizations::AuthorizationDetail;
 use crate::admin::error::AdminError;
+use crate::admin::operator::Role;
 use crate::admin::orders::OrderView;
 use crate::admin::precondition::Precondition;
 use crate::admin::rest::filters::{Orders as Filter, place};
@@ -120,8 +121,8 @@ async fn list(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Ad
 
 /// A page of the list, with why something was not done from it.
 async fn listed(visitor: &Visitor, query: &str, refused: Option<&AdminError>) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(query);
-    let frame = Frame::of(visitor, PLACE, "Orders").after(query).refused(refused);
+    let asked = Asked::of(PLACE, query);
+    let frame = Frame::of(visitor, PLACE, "Orders").after(query).refused(refused).shown_at(&asked.here());
     let found = async {
         let filter: Filter = asked.filter()?;
         let (query, (limit, after)) = (filter.query()?, place(&filter.page())?);
@@ -134,7 +135,7 @@ async fn listed(visitor: &Visitor, query: &str, refused: Option<&AdminError>) ->
             reply::page_with(status, &List { frame, asked, orders: page.items, pager })
         }
         Err(error) => {
-            let (frame, pager) = (frame.refused(Some(&error)), Pager { first: None, next: None });
+            let (frame, pager) = (frame.refused(Some(&error)), Pager::refused(&asked));
             reply::page_with(error.status_code(), &List { frame, asked, orders: Vec::new(), pager })
         }
     }
@@ -152,7 +153,10 @@ async fn shown(
 ) -> Result<HttpResponse, AdminError> {
     let state = State::of(visitor, id, from(query)).await?;
     let title = format!("Order for {}", named(&state.order));
-    let page = Page { frame: Frame::of(visitor, PLACE, title).after(query).refused(error), state };
+    let page = Page {
+        frame: Frame::of(visitor, PLACE, title).after(query).refused(error).shown_at(&format!("{PLACE}/{id}")),
+        state,
+    };
     match error {
         None => reply::page(&page),
         Some(error) => reply::page_with(error.status_code(), &page),
@@ -189,6 +193,7 @@ fn confirmation(
 }
 
 async fn ask_cancel(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Operator)?;
     let order = visitor.admin.read_order(visitor.operator(), &id).await?;
     let frame = Frame::of(&visitor, PLACE, "Cancel an order");
     let question = format!("Cancel the order for {}?", named(&order));
@@ -206,10 +211,11 @@ async fn cancel(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<H
 }
 
 async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
-    let objects: Vec<String> = form.all("item").map(str::to_owned).collect();
-    if objects.is_empty() {
+    visitor.operator().may(Role::Operator)?;
+    let back = list::back(&form, PLACE);
+    if form.all("item").next().is_none() {
         let none = AdminError::Refused("no order was ticked, so nothing was done".to_owned());
-        return listed(&visitor, "", Some(&none)).await;
+        return listed(&visitor, &back.back(), Some(&none)).await;
     }
     if form.ticked("confirmed") {
         return list::each(&visitor, &form, PLACE, "canceled", |admin, operator, id| async move {
@@ -217,11 +223,20 @@ async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> 
         })
         .await;
     }
+    let mut objects = Vec::new();
+    for (nth, id) in form.all("item").enumerate() {
+        // What is gone meanwhile is answered for afterwards.
+        let read = visitor.admin.read_order(visitor.operator(), id);
+        let found = if nth < list::NAMED { read.await.ok() } else { None };
+        let called = |order: OrderView| format!("{}, placed {}", named(&order), words::moment(&order.created));
+        objects.push(found.map_or_else(|| id.to_owned(), called));
+    }
     let frame = Frame::of(&visitor, PLACE, "Cancel orders");
-    let question = format!("Cancel these {} orders?", objects.len());
+    let button = if objects.len() == 1 { "Cancel the order" } else { "Cancel these orders" };
+    let question = list::question("Cancel", PLACE, objects.len());
     let fields = form.fields().cloned().collect();
-    let page = confirmation(frame, format!("{PLACE}/bulk"), question, fields, PLACE.to_owned());
-    reply::page(&Confirm { objects, button: "Cancel these orders", ..page })
+    let page = confirmation(frame, format!("{PLACE}/bulk"), question, fields, back.here());
+    reply::page(&Confirm { objects, button, ..page })
 }
 
 /// What an order is for, in few words.

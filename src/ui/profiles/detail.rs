@@ -147,7 +147,7 @@ async fn shown<P: Kind>(
     let bound = member(P::BOUND.0).is_some();
     let directory = if bound { directories.first() } else { directories.last() };
     let directory = directory.map(|directory| directory.url.clone());
-    let frame = Frame::of(visitor, P::PLACE, name).after(query).refused(error);
+    let frame = Frame::of(visitor, P::PLACE, name).after(query).refused(error).shown_at(&place::<P>(name));
     let fault = |field: &str| {
         let notice = frame.notice.as_ref()?;
         notice.faults.iter().find(|(given, _)| given == field).map(|(_, detail)| detail.clone())

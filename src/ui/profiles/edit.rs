@@ -88,6 +88,9 @@ async fn asked<P: Kind>(
     let mut faults = Vec::new();
     if let Some(error) = error {
         frame = frame.refused(Some(error));
+        if let Some(name) = name {
+            frame = frame.shown_at(&place::<P>(name));
+        }
         faults.extend(frame.notice.iter().flat_map(|notice| notice.faults.iter().cloned()));
         if matches!(error, AdminError::Exists(_)) {
             faults.push((NAME.to_owned(), "There is one of that name already.".to_owned()));

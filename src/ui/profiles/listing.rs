@@ -89,11 +89,10 @@ pub(super) async fn listed<P: Kind>(
     query: &str,
     error: Option<&AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let asked = Asked::of(query);
-    let frame = Frame::of(visitor, P::PLACE, P::PLURAL).after(query).refused(error);
+    let asked = Asked::of(P::PLACE, query);
+    let frame = Frame::of(visitor, P::PLACE, P::PLURAL).after(query).refused(error).shown_at(&asked.here());
     let others = all::<P::Twin>(visitor)?;
     let others = others.iter().map(|other| (other.name().to_string(), other.name().to_string()));
-    let none = Pager { first: None, next: None };
     let list = |frame, asked, rows, pager| List {
         frame,
         asked,
@@ -120,6 +119,7 @@ pub(super) async fn listed<P: Kind>(
             reply::page_with(status, &list(frame, asked, rows, pager))
         }
         Err(error) => {
+            let none = Pager::refused(&asked);
             reply::page_with(error.status_code(), &list(frame.refused(Some(&error)), asked, Vec::new(), none))
         }
     }

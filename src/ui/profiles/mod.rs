@@ -10,7 +10,7 @@ mod trial;
 
 use std::sync::Arc;
 
-use actix_web::{guard, web};
+use actix_web::web;
 use chancery_actors::catalog::Profile as _;
 use chancery_machine::profile::{AcmeProfile, ProfileName, RaProfile};
 use serde_json::Value;
@@ -126,8 +126,8 @@ fn room<P: Kind>(config: &mut web::ServiceConfig) {
     config
         .service(below("").get(listing::list::<P>).post(edit::create::<P>))
         .service(below("/:new").get(edit::ask_new::<P>))
-        // Guarded as a whole, so that a profile can have that name too.
-        .service(below("/bulk").guard(guard::Post()).post(removal::bulk::<P>))
+        // No profile can have that name.
+        .service(below("/:bulk").post(removal::bulk::<P>))
         .service(below("/{name}").get(detail::read::<P>))
         .service(below("/{name}/edit").get(edit::ask::<P>).post(edit::update::<P>))
         .service(below("/{name}/enable").post(detail::enable::<P>))

@@ -57,6 +57,7 @@ async fn confirmed<P: Kind>(
     use actix_web::ResponseError as _;
     let dependents = visitor.admin.profile_dependents::<P>(visitor.operator(), name).await?;
     let mut frame = Frame::of(visitor, P::PLACE, format!("Delete {}", P::ONE)).refused(error);
+    frame = frame.shown_at(&place::<P>(name));
     if let Some(notice) = &mut frame.notice {
         // They stand below.
         notice.dependents.clear();
@@ -78,9 +79,10 @@ async fn confirmed<P: Kind>(
 }
 
 pub(super) async fn bulk<P: Kind>(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
+    visitor.operator().may(Role::Operator)?;
     if form.all("item").next().is_none() {
         let none = AdminError::Refused("no profile was ticked, so nothing was done".to_owned());
-        return listing::listed::<P>(&visitor, "", Some(&none)).await;
+        return listing::listed::<P>(&visitor, &list::back(&form, P::PLACE).back(), Some(&none)).await;
     }
     let (action, word) = match form.text("action") {
         "enable" => (BulkAction::Enable, "enabled"),
@@ -105,15 +107,15 @@ async fn ask_all<P: Kind>(visitor: &Visitor, form: &Form) -> Result<HttpResponse
     }
     reply::page(&Confirm {
         frame: Frame::of(visitor, P::PLACE, format!("Delete {}", P::PLURAL)),
-        question: format!("Delete these {} {}?", objects.len(), P::PLURAL),
+        question: list::question("Delete", P::PLACE, objects.len()),
         consequences: GONE.to_owned(),
         objects,
         ticks: if dependents.is_empty() { Vec::new() } else { vec![force(false)] },
         dependents,
-        action: format!("{}/bulk", P::PLACE),
+        action: format!("{}/:bulk", P::PLACE),
         fields: form.fields().cloned().collect(),
         choices: Vec::new(),
         button: "Delete",
-        back: P::PLACE.to_owned(),
+        back: list::back(form, P::PLACE).here(),
     })
 }
