@@ -64,12 +64,12 @@ impl Asked {
         }
         let mut query = self.query();
         query.append_pair("limit", LIMIT);
-        parameters(&query.finish()).map_err(|error| match error {
-            AdminError::Invalid(faults) => {
-                AdminError::Invalid(faults.into_iter().map(|fault| self.plain(fault)).collect())
+        match parameters(&query.finish()) {
+            Err(AdminError::Invalid(faults)) => {
+                Err(AdminError::Invalid(faults.into_iter().map(|fault| self.plain(fault)).collect()))
             }
-            other => other,
-        })
+            read => read,
+        }
     }
 
     /// A fault in words for people, where it is in those of serde.
