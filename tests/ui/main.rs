@@ -101,7 +101,20 @@ fn lists_keep_their_filter_and_page() {
     account.order(&["waits.corp.test"]);
     clients.fail("over.corp.test");
     browser.walk(&lab, "lists_keep_their_filter_and_page");
+}
+
+#[test]
+fn refusals_lead_on() {
+    let Some(browser) = Browser::find() else { return };
+    let lab = Lab::new();
+    Clients::of(&lab).register();
     browser.walk(&lab, "refusals_lead_on");
+}
+
+#[test]
+fn filters_are_refused_at_their_fields() {
+    let Some(browser) = Browser::find() else { return };
+    let lab = Lab::new();
     browser.walk(&lab, "filters_are_refused_at_their_fields");
 }
 
