@@ -178,6 +178,8 @@ struct Results {
     done: usize,
     /// What was not done, and why.
     failures: Vec<(String, Notice)>,
+    /// The list.
+    place: &'static str,
     back: String,
 }
 
@@ -202,7 +204,13 @@ where
         return Ok(reply::done(&back(form, section).here(), &format!("{word}&n={all}")));
     }
     let frame = Frame::of(visitor, section, "What was done");
-    reply::page(&Results { frame, done: all - failures.len(), failures, back: back(form, section).here() })
+    reply::page(&Results {
+        frame,
+        done: all - failures.len(),
+        failures,
+        place: section,
+        back: back(form, section).here(),
+    })
 }
 
 #[cfg(test)]
