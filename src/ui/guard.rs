@@ -165,9 +165,7 @@ fn shown(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     match page {
         Some(page) => response.into_response(page),
         // Whoever reloads the page of a form that was refused, or leads a browser back to one, wants to see the thing.
-        None if response.status() == StatusCode::METHOD_NOT_ALLOWED
-            && [Method::GET, Method::HEAD].contains(response.request().method()) =>
-        {
+        None if response.status() == StatusCode::METHOD_NOT_ALLOWED && response.request().method() == Method::GET => {
             let page = reply::see(&reply::owner(response.request().path()));
             response.into_response(page)
         }
