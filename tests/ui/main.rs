@@ -1,5 +1,5 @@
 //! The web interface as an operator meets it: a real Chromium before the real server. `browser/walk.js` says what is done
-//! there; each test here sets the scene for one of its scenarios.
+//! there, and `browser/lists.js` in lists; each test here sets the scene for one of its scenarios.
 
 #[path = "../support/acme.rs"]
 mod client;
