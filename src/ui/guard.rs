@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::form::Form;
 use super::frame::Frame;
+use super::orders::live;
 use super::reply;
 use super::visitor::Visitor;
 use crate::admin::Admin;
@@ -100,13 +101,15 @@ async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Adm
 
 /// Whoever has signed in, or what they are answered who have not.
 async fn visitor(request: &ServiceRequest) -> Result<Result<Visitor, HttpResponse>, AdminError> {
-    let Some(secret) = secret(request.request()) else { return Ok(Err(sign_in(request, "first"))) };
-    let admin = request.app_data::<web::Data<Admin>>().cloned().ok_or_else(unset)?;
     let watched = watched(request.path());
+    let Some(secret) = secret(request.request()) else {
+        return Ok(Err(if watched { live::closed() } else { sign_in(request, "first") }));
+    };
+    let admin = request.app_data::<web::Data<Admin>>().cloned().ok_or_else(unset)?;
     let session = if watched { admin.session_at_rest(&secret).await } else { admin.session(&secret).await };
     match session {
         Ok(session) => Ok(Ok(Visitor { admin, session })),
-        Err(AdminError::Unauthenticated(why)) if watched => Ok(Err(HttpResponse::Unauthorized().body(why))),
+        Err(AdminError::Unauthenticated(_)) if watched => Ok(Err(live::closed())),
         Err(AdminError::Unauthenticated(_)) => Ok(Err(sign_in(request, "over"))),
         Err(error) => Err(error),
     }

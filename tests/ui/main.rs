@@ -61,6 +61,24 @@ fn certbot_obtains_a_certificate_while_its_order_is_watched() {
 }
 
 #[test]
+fn an_order_is_followed_by_more_pages_than_a_browser_has_connections() {
+    let Some(browser) = Browser::find() else { return };
+    let lab = Lab::new();
+    scene::half_proven(&lab, ["proven.test", "open.test"]);
+    browser.walk(&lab, "many_pages_follow_an_order");
+}
+
+#[test]
+fn a_page_that_cannot_follow_its_order_any_more_says_so() {
+    let Some(browser) = Browser::find() else { return };
+    let lab = Lab::new();
+    scene::half_proven(&lab, ["proven.test", "open.test"]);
+    browser.walk(&lab, "a_session_ends_while_an_order_is_followed");
+    scene::half_proven(&lab, ["proven.test", "open.test"]);
+    browser.walk(&lab, "the_connection_is_lost_and_comes_back");
+}
+
+#[test]
 fn a_failing_order_is_understood_from_its_page() {
     let Some(browser) = Browser::find() else { return };
     let port = free_port();

@@ -1,4 +1,4 @@
-// What pages do beyond htmx: copying, ticking all boxes of a list, and saying aloud what has happened.
+// What pages do beyond htmx: copying, ticking all boxes of a list, following an order, and saying what has happened.
 (function () {
   'use strict';
 
@@ -33,4 +33,186 @@
     var heading = document.querySelector('main h1');
     if (heading) heading.focus({ preventScroll: true });
   });
+
+  // Says something visibly at the head of the page; nothing takes it away.
+  function note(id, text, link) {
+    var old = document.getElementById(id);
+    if (old && old.dataset.text === text) return;
+    if (old) old.remove();
+    if (!text) return;
+    var made = document.createElement('p');
+    made.id = id;
+    made.className = 'note bad';
+    made.setAttribute('role', 'alert');
+    made.dataset.text = text;
+    made.textContent = text;
+    if (link) {
+      var anchor = document.createElement('a');
+      anchor.href = link;
+      anchor.textContent = 'Sign in';
+      made.append(' ', anchor);
+    }
+    document.querySelector('main > header').after(made);
+  }
+
+  // A link or a form that got no page in answer: the old one stays, and says so.
+  function unanswered(detail, why) {
+    var read = ((detail.requestConfig || {}).verb || 'get') === 'get';
+    note('unanswered', why + (read ? ' Try again in a moment.' : ' It is not known whether it was done: reload the page to see.'));
+  }
+
+  document.addEventListener('htmx:sendError', function (event) {
+    unanswered(event.detail, 'The server cannot be reached.');
+  });
+
+  document.addEventListener('htmx:beforeSwap', function (event) {
+    var answer = event.detail.xhr;
+    if (answer.status < 400 || answer.responseText.includes('<main')) return;
+    event.detail.shouldSwap = false;
+    unanswered(event.detail, 'The server answered with the error ' + answer.status + ' and without a page.');
+  });
+
+  // Where the open <details> and the keyboard's focus are, is the reader's: parts that take the place of others keep it.
+  document.addEventListener('click', function (event) {
+    var summary = event.target.closest('[data-part] summary');
+    if (summary) summary.parentElement.dataset.chosen = 'yes';
+  });
+
+  function replace(old, part) {
+    var active = old.contains(document.activeElement) ? document.activeElement : null;
+    var holder = active && active.closest('details[id], a[id]');
+    old.querySelectorAll('details[data-chosen]').forEach(function (details) {
+      var same = part.querySelector('#' + CSS.escape(details.id));
+      if (!same) return;
+      same.open = details.open;
+      same.dataset.chosen = 'yes';
+    });
+    old.replaceWith(part);
+    window.htmx.process(part);
+    if (!active) return;
+    var same = holder && document.getElementById(holder.id);
+    var goal = same ? same.querySelector('summary') || same : document.querySelector('main h1');
+    goal.focus({ preventScroll: true });
+  }
+
+  // Follows an order. Browsers open few connections to a host, so one page of a browser holds a stream: the one that
+  // holds the lock. The others come every few seconds for what has changed, and pages that nobody sees do not.
+  function follow(region) {
+    var seen = region.dataset.seen;
+    var fresh = new Date();
+    var over = false;
+    var opened = false;
+    var source = null;
+    var timer = 0;
+    var asking = null;
+    var release = null;
+
+    function close() {
+      clearTimeout(timer);
+      if (source) source.close();
+      source = null;
+    }
+
+    function pause() {
+      close();
+      if (asking) asking.abort();
+      if (release) release();
+      asking = release = null;
+    }
+
+    function stop() {
+      over = true;
+      pause();
+      note('live-trouble', '');
+    }
+
+    function standing() {
+      return document.querySelector('#live-outcome h2 .badge').textContent;
+    }
+
+    function show(event) {
+      var before = standing();
+      var parts = new DOMParser().parseFromString(event.data, 'text/html').querySelectorAll('[data-part]');
+      parts.forEach(function (part) {
+        var old = document.getElementById(part.id);
+        if (old && !old.isEqualNode(part)) replace(old, part);
+      });
+      seen = event.lastEventId;
+      if (standing() !== before) say('The order is now ' + standing() + '.');
+    }
+
+    function gone(event) {
+      stop();
+      var now = region.querySelector('.live');
+      if (now) {
+        now.classList.remove('live');
+        now.textContent = 'Last seen';
+      }
+      if (event.data === 'session') {
+        var next = encodeURIComponent(location.pathname + location.search);
+        note('live-trouble', 'Your session is over. Sign in again to follow the order.', '/ui/sign-in?why=over&next=' + next);
+      } else {
+        note('live-trouble', 'The order is not there any more: the server keeps orders only so long.');
+      }
+    }
+
+    function open(brief) {
+      close();
+      opened = false;
+      var stream = new EventSource(region.dataset.live + '&seen=' + encodeURIComponent(seen) + (brief ? '&brief=yes' : ''));
+      source = stream;
+      stream.onopen = function () {
+        opened = true;
+        fresh = new Date();
+        note('live-trouble', '');
+      };
+      // Streams end now and then, and begin anew: only one that does not begin is lost.
+      stream.onerror = function () {
+        if (opened) fresh = new Date();
+        else {
+          var time = fresh.toISOString().slice(11, 19) + ' UTC';
+          note('live-trouble', 'The connection is lost; the page shows how it was at ' + time + '. Trying again.');
+        }
+        opened = false;
+        if (stream.readyState === EventSource.CLOSED) timer = setTimeout(function () { open(brief); }, 3000);
+      };
+      stream.addEventListener('state', show);
+      stream.addEventListener('over', stop);
+      stream.addEventListener('gone', gone);
+    }
+
+    function start() {
+      if (over || document.hidden) return;
+      pause();
+      timer = setTimeout(function () { open(true); }, 300);
+      if (!navigator.locks) return;
+      var mine = new AbortController();
+      asking = mine;
+      navigator.locks.request('chancery-live', { signal: mine.signal }, function () {
+        if (mine.signal.aborted) return undefined;
+        open(false);
+        return new Promise(function (done) { release = done; });
+      }).catch(function () { /* It is not needed any more. */ });
+    }
+
+    start();
+    return { region: region, start: start, pause: pause };
+  }
+
+  var followed = null;
+
+  function attend() {
+    var region = document.querySelector('[data-live]');
+    if (followed && followed.region === region) return;
+    if (followed) followed.pause();
+    followed = region && follow(region);
+  }
+
+  document.addEventListener('htmx:afterSettle', attend);
+  document.addEventListener('visibilitychange', function () {
+    if (!followed) return;
+    if (document.hidden) followed.pause();
+    else followed.start();
+  });
+  attend();
 })();

@@ -1,7 +1,7 @@
 //! Orders: found, followed while they run, and understood once they have failed.
 
 mod diagram;
-mod live;
+pub(super) mod live;
 mod timeline;
 
 use actix_web::http::StatusCode;
@@ -99,13 +99,14 @@ impl State {
     }
 
     fn more(&self) -> Option<usize> {
-        Some(self.from + AUTHORIZATIONS).filter(|next| *next < distinct(&self.order).len())
+        self.from.checked_add(AUTHORIZATIONS).filter(|next| *next < distinct(&self.order).len())
     }
 
     /// The revisions of all that is shown: as long as they are the same, so is the page.
-    fn revisions(&self) -> Vec<u64> {
+    fn seen(&self) -> String {
         let authorizations = self.authorizations.iter().map(|detail| detail.authorization.revision);
-        std::iter::once(self.order.revision).chain(authorizations).collect()
+        let all = std::iter::once(self.order.revision).chain(authorizations);
+        all.map(|revision| revision.to_string()).collect::<Vec<_>>().join("-")
     }
 }
 
@@ -195,6 +196,10 @@ fn confirmation(
 async fn ask_cancel(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
     visitor.operator().may(Role::Operator)?;
     let order = visitor.admin.read_order(visitor.operator(), &id).await?;
+    if !can_end(&order) {
+        let why = AdminError::Refused(format!("the order is {} and can no longer be canceled", word(order.status)));
+        return shown(&visitor, &id, "", Some(&why)).await;
+    }
     let frame = Frame::of(&visitor, PLACE, "Cancel an order");
     let question = format!("Cancel the order for {}?", named(&order));
     let fields = vec![(REVISION.to_owned(), order.revision.to_string())];
@@ -248,15 +253,25 @@ fn named(order: &OrderView) -> String {
     }
 }
 
-fn badge(status: OrderStatus) -> String {
+fn word(status: OrderStatus) -> &'static str {
     match status {
-        OrderStatus::Pending => words::badge("calm", "pending"),
-        OrderStatus::Ready => words::badge("calm", "ready"),
-        OrderStatus::Processing => words::badge("calm", "processing"),
-        OrderStatus::Valid => words::badge("good", "valid"),
-        OrderStatus::Invalid => words::badge("bad", "invalid"),
-        OrderStatus::Canceled => words::badge("warn", "canceled"),
+        OrderStatus::Pending => "pending",
+        OrderStatus::Ready => "ready",
+        OrderStatus::Processing => "processing",
+        OrderStatus::Valid => "valid",
+        OrderStatus::Invalid => "invalid",
+        OrderStatus::Canceled => "canceled",
     }
+}
+
+fn badge(status: OrderStatus) -> String {
+    let class = match status {
+        OrderStatus::Pending | OrderStatus::Ready | OrderStatus::Processing => "calm",
+        OrderStatus::Valid => "good",
+        OrderStatus::Invalid => "bad",
+        OrderStatus::Canceled => "warn",
+    };
+    words::badge(class, word(status))
 }
 
 fn authorization_badge(status: AuthorizationStatus) -> String {

@@ -14,6 +14,8 @@ pub(super) struct Moment {
     pub(super) what: String,
     /// Why, if that is to be said.
     pub(super) why: Option<String>,
+    /// What tells its attempt from the others: the challenge.
+    pub(super) key: String,
     /// What an attempt met, step by step.
     pub(super) steps: Vec<Step>,
     /// What each perspective met.
@@ -48,7 +50,8 @@ pub(super) fn of(order: &OrderView, authorizations: &[AuthorizationDetail]) -> V
             moments.push(Moment::of(&detail.authorization.created, "good", what));
         }
         for challenge in &detail.challenges {
-            moments.extend(attempted(name, challenge));
+            let key = format!("{}-{}", detail.authorization.id, challenge.kind);
+            moments.extend(attempted(name, key, challenge));
         }
     }
     // All have milliseconds, so they sort as text.
@@ -58,7 +61,15 @@ pub(super) fn of(order: &OrderView, authorizations: &[AuthorizationDetail]) -> V
 
 impl Moment {
     fn of(at: &str, class: &'static str, what: String) -> Self {
-        Self { at: at.to_owned(), class, what, why: None, steps: Vec::new(), perspectives: Vec::new() }
+        Self {
+            at: at.to_owned(),
+            class,
+            what,
+            why: None,
+            key: String::new(),
+            steps: Vec::new(),
+            perspectives: Vec::new(),
+        }
     }
 }
 
@@ -86,7 +97,7 @@ fn passed(passage: &PassageView) -> Moment {
 }
 
 /// The last attempt at a challenge, if there was any.
-fn attempted(name: &str, challenge: &ChallengeView) -> Option<Moment> {
+fn attempted(name: &str, key: String, challenge: &ChallengeView) -> Option<Moment> {
     let transcript = challenge.transcript.as_ref()?;
     let kind = &challenge.kind;
     let (class, what) = match challenge.status {
@@ -108,7 +119,13 @@ fn attempted(name: &str, challenge: &ChallengeView) -> Option<Moment> {
     };
     let why = challenge.error.as_ref().map(said);
     let steps = steps(&transcript.steps);
-    Some(Moment { why, steps, perspectives: perspectives(transcript), ..Moment::of(&transcript.ended, class, what) })
+    Some(Moment {
+        why,
+        key,
+        steps,
+        perspectives: perspectives(transcript),
+        ..Moment::of(&transcript.ended, class, what)
+    })
 }
 
 /// A problem with its type, without what all types begin with.

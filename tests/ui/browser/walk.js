@@ -4,6 +4,7 @@
 const assert = require('node:assert');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
+const net = require('node:net');
 
 const { Stage, api, heading, judge, menu, signIn, tell, until } = require('./stage.js');
 
@@ -193,12 +194,124 @@ const scenarios = {
         assert.strictEqual((await api(`/orders/${order.id}`)).status, 'valid');
     },
 
+    // Browsers open six connections to a host. Pages that follow an order must not take them all.
+    async many_pages_follow_an_order(stage) {
+        const first = await stage.operator();
+        const context = first.context();
+        const { items: [order] } = await api('/orders?status=pending');
+        const asked = new Set();
+        context.on('request', (request) => {
+            if (request.url().includes('/live?')) asked.add(request.frame().page());
+        });
+        const followers = [first];
+        while (followers.length < 8) followers.push(await context.newPage());
+        for (const page of followers) {
+            await page.goto(`${BASE}/ui/orders/${order.id}`, { timeout: 10_000 });
+            await now(page, 'pending');
+        }
+        await until('eight followers', () => asked.size === followers.length);
+        const other = await context.newPage();
+        await other.goto(`${BASE}/ui/accounts`, { timeout: 10_000 });
+        await other.close();
+
+        // Pages that nobody sees hold nothing, and go on when they are seen again.
+        const hide = (page, hidden) => page.evaluate((hidden) => {
+            Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+            document.dispatchEvent(new Event('visibilitychange'));
+        }, hidden);
+        await until('a stream', () => streams(first));
+        for (const page of followers) await hide(page, true);
+        await until('the end of all streams', async () => !(await streams(first)));
+        for (const page of followers) await hide(page, false);
+        await until('a stream', () => streams(first));
+
+        // What was opened stays open, the keyboard stays where it is, and one sentence is read aloud.
+        const met = first.locator('details', { hasText: 'What the attempt met' });
+        assert.strictEqual(await met.getAttribute('open'), null);
+        await met.locator('summary').press('Enter');
+        await met.locator('li').first().waitFor();
+        assert.strictEqual(await first.locator('#state[aria-live], #state [aria-live], #state [role="alert"]').count(), 0);
+        await first.getByRole('link', { name: 'Cancel…' }).waitFor();
+        await api(`/orders/${order.id}/cancel`, {});
+        for (const page of followers) await outcome(page, 'invalid');
+        await first.getByRole('status').getByText('The order is now invalid.').waitFor({ state: 'attached' });
+        await first.locator('.timeline').getByText('An operator canceled the order.').waitFor();
+        assert.notStrictEqual(await met.getAttribute('open'), null, 'it is still open');
+        assert.strictEqual(await first.evaluate(() => document.activeElement.textContent), 'What the attempt met');
+        assert.strictEqual(await first.getByRole('link', { name: 'Cancel…' }).count(), 0, 'there is nothing to cancel');
+        await until('the end of all streams', async () => !(await streams(first)));
+        await judge(first, 'an order that has ended');
+
+        await first.goto(`${BASE}/ui/orders/${order.id}/cancel`);
+        await first.getByRole('alert').getByText('the order is invalid and can no longer be canceled').waitFor();
+        assert.strictEqual(await first.getByRole('button', { name: 'Cancel the order' }).count(), 0);
+        const answer = await first.goto(`${BASE}/ui/orders/${order.id}?from=18446744073709551615`);
+        assert.strictEqual(answer.status(), 200);
+        await outcome(first, 'invalid');
+    },
+
+    async a_session_ends_while_an_order_is_followed(stage) {
+        const { id, secret } = await api('/tokens', { name: 'soon gone', role: 'operator' });
+        const { items: [order] } = await api('/orders?status=pending');
+        const one = await stage.operator({}, secret);
+        const other = await one.context().newPage();
+        for (const page of [one, other]) {
+            await page.goto(`${BASE}/ui/orders/${order.id}`);
+            await now(page, 'pending');
+        }
+        await until('a stream', () => streams(one));
+        await api(`/tokens/${id}/revoke`, {});
+        // They have no right to know this.
+        await api(`/orders/${order.id}/cancel`, {});
+        for (const page of [one, other]) {
+            const said = page.getByRole('alert').filter({ hasText: 'Your session is over. Sign in again to follow the order.' });
+            await said.waitFor();
+            await page.locator('h2', { hasText: 'Last seen' }).getByText('pending').waitFor();
+            await judge(page, 'an order that is not followed any more');
+        }
+        await until('the end of the stream', async () => !(await streams(one)));
+        await one.getByRole('alert').getByRole('link', { name: 'Sign in' }).click();
+        await one.getByLabel('Token').fill(TOKEN);
+        await one.getByRole('button', { name: 'Sign in' }).click();
+        await heading(one, 'Order for');
+        await outcome(one, 'invalid');
+    },
+
+    async the_connection_is_lost_and_comes_back(stage) {
+        const page = await stage.operator();
+        const line = new Line();
+        await line.mend();
+        stage.homes.push(line.base());
+        const { items: [order] } = await api('/orders?status=pending');
+        await page.goto(`${line.base()}/ui/orders/${order.id}`);
+        await now(page, 'pending');
+        await until('a stream', () => streams(page));
+        stage.cut = true;
+        line.cut();
+        const lost = page.getByRole('alert').getByText(/The connection is lost; the page shows how it was at ..:..:.. UTC/);
+        await lost.waitFor();
+        await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Orders', exact: true }).click();
+        await page.getByRole('alert').getByText('The server cannot be reached. Try again in a moment.').waitFor();
+        await judge(page, 'a page without its server');
+        await line.mend();
+        await lost.waitFor({ state: 'detached' });
+        await api(`/orders/${order.id}/cancel`, {});
+        await outcome(page, 'invalid');
+
+        // Something between the browser and the server answers in its stead.
+        await page.route('**/ui/accounts', (route) => route.fulfill({ status: 502, body: '' }));
+        await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'ACME Accounts', exact: true }).click();
+        await page.getByRole('alert').getByText('The server answered with the error 502').waitFor();
+        await outcome(page, 'invalid');
+        line.cut();
+    },
+
     async a_failing_order_is_understood(stage) {
         const page = await stage.operator();
         await page.getByRole('link', { name: 'Orders that failed' }).click();
         await page.getByRole('link', { name: 'failing.test' }).click();
         await heading(page, 'Order for failing.test');
-        const why = page.getByRole('alert');
+        const why = page.locator('.note.bad');
         await why.getByText('connection').waitFor();
         await why.getByText(`port ${process.env.CLOSED_PORT}`).waitFor();
         // How it went, without a further click: the resolver's answer, the address, and what was met there.
@@ -466,6 +579,48 @@ const scenarios = {
         }
     },
 };
+
+// Waits for an order's page to say that it stands so, and goes on or has ended.
+const now = (page, status) => page.locator('h2', { hasText: 'Now' }).getByText(status).waitFor();
+const outcome = (page, status) => page.locator('h2', { hasText: 'Outcome' }).getByText(status).waitFor();
+
+// How many pages of this browser hold a stream.
+const streams = (page) => page.evaluate(async () => (await navigator.locks.query()).held.length);
+
+// A way to the server that can be cut.
+class Line {
+    constructor() {
+        this.ends = new Set();
+        this.port = 0;
+    }
+
+    base() {
+        const url = new URL(BASE);
+        url.port = this.port;
+        return url.origin;
+    }
+
+    async mend() {
+        this.server = net.createServer((near) => {
+            const { hostname, port } = new URL(BASE);
+            const far = net.connect(port, hostname);
+            for (const end of [near, far]) {
+                this.ends.add(end);
+                end.on('error', () => {});
+                end.on('close', () => { near.destroy(); far.destroy(); });
+            }
+            near.pipe(far).pipe(near);
+        });
+        await new Promise((ready) => this.server.listen(this.port, new URL(BASE).hostname, ready));
+        this.port = this.server.address().port;
+    }
+
+    cut() {
+        this.server.close();
+        for (const end of this.ends) end.destroy();
+        this.ends.clear();
+    }
+}
 
 // The pages of the menu.
 const pages = [
