@@ -21,11 +21,6 @@ const ASSETS: &[Asset] = &[
     Asset { name: "chancery.css", media: "text/css; charset=utf-8", content: include_str!("assets/chancery.css") },
     Asset { name: "chancery.js", media: "text/javascript; charset=utf-8", content: include_str!("assets/chancery.js") },
     Asset { name: "htmx.js", media: "text/javascript; charset=utf-8", content: include_str!("assets/htmx.min.js") },
-    Asset {
-        name: "htmx-sse.js",
-        media: "text/javascript; charset=utf-8",
-        content: include_str!("assets/htmx-sse.min.js"),
-    },
     Asset { name: "icon.svg", media: "image/svg+xml", content: include_str!("assets/icon.svg") },
 ];
 
@@ -34,7 +29,6 @@ pub(super) struct Urls {
     pub(super) css: String,
     pub(super) js: String,
     pub(super) htmx: String,
-    pub(super) sse: String,
     pub(super) icon: String,
 }
 
@@ -44,13 +38,7 @@ pub(super) static URLS: LazyLock<Urls> = LazyLock::new(|| {
         let content = ASSETS.iter().find(|asset| asset.name == name).map_or("", |asset| asset.content);
         format!("/ui/assets/{}/{name}", version(content))
     };
-    Urls {
-        css: url("chancery.css"),
-        js: url("chancery.js"),
-        htmx: url("htmx.js"),
-        sse: url("htmx-sse.js"),
-        icon: url("icon.svg"),
-    }
+    Urls { css: url("chancery.css"), js: url("chancery.js"), htmx: url("htmx.js"), icon: url("icon.svg") }
 });
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {

@@ -53,7 +53,7 @@ struct Parts<'a> {
 
 /// Why nothing more will come.
 #[derive(Clone, Copy)]
-pub(in crate::ui) enum Gone {
+enum Gone {
     /// The session is over.
     Session,
     /// The order is not there any more.

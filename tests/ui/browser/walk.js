@@ -606,6 +606,7 @@ class Line {
             const far = net.connect(port, hostname);
             for (const end of [near, far]) {
                 this.ends.add(end);
+                end.unref();
                 end.on('error', () => {});
                 end.on('close', () => { near.destroy(); far.destroy(); });
             }
@@ -613,6 +614,8 @@ class Line {
         });
         await new Promise((ready) => this.server.listen(this.port, new URL(BASE).hostname, ready));
         this.port = this.server.address().port;
+        // A scenario that fails ends all the same.
+        this.server.unref();
     }
 
     cut() {
