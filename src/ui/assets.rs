@@ -1,5 +1,7 @@
 //! What pages need beside themselves: one stylesheet, htmx, a few lines of our own, and an icon. Each stands under a URL
 //! that its content decides, so browsers keep it for as long as it is the same.
+//!
+//! `htmx.min.js` is that of the npm package htmx.org 2.0.11, as it came; its licence (0BSD) lies beside it.
 
 use std::sync::LazyLock;
 
