@@ -22,8 +22,8 @@ const PLACE: &str = "/ui/audit";
 
 const SORTS: &[(&str, &str)] = &[("-created", "Newest first"), ("created", "Oldest first")];
 
-/// From how many changes on a list folds them.
-const MANY: usize = 4;
+/// How many of the changes of an entry a list shows.
+const FEW: usize = 4;
 
 /// Where the objects of the log have their pages.
 const PLACES: &[(&str, &str)] = &[

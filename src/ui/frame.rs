@@ -157,9 +157,14 @@ impl Frame {
 impl Notice {
     pub(super) fn of(error: &AdminError) -> Self {
         let problem = Problem::of(error);
+        // What the API calls force is a box here.
+        let detail = match error {
+            AdminError::InUse { object, .. } => format!("{object} is in use"),
+            _ => problem.detail,
+        };
         Self {
             title: problem.title,
-            detail: problem.detail,
+            detail,
             advice: advice(error),
             dependents: problem.dependents,
             faults: problem.errors.into_iter().map(|fault| (fault.field, fault.detail)).collect(),

@@ -173,11 +173,8 @@ fn shown(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
             response.into_response(page)
         }
         None if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
-            let why = response.request().method().to_string();
-            let allowed = "GET";
-            let mut page =
-                failure(response.request(), &AdminError::Method { method: why, allowed: allowed.to_owned() });
-            page.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+            let method = response.request().method().to_string();
+            let page = failure(response.request(), &AdminError::Method { method, allowed: "GET".to_owned() });
             response.into_response(page)
         }
         None => response,
@@ -188,7 +185,13 @@ fn shown(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
 fn failure(request: &HttpRequest, error: &AdminError) -> HttpResponse {
     let visitor = request.extensions().get::<Visitor>().cloned();
     let frame = visitor.as_ref().map(|visitor| (Frame::of(visitor, "", "Something went wrong"), request.path()));
-    reply::failure(frame, error, error.status_code())
+    let mut page = reply::failure(frame, error, error.status_code());
+    if let AdminError::Method { allowed, .. } = error
+        && let Ok(allowed) = HeaderValue::try_from(allowed)
+    {
+        page.headers_mut().insert(header::ALLOW, allowed);
+    }
+    page
 }
 
 fn unset() -> AdminError {

@@ -27,6 +27,8 @@ mod tokens;
 mod visitor;
 mod words;
 
+use actix_web::guard::{GuardContext, fn_guard};
+use actix_web::http::header::ACCEPT;
 use actix_web::{HttpResponse, middleware, web};
 
 use self::guard::guard;
@@ -52,7 +54,12 @@ const ROOMS: &[Room] = &[
 
 /// Adds the interface. The application data has to hold an [`Admin`](crate::admin::Admin).
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.route("/", web::get().to(home));
+    // Whoever looks with a browser; ACME clients are told that there is nothing.
+    let browser = |context: &GuardContext<'_>| {
+        let accept = context.head().headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+        accept.is_some_and(|accept| accept.contains("text/html"))
+    };
+    config.service(web::resource("/").guard(fn_guard(browser)).get(home));
     let mut pages = web::scope("/ui");
     for room in ROOMS {
         pages = pages.configure(room);

@@ -166,6 +166,7 @@ fn every_page_is_sound_light_and_usable_without_mouse_and_script() {
     let lab = Lab::new();
     scene::full(&lab, &certbot);
     browser.walk(&lab, "every_page_is_sound");
+    scene::many(&lab);
     browser.walk(&lab, "pages_are_light");
     browser.walk(&lab, "the_keyboard_suffices");
     browser.walk(&lab, "a_certificate_is_found_and_revoked");

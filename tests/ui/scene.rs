@@ -154,3 +154,16 @@ pub(crate) fn busy(lab: &Lab) {
         clients.fail(&format!("{host}.corp.test"));
     }
 }
+
+/// More profiles, with long lists of names, than a page of the log or of profiles shows.
+pub(crate) fn many(lab: &Lab) {
+    let admin = lab.admin();
+    for nth in 0..60 {
+        let allow: Vec<String> = (0..100).map(|host| format!("host-{host}.of-team-{nth}.corp.test")).collect();
+        let name = format!("team-{nth}");
+        admin
+            .post("/raProfiles", &json!({"name": name, "allow": allow, "description": "Servers of a team"}))
+            .expect(201);
+        admin.post("/acmeProfiles", &json!({"name": name, "defaultRaProfile": name})).expect(201);
+    }
+}

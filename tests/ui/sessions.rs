@@ -150,8 +150,14 @@ fn what_there_is_not_is_said_with_what_there_is() {
     };
     assert_eq!(send("HEAD", "/ui").status, 200);
     for method in ["PUT", "DELETE", "PATCH"] {
-        assert_eq!(send(method, "/ui/tokens").status, 405, "{method}");
+        let answer = send(method, "/ui/tokens");
+        assert_eq!((answer.status, answer.header("Allow")), (405, Some("GET, POST")), "{method}");
     }
     assert_eq!(send("GET", "/ui/nowhere").status, 404);
+    // ACME clients are told that there is nothing; browsers are led on.
+    assert_eq!(send("GET", "/").status, 404);
+    let url = format!("{}/", visitor.https.origin());
+    let browser = visitor.https.send("GET", &url, &[("Accept", "text/html,*/*;q=0.8")], &[]);
+    assert_eq!((browser.status, browser.header("Location")), (303, Some("/ui")));
     assert_eq!(send("GET", "/ui/orders/AAAAAAAAAAAAAAAAAAAAAA").status, 404);
 }

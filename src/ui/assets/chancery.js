@@ -95,17 +95,45 @@
     goal.focus({ preventScroll: true });
   }
 
+  // After how many milliseconds without a word a connection counts as lost: the server says something every few seconds.
+  var SILENCE = 12000;
+
   // Follows an order. Browsers open few connections to a host, so one page of a browser holds a stream: the one that
   // holds the lock. The others come every few seconds for what has changed, and pages that nobody sees do not.
   function follow(region) {
     var seen = region.dataset.seen;
     var fresh = new Date();
     var over = false;
-    var opened = false;
+    var watch = 0;
     var source = null;
     var timer = 0;
     var asking = null;
     var release = null;
+
+    // Something has come: the page shows how it is.
+    function heard() {
+      fresh = new Date();
+      note('live-trouble', '');
+      mark(true);
+      clearTimeout(watch);
+      watch = setTimeout(silent, SILENCE);
+    }
+
+    // Nothing has come for long: a line that is dead says nothing of it.
+    function silent() {
+      var time = fresh.toISOString().slice(11, 19) + ' UTC';
+      note('live-trouble', 'The connection is lost; the page shows how it was at ' + time + '. Trying again.');
+      mark(false);
+      clearTimeout(watch);
+      watch = setTimeout(start, 3000);
+    }
+
+    function mark(now) {
+      var word = region.querySelector('[data-now]');
+      if (!word) return;
+      word.classList.toggle('live', now);
+      word.textContent = now ? 'Now' : 'Last seen';
+    }
 
     function close() {
       clearTimeout(timer);
@@ -122,6 +150,7 @@
 
     function stop() {
       over = true;
+      clearTimeout(watch);
       pause();
       note('live-trouble', '');
     }
@@ -131,6 +160,7 @@
     }
 
     function show(event) {
+      heard();
       var before = standing();
       var parts = new DOMParser().parseFromString(event.data, 'text/html').querySelectorAll('[data-part]');
       parts.forEach(function (part) {
@@ -143,11 +173,7 @@
 
     function gone(event) {
       stop();
-      var now = region.querySelector('.live');
-      if (now) {
-        now.classList.remove('live');
-        now.textContent = 'Last seen';
-      }
+      mark(false);
       if (event.data === 'session') {
         var next = encodeURIComponent(location.pathname + location.search);
         note('live-trouble', 'Your session is over. Sign in again to follow the order.', '/ui/sign-in?why=over&next=' + next);
@@ -158,24 +184,20 @@
 
     function open(brief) {
       close();
-      opened = false;
       var stream = new EventSource(region.dataset.live + '&seen=' + encodeURIComponent(seen) + (brief ? '&brief=yes' : ''));
+      var opened = false;
       source = stream;
       stream.onopen = function () {
         opened = true;
-        fresh = new Date();
-        note('live-trouble', '');
+        heard();
       };
       // Streams end now and then, and begin anew: only one that does not begin is lost.
       stream.onerror = function () {
-        if (opened) fresh = new Date();
-        else {
-          var time = fresh.toISOString().slice(11, 19) + ' UTC';
-          note('live-trouble', 'The connection is lost; the page shows how it was at ' + time + '. Trying again.');
-        }
+        if (!opened) silent();
         opened = false;
         if (stream.readyState === EventSource.CLOSED) timer = setTimeout(function () { open(brief); }, 3000);
       };
+      stream.addEventListener('still', heard);
       stream.addEventListener('state', show);
       stream.addEventListener('over', stop);
       stream.addEventListener('gone', gone);
@@ -184,6 +206,8 @@
     function start() {
       if (over || document.hidden) return;
       pause();
+      clearTimeout(watch);
+      watch = setTimeout(silent, SILENCE);
       timer = setTimeout(function () { open(true); }, 300);
       if (!navigator.locks) return;
       var mine = new AbortController();
@@ -196,7 +220,14 @@
     }
 
     start();
-    return { region: region, start: start, pause: pause };
+    return {
+      region: region,
+      start: start,
+      pause: function () {
+        clearTimeout(watch);
+        pause();
+      }
+    };
   }
 
   var followed = null;

@@ -35,6 +35,23 @@ pub(super) struct Said {
     pub(super) short: Option<String>,
 }
 
+impl Change {
+    /// The change in a line, without what is long.
+    pub(super) fn in_brief(&self) -> String {
+        let Self { name, was, is, list } = self;
+        let brief = |said: &Said| said.short.clone().unwrap_or_else(|| said.text.clone());
+        match (was.as_ref().map(brief), is.as_ref().map(brief)) {
+            (Some(was), Some(is)) if *list => format!("{name} without {was}, with {is}"),
+            (Some(was), None) if *list => format!("{name} without {was}"),
+            (None, Some(is)) if *list => format!("{name} with {is}"),
+            (Some(was), Some(is)) => format!("{name} from {was} to {is}"),
+            (Some(was), None) => format!("{name} was {was}"),
+            (None, Some(is)) => format!("{name} {is}"),
+            (None, None) => name.clone(),
+        }
+    }
+}
+
 /// What differs. Of something new, or something that is gone, that is all it has.
 pub(super) fn difference(before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
     let (was, is) = (leaves(before), leaves(after));
@@ -186,5 +203,14 @@ mod tests {
         let changes = difference(None, Some(&json!({"pem": "-----BEGIN\nAAAA\n", "name": "x".repeat(100), "id": "y"})));
         let short: Vec<_> = changes.iter().map(|one| one.is.as_ref().and_then(|said| said.short.clone())).collect();
         assert_eq!(short, [None, Some(format!("{}…", "x".repeat(48))), Some("-----BEGIN…".to_owned())]);
+    }
+
+    #[test]
+    fn a_list_shows_no_more_than_a_line() {
+        let (before, after) =
+            (json!({"validity": 86_400}), json!({"validity": 172_800, "allow": ["x".repeat(90), "y".repeat(90)]}));
+        let brief: Vec<String> = difference(Some(&before), Some(&after)).iter().map(Change::in_brief).collect();
+        assert_eq!(brief[1], "validity from 1d to 2d");
+        assert!(brief[0].starts_with("allow xxx") && brief[0].chars().count() < 60, "{brief:?}");
     }
 }

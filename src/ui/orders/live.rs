@@ -170,7 +170,8 @@ impl Watch {
 fn event(seen: &str, text: &str, last: bool) -> String {
     let mut event = String::with_capacity(text.len() + 128);
     if text.is_empty() {
-        event.push_str(": still there\n\n");
+        // A comment would keep the connection; only of an event does the page hear.
+        event.push_str("event: still\ndata: there\n\n");
     } else {
         event.push_str("event: state\nid: ");
         event.push_str(seen);

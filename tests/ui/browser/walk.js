@@ -295,6 +295,17 @@ const scenarios = {
         await judge(page, 'a page without its server');
         await line.mend();
         await lost.waitFor({ state: 'detached' });
+        await now(page, 'pending');
+
+        // A line that is dead and open says nothing of it.
+        await until('a stream', () => streams(page));
+        line.stall();
+        await lost.waitFor();
+        await page.locator('h2', { hasText: 'Last seen' }).getByText('pending').waitFor();
+        line.cut();
+        await line.mend();
+        await lost.waitFor({ state: 'detached' });
+        await now(page, 'pending');
         await api(`/orders/${order.id}/cancel`, {});
         await outcome(page, 'invalid');
 
@@ -530,7 +541,7 @@ const scenarios = {
         for (const path of pages) {
             bytes = 0;
             await page.goto(`${BASE}${path}`, { waitUntil: 'networkidle' });
-            assert(bytes > 10_000 && bytes < 70_000, `${path} takes ${bytes} bytes`);
+            assert(bytes > 10_000 && bytes < 80_000, `${path} takes ${bytes} bytes`);
         }
     },
 
@@ -616,6 +627,14 @@ class Line {
         this.port = this.server.address().port;
         // A scenario that fails ends all the same.
         this.server.unref();
+    }
+
+    // Nothing comes through any more, and nobody is told: as a machine that sleeps.
+    stall() {
+        for (const end of this.ends) {
+            end.unpipe();
+            end.pause();
+        }
     }
 
     cut() {
