@@ -205,6 +205,6 @@ mod tests {
     fn every_line_of_a_part_is_one_of_its_event() {
         assert_eq!(event("7-1", "<p>\n</p>", false), "event: state\nid: 7-1\ndata: <p>\ndata: </p>\n\n");
         assert!(event("7", "x", true).ends_with("\n\nevent: over\ndata: over\n\n"));
-        assert_eq!(event("7", "", true), ": still there\n\nevent: over\ndata: over\n\n");
+        assert_eq!(event("7", "", true), "event: still\ndata: there\n\nevent: over\ndata: over\n\n");
     }
 }
