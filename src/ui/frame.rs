@@ -158,10 +158,8 @@ impl Notice {
     pub(super) fn of(error: &AdminError) -> Self {
         let problem = Problem::of(error);
         // What the API calls force is a box here.
-        let detail = match error {
-            AdminError::InUse { object, .. } => format!("{object} is in use"),
-            _ => problem.detail,
-        };
+        let detail =
+            if let AdminError::InUse { object, .. } = error { format!("{object} is in use") } else { problem.detail };
         Self {
             title: problem.title,
             detail,
