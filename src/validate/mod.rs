@@ -2,9 +2,9 @@
 //!
 //! [`Validators`] tries http-01 (section 8.3), dns-01 (section 8.4), tls-alpn-01 (RFC 8737), dns-account-01 and
 //! dns-persist-01, and asks for CAA records (RFC 8659) once control is proven. It meets the network under the rules of the
-//! profile ([`NetworkRules`](chancery_machine::network::NetworkRules)): the profile's resolvers are asked, or the
-//! system's if it names none; every address is checked after every resolution and connected to as it was checked, so
-//! that neither a redirect nor a changing DNS answer leads to where only this host may go (sections 10.2 to 10.4).
+//! profile ([`NetworkRules`]): the profile's resolvers are asked, or the system's if it names none; every address is checked
+//! after every resolution and connected to as it was checked, so that neither a redirect nor a changing DNS answer leads to
+//! where only this host may go (sections 10.2 to 10.4).
 //! Names below `localhost` are loopback without asking anybody (RFC 6761 section 6.3); the profile decides whether
 //! loopback may be contacted. They have no other records, so no challenge by DNS can prove them, and no CAA record forbids them:
 //! nobody is asked for any.

@@ -50,8 +50,9 @@ pub async fn delete(
             match authorities.issued(before.id, engine.now()).await? {
                 Issued::Nothing => {}
                 Issued::Over(_) if force => {}
-                Issued::Over(last) => dependents
-                    .push(format!("certificates that are over since {}: use force to delete it", rfc3339(last))),
+                Issued::Over(last) => {
+                    dependents.push(format!("certificates that are over since {}", rfc3339(last)));
+                }
                 Issued::Alive(until) => {
                     dependents.push(format!("a certificate that is valid until {}", rfc3339(until)));
                 }
