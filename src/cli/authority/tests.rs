@@ -490,7 +490,7 @@ fn what_something_depends_on_is_not_deleted() {
 
         let now = lab.engine.now();
         lab.issue("Second", now.minus(Seconds(DAY).into())).await;
-        assert!(used_by(lab.delete("Second", false).await)[0].contains("use force"));
+        assert!(used_by(lab.delete("Second", false).await)[0].contains("over since"));
         lab.issue("Second", now.plus(Seconds(DAY).into())).await;
         for force in [false, true] {
             assert!(used_by(lab.delete("Second", force).await)[0].contains("valid until"));
