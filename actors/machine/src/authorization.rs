@@ -25,10 +25,13 @@
 //! (RFC 8555 section 7.1.6; [`crate::diagram`] prints it from the code.) A client may give up a pending authorization as
 //! well: lego does so after a failure, and section 7.5.2 sets no state.
 
+mod status;
+
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 
+pub use self::status::AuthorizationStatus;
 use crate::challenge::{Challenge, ChallengeState, Reliance};
 use crate::id::{AccountId, OrderId};
 use crate::identifier::{Identifier, Subject};
@@ -264,52 +267,6 @@ pub enum AuthorizationEffect {
         /// What to tell it.
         outcome: Outcome,
     },
-}
-
-/// The `status` of an authorization on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the words of RFC 8555 section 7.1.6")]
-pub enum AuthorizationStatus {
-    Pending,
-    Valid,
-    Invalid,
-    Deactivated,
-    Expired,
-    Revoked,
-}
-
-impl AuthorizationStatus {
-    /// The word of the wire.
-    #[must_use]
-    pub const fn token(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Valid => "valid",
-            Self::Invalid => "invalid",
-            Self::Deactivated => "deactivated",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
-
-    /// Whether it can never again be valid.
-    #[must_use]
-    pub const fn is_final(self) -> bool {
-        match self {
-            Self::Pending | Self::Valid => false,
-            Self::Invalid | Self::Deactivated | Self::Expired | Self::Revoked => true,
-        }
-    }
-
-    /// What an order is told of it; nothing while it is pending.
-    #[must_use]
-    pub const fn outcome(self) -> Option<Outcome> {
-        match self {
-            Self::Pending => None,
-            Self::Valid => Some(Outcome::Valid),
-            Self::Invalid | Self::Deactivated | Self::Expired | Self::Revoked => Some(Outcome::Lost),
-        }
-    }
 }
 
 impl Authorization {
