@@ -130,6 +130,16 @@ impl Admin {
         Ok(self.engine.list_accounts(query, after, limit).await?.map(|account| site.view(&account)))
     }
 
+    /// One account by itself.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn read_account_alone(&self, operator: &Operator, id: &str) -> Result<AccountView, AdminError> {
+        operator.may(Role::Auditor)?;
+        let (_, account) = self.account(id).await?;
+        Ok(self.account_site().view(&account))
+    }
+
     /// One account, with its orders counted.
     ///
     /// # Errors

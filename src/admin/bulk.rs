@@ -31,9 +31,7 @@ where
     F: Future<Output = Result<(), AdminError>> + 'static,
 {
     operator.may(needed)?;
-    if items.len() > MOST {
-        return Err(Fault::new("items", format!("there are {}; {MOST} are the most", items.len())).into());
-    }
+    bounded(&items)?;
     let all = async move {
         let mut outcomes = Vec::with_capacity(items.len());
         for item in items {
@@ -43,6 +41,17 @@ where
         outcomes
     };
     to_its_end(all).await
+}
+
+/// Nothing, if one request may name so many.
+///
+/// # Errors
+/// [`Fault`] says how many there are, and how many there may be.
+pub fn bounded(items: &[String]) -> Result<(), Fault> {
+    match items.len() {
+        number if number > MOST => Err(Fault::new("items", format!("there are {number}; {MOST} are the most"))),
+        _ => Ok(()),
+    }
 }
 
 /// What comes of work that is done even if the client hangs up meanwhile.

@@ -15,6 +15,9 @@ pub enum Precondition {
 const FOREIGN: u64 = 0;
 
 impl Precondition {
+    /// Holds of nothing: for a change that does not say of which revision it is, and has to.
+    pub const NEVER: Self = Self::Revision(FOREIGN);
+
     /// Reads If-Match: `*`, or the one ETag of a revision, as in `"7"`.
     ///
     /// # Errors

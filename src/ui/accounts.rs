@@ -1,11 +1,10 @@
 //! ACME accounts.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
 use super::filter::Asked;
-use super::form::Form;
+use super::form::{Form, looked_at};
 use super::frame::Frame;
 use super::list::{self, Choice, Confirm, Pager, REASONS, Tick, reason};
 use super::reply;
@@ -70,8 +69,7 @@ async fn listed(visitor: &Visitor, query: &str, refused: Option<&AdminError>) ->
     match found.await {
         Ok(page) => {
             let pager = Pager::of(&asked, page.next.map(|cursor| cursor.to_bytes()).as_deref());
-            let status = refused.map_or(StatusCode::OK, ResponseError::status_code);
-            reply::page_with(status, &List { frame, asked, accounts: page.items, pager })
+            reply::page_after(refused, &List { frame, asked, accounts: page.items, pager })
         }
         Err(error) => {
             let (frame, pager) = (frame.refused(Some(&error)), Pager::refused(&asked));
@@ -111,10 +109,7 @@ async fn shown(
         account,
         detail: &detail,
     };
-    match error {
-        None => reply::page(&page),
-        Some(error) => reply::page_with(error.status_code(), &page),
-    }
+    reply::page_after(error, &page)
 }
 
 /// Leads back to the account after something was done to it, or shows there why not.
@@ -149,21 +144,9 @@ async fn agree_terms(visitor: Visitor, id: web::Path<String>, form: Form) -> Res
 const REVOKED: &str = "Its client can do nothing with it any more, its open orders and authorizations end, and nothing \
                        revives it. Its certificates stay valid unless you tick the box.";
 
-fn confirmation(
-    frame: Frame,
-    action: String,
-    question: String,
-    fields: Vec<(String, String)>,
-    back: String,
-) -> Confirm {
+fn confirmation(frame: Frame, question: String, action: String, back: String) -> Confirm {
     Confirm {
-        frame,
-        question,
         consequences: REVOKED.to_owned(),
-        objects: Vec::new(),
-        dependents: Vec::new(),
-        action,
-        fields,
         ticks: vec![Tick {
             name: "certificates",
             label: "Revoke its certificates too",
@@ -171,19 +154,18 @@ fn confirmation(
             required: false,
         }],
         choices: vec![Choice { name: "reason", label: "Reason for revoking certificates", options: REASONS }],
-        button: "Revoke",
-        back,
+        ..Confirm::ask(frame, question, ("Revoke", action), back)
     }
 }
 
 async fn ask_revoke(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
     visitor.operator().may(Role::Operator)?;
-    let detail = visitor.admin.read_account(visitor.operator(), &id).await?;
+    let account = visitor.admin.read_account_alone(visitor.operator(), &id).await?;
     let frame = Frame::of(&visitor, PLACE, "Revoke an account");
     let question = format!("Revoke account {id}?");
-    let fields = vec![(super::form::REVISION.to_owned(), detail.account.revision.to_string())];
     let here = format!("{PLACE}/{id}");
-    reply::page(&confirmation(frame, format!("{here}/revoke"), question, fields, here))
+    let page = confirmation(frame, question, format!("{here}/revoke"), here);
+    reply::page(&Confirm { fields: looked_at(account.revision), ..page })
 }
 
 async fn revoke(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, AdminError> {
@@ -222,18 +204,13 @@ async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> 
             .await
         }
         "revoke" => {
-            let mut objects = Vec::new();
-            for (nth, id) in form.all("item").enumerate() {
-                // What is gone meanwhile is answered for afterwards.
-                let read = visitor.admin.read_account(visitor.operator(), id);
-                let found = if nth < list::NAMED { read.await.ok() } else { None };
-                objects.push(found.map_or_else(|| id.to_owned(), |found| called(&found.account)));
-            }
+            let read = async |id: &str| visitor.admin.read_account_alone(visitor.operator(), id).await.ok();
+            let objects = list::named(&form, async |id| read(id).await.as_ref().map(called)).await;
             let frame = Frame::of(&visitor, PLACE, "Revoke accounts");
             let question = list::question("Revoke", PLACE, objects.len());
             let fields = form.fields().cloned().collect();
-            let page = confirmation(frame, format!("{PLACE}/bulk"), question, fields, back.here());
-            reply::page(&Confirm { objects, ..page })
+            let page = confirmation(frame, question, format!("{PLACE}/bulk"), back.here());
+            reply::page(&Confirm { objects, fields, ..page })
         }
         other => Err(AdminError::Malformed(format!("{other:?} can be done to no account"))),
     }

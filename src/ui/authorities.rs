@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::certificates::{attached, file_name};
 use super::filter::Asked;
-use super::form::{Form, REVISION};
+use super::form::{Form, looked_at};
 use super::frame::Frame;
 use super::life::Life;
 use super::list::{Confirm, Pager, Tick, renewal_call};
@@ -129,10 +129,7 @@ async fn asked_create(visitor: &Visitor, form: Form, error: Option<&AdminError>)
     let roots = all.into_iter().filter(|one| one.kind == "root" && one.enabled).map(|one| one.name).collect();
     let frame = Frame::of(visitor, PLACE, "Make an authority").refused(error);
     let page = New { frame, form, roots };
-    match error {
-        None => reply::page(&page),
-        Some(error) => reply::page_with(error.status_code(), &page),
-    }
+    reply::page_after(error, &page)
 }
 
 async fn create(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
@@ -176,10 +173,7 @@ async fn shown(
         authority: &authority,
         pasted,
     };
-    match error {
-        None => reply::page(&page),
-        Some(error) => reply::page_with(error.status_code(), &page),
-    }
+    reply::page_after(error, &page)
 }
 
 /// Leads back to the authority after something was done to it, or shows there why not.
@@ -234,22 +228,13 @@ async fn ask_remove_chain(visitor: Visitor, path: web::Path<(String, String)>) -
     let found = authority.chains.iter().find(|found| found.id == chain);
     let found = found.ok_or_else(|| AdminError::Absent(format!("chain {chain:?}")))?;
     let here = format!("{PLACE}/{id}");
-    reply::page(&Confirm {
-        frame: Frame::of(&visitor, PLACE, "Remove a chain"),
-        question: format!("Remove the chain of {} up to {}?", authority.name, found.issuer),
-        consequences:
-            "Clients that have chosen it get the authority's own chain with their next download. What was issued \
-                       stays valid."
-                .to_owned(),
-        objects: Vec::new(),
-        dependents: Vec::new(),
-        action: format!("{here}/chains/{chain}/remove"),
-        fields: vec![(REVISION.to_owned(), authority.revision.to_string())],
-        ticks: Vec::new(),
-        choices: Vec::new(),
-        button: "Remove",
-        back: here,
-    })
+    let frame = Frame::of(&visitor, PLACE, "Remove a chain");
+    let question = format!("Remove the chain of {} up to {}?", authority.name, found.issuer);
+    let page = Confirm::ask(frame, question, ("Remove", format!("{here}/chains/{chain}/remove")), here);
+    let consequences = "Clients that have chosen it get the authority's own chain with their next download. What was \
+                        issued stays valid."
+        .to_owned();
+    reply::page(&Confirm { consequences, fields: looked_at(authority.revision), ..page })
 }
 
 async fn remove_chain(
@@ -269,25 +254,21 @@ async fn ask_delete(visitor: Visitor, id: web::Path<String>) -> Result<HttpRespo
     let profiles = authority.ra_profiles.iter().map(|name| format!("RA Profile {name}"));
     let below = all.iter().filter(|one| one.parent.as_ref() == Some(&authority.id));
     let here = format!("{PLACE}/{}", authority.id);
+    let frame = Frame::of(&visitor, PLACE, "Delete an authority");
+    let question = format!("Delete the {} authority {}?", authority.kind, authority.name);
     reply::page(&Confirm {
-        frame: Frame::of(&visitor, PLACE, "Delete an authority"),
-        question: format!("Delete the {} authority {}?", authority.kind, authority.name),
         consequences: "Its key and its CRL are gone then, and nothing brings them back. It is refused while something \
                        depends on it: RA Profiles, authorities below it, open orders, or certificates that are still valid."
             .to_owned(),
-        objects: Vec::new(),
         dependents: profiles.chain(below.map(|one| format!("authority {}", one.name))).collect(),
-        action: format!("{here}/delete"),
-        fields: vec![(REVISION.to_owned(), authority.revision.to_string())],
+        fields: looked_at(authority.revision),
         ticks: vec![Tick {
             name: "force",
             label: "Delete it though it has issued certificates",
             help: "Only if all of them are over.",
             required: false,
         }],
-        choices: Vec::new(),
-        button: "Delete",
-        back: here,
+        ..Confirm::ask(frame, question, ("Delete", format!("{here}/delete")), here)
     })
 }
 

@@ -2,14 +2,13 @@
 
 mod search;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 use chancery_machine::time::Timestamp;
 
 use super::filter::Asked;
-use super::form::{Form, REVISION};
+use super::form::{Form, looked_at};
 use super::frame::Frame;
 use super::life::Life;
 use super::list::{self, Choice, Confirm, Pager, REASONS, WITHIN, reason, renewal_call};
@@ -123,8 +122,7 @@ async fn listed(visitor: &Visitor, query: &str, error: Option<&AdminError>) -> R
     match found.await {
         Ok(page) => {
             let pager = Pager::of(&asked, page.next.map(|cursor| cursor.to_bytes()).as_deref());
-            let status = error.map_or(StatusCode::OK, ResponseError::status_code);
-            reply::page_with(status, &List { frame, asked, now, certificates: page.items, pager })
+            reply::page_after(error, &List { frame, asked, now, certificates: page.items, pager })
         }
         Err(error) => {
             let (frame, pager) = (frame.refused(Some(&error)), Pager::refused(&asked));
@@ -155,10 +153,7 @@ async fn shown(
         pem: &pem,
         decoded: &decoded,
     };
-    match error {
-        None => reply::page(&page),
-        Some(error) => reply::page_with(error.status_code(), &page),
-    }
+    reply::page_after(error, &page)
 }
 
 /// Leads back to the certificate after something was done to it, or shows there why not.
@@ -215,25 +210,11 @@ async fn renew(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<Ht
 const REVOKED: &str = "Whoever checks its status refuses it from the next CRL on. Nothing takes that back: its owner needs a \
                        new certificate.";
 
-fn confirmation(
-    frame: Frame,
-    action: String,
-    question: String,
-    fields: Vec<(String, String)>,
-    back: String,
-) -> Confirm {
+fn confirmation(frame: Frame, question: String, action: String, back: String) -> Confirm {
     Confirm {
-        frame,
-        question,
         consequences: REVOKED.to_owned(),
-        objects: Vec::new(),
-        dependents: Vec::new(),
-        action,
-        fields,
-        ticks: Vec::new(),
         choices: vec![Choice { name: "reason", label: "Reason", options: REASONS }],
-        button: "Revoke",
-        back,
+        ..Confirm::ask(frame, question, ("Revoke", action), back)
     }
 }
 
@@ -246,10 +227,10 @@ async fn ask_revoke(visitor: Visitor, id: web::Path<String>) -> Result<HttpRespo
         [first, rest @ ..] => format!("{first} and {} other names", rest.len()),
     };
     let question = format!("Revoke the certificate of {names} with serial number {}?", certificate.serial);
-    let fields = vec![(REVISION.to_owned(), certificate.revision.to_string())];
     let here = format!("{PLACE}/{id}");
     let frame = Frame::of(&visitor, PLACE, "Revoke a certificate");
-    reply::page(&confirmation(frame, format!("{here}/revoke"), question, fields, here))
+    let page = confirmation(frame, question, format!("{here}/revoke"), here);
+    reply::page(&Confirm { fields: looked_at(certificate.revision), ..page })
 }
 
 async fn revoke(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, AdminError> {
@@ -283,19 +264,15 @@ async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> 
             .await
         }
         "revoke" => {
-            let mut objects = Vec::new();
-            for (nth, id) in form.all("item").enumerate() {
-                // What is gone meanwhile is answered for afterwards.
-                let read = visitor.admin.read_certificate(visitor.operator(), id);
-                let found = if nth < list::NAMED { read.await.ok() } else { None };
-                let names = found.map_or_else(String::new, |found| found.certificate.subjects.join(", "));
-                objects.push(if names.is_empty() { id.to_owned() } else { names });
-            }
+            let read = async |id: &str| visitor.admin.read_certificate(visitor.operator(), id).await.ok();
+            let names = |found: CertificateDetail| found.certificate.subjects.join(", ");
+            let called = async |id: &str| read(id).await.map(names).filter(|names| !names.is_empty());
+            let objects = list::named(&form, called).await;
             let question = list::question("Revoke", PLACE, objects.len());
             let fields = form.fields().cloned().collect();
             let frame = Frame::of(&visitor, PLACE, "Revoke certificates");
-            let page = confirmation(frame, format!("{PLACE}/bulk"), question, fields, back.here());
-            reply::page(&Confirm { objects, ..page })
+            let page = confirmation(frame, question, format!("{PLACE}/bulk"), back.here());
+            reply::page(&Confirm { objects, fields, ..page })
         }
         other => Err(AdminError::Malformed(format!("{other:?} can be done to no certificate"))),
     }

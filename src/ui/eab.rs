@@ -8,7 +8,7 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::filter::{Asked, utc};
-use super::form::{Form, REVISION};
+use super::form::{Form, REVISION, looked_at};
 use super::frame::Frame;
 use super::list::{self, Confirm, Pager, Tick};
 use super::reply;
@@ -164,8 +164,7 @@ async fn listed(visitor: &Visitor, query: &str, error: Option<&AdminError>) -> R
     match found.await {
         Ok(page) => {
             let pager = Pager::of(&asked, page.next.map(|cursor| cursor.to_bytes()).as_deref());
-            let status = error.map_or(StatusCode::OK, ResponseError::status_code);
-            reply::page_with(status, &List { frame, asked, credentials: page.items, pager })
+            reply::page_after(error, &List { frame, asked, credentials: page.items, pager })
         }
         Err(error) => {
             let (frame, pager) = (frame.refused(Some(&error)), Pager::refused(&asked));
@@ -208,10 +207,7 @@ async fn settings(
         edited,
         once,
     };
-    match error {
-        None => reply::page(&page),
-        Some(error) => reply::page_with(error.status_code(), &page),
-    }
+    reply::page_after(error, &page)
 }
 
 async fn create(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
@@ -260,10 +256,7 @@ async fn shown(
     let frame = Frame::of(visitor, PLACE, format!("EAB credential {id}")).after(query).refused(error);
     let frame = frame.shown_at(&format!("{PLACE}/{id}"));
     let page = Detail { frame, credential: &credential };
-    match error {
-        None => reply::page(&page),
-        Some(error) => reply::page_with(error.status_code(), &page),
-    }
+    reply::page_after(error, &page)
 }
 
 /// Leads to a place after something was done to a credential, or shows there why not.
@@ -313,26 +306,8 @@ const FORCE: Tick = Tick {
     required: false,
 };
 
-fn confirmation(
-    frame: Frame,
-    question: String,
-    fields: Vec<(String, String)>,
-    action: String,
-    back: String,
-) -> Confirm {
-    Confirm {
-        frame,
-        question,
-        consequences: REVOKED.to_owned(),
-        objects: Vec::new(),
-        dependents: Vec::new(),
-        action,
-        fields,
-        ticks: Vec::new(),
-        choices: Vec::new(),
-        button: "Revoke",
-        back,
-    }
+fn confirmation(frame: Frame, question: String, action: String, back: String) -> Confirm {
+    Confirm { consequences: REVOKED.to_owned(), ..Confirm::ask(frame, question, ("Revoke", action), back) }
 }
 
 /// How people know a credential.
@@ -348,10 +323,10 @@ async fn ask_revoke(visitor: Visitor, id: web::Path<String>) -> Result<HttpRespo
     visitor.operator().may(Role::Operator)?;
     let credential = visitor.admin.read_eab_credential(visitor.operator(), &id).await?;
     let question = format!("Revoke the EAB credential {}?", called(&credential));
-    let fields = vec![(REVISION.to_owned(), credential.revision.to_string())];
     let here = format!("{PLACE}/{id}");
     let frame = Frame::of(&visitor, PLACE, "Revoke an EAB credential");
-    reply::page(&confirmation(frame, question, fields, format!("{here}/revoke"), here))
+    let page = confirmation(frame, question, format!("{here}/revoke"), here);
+    reply::page(&Confirm { fields: looked_at(credential.revision), ..page })
 }
 
 async fn revoke(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, AdminError> {
@@ -364,12 +339,12 @@ async fn ask_delete(visitor: Visitor, id: web::Path<String>) -> Result<HttpRespo
     let credential = visitor.admin.read_eab_credential(visitor.operator(), &id).await?;
     let dependents = visitor.admin.bound_accounts(visitor.operator(), &id).await?;
     let question = format!("Delete the EAB credential {}?", called(&credential));
-    let fields = vec![(REVISION.to_owned(), credential.revision.to_string())];
     let here = format!("{PLACE}/{id}");
     let frame = Frame::of(&visitor, PLACE, "Delete an EAB credential");
-    let page = confirmation(frame, question, fields, format!("{here}/delete"), here);
+    let page = Confirm::ask(frame, question, ("Delete", format!("{here}/delete")), here);
+    let (fields, consequences) = (looked_at(credential.revision), DELETED.to_owned());
     let ticks = if dependents.is_empty() { Vec::new() } else { vec![FORCE] };
-    reply::page(&Confirm { consequences: DELETED.to_owned(), dependents, ticks, button: "Delete", ..page })
+    reply::page(&Confirm { fields, consequences, dependents, ticks, ..page })
 }
 
 async fn delete(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, AdminError> {
@@ -401,23 +376,17 @@ async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> 
             .await
         }
         (action @ ("revoke" | "delete"), false) => {
-            let mut objects = Vec::new();
-            for (nth, id) in form.all("item").enumerate() {
-                // What is gone meanwhile is answered for afterwards.
-                let read = visitor.admin.read_eab_credential(visitor.operator(), id);
-                let found = if nth < list::NAMED { read.await.ok() } else { None };
-                objects.push(found.map_or_else(|| id.to_owned(), |found| called(&found)));
-            }
+            let read = async |id: &str| visitor.admin.read_eab_credential(visitor.operator(), id).await.ok();
+            let objects = list::named(&form, async |id| read(id).await.as_ref().map(called)).await;
             let fields = form.fields().cloned().collect();
             let deletes = action == "delete";
             let verb = if deletes { "Delete" } else { "Revoke" };
             let question = list::question(verb, PLACE, objects.len());
             let frame = Frame::of(&visitor, PLACE, format!("{verb} EAB credentials"));
-            let page = confirmation(frame, question, fields, format!("{PLACE}/bulk"), back.here());
-            let page = Confirm { objects, button: verb, ..page };
+            let page = Confirm::ask(frame, question, (verb, format!("{PLACE}/bulk")), back.here());
             let ticks = if deletes { vec![FORCE] } else { Vec::new() };
             let consequences = if deletes { DELETED } else { REVOKED }.to_owned();
-            reply::page(&Confirm { consequences, ticks, ..page })
+            reply::page(&Confirm { objects, fields, consequences, ticks, ..page })
         }
         (other, _) => Err(AdminError::Malformed(format!("{other:?} can be done to no credential"))),
     }

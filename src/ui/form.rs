@@ -9,6 +9,11 @@ use crate::admin::precondition::Precondition;
 /// The name of the field that says which revision somebody has looked at.
 pub(super) const REVISION: &str = "revision";
 
+/// The field by which a form says of which revision it is.
+pub(super) fn looked_at(revision: u64) -> Vec<(String, String)> {
+    vec![(REVISION.to_owned(), revision.to_string())]
+}
+
 /// The fields of a form, in their order; a name may come several times.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Form(Vec<(String, String)>);
@@ -66,9 +71,10 @@ impl Form {
         self.0.iter().filter(|(name, _)| name != FORM_KEY)
     }
 
-    /// The revision that whoever sent the form has looked at.
+    /// The revision that whoever sent the form has looked at. Every form that changes one object says it: one that does not
+    /// is none of ours, and changes nothing.
     pub(super) fn precondition(&self) -> Precondition {
-        self.text(REVISION).parse().map_or(Precondition::Any, Precondition::Revision)
+        self.text(REVISION).parse().map_or(Precondition::NEVER, Precondition::Revision)
     }
 }
 

@@ -83,7 +83,18 @@ pub(super) fn question(verb: &str, section: &str, number: usize) -> String {
 }
 
 /// How many objects a question names.
-pub(super) const NAMED: usize = 50;
+const NAMED: usize = 50;
+
+/// How people know the objects that were ticked; those past what a question names go by their ids. So does what is gone
+/// meanwhile: it is answered for afterwards.
+pub(super) async fn named(form: &Form, called: impl AsyncFn(&str) -> Option<String>) -> Vec<String> {
+    let mut objects = Vec::new();
+    for (nth, id) in form.all("item").enumerate() {
+        let found = if nth < NAMED { called(id).await } else { None };
+        objects.push(found.unwrap_or_else(|| id.to_owned()));
+    }
+    objects
+}
 
 /// What is asked before something is done that cannot be taken back.
 #[derive(Template)]
@@ -110,6 +121,25 @@ pub(super) struct Confirm {
     pub(super) button: &'static str,
     /// Where "Keep" leads.
     pub(super) back: String,
+}
+
+impl Confirm {
+    /// A question with two answers: the button, which sends the form there, and keeping all as it is. The rest is added to it.
+    pub(super) fn ask(frame: Frame, question: String, (button, action): (&'static str, String), back: String) -> Self {
+        Self {
+            frame,
+            question,
+            consequences: String::new(),
+            objects: Vec::new(),
+            dependents: Vec::new(),
+            action,
+            fields: Vec::new(),
+            ticks: Vec::new(),
+            choices: Vec::new(),
+            button,
+            back,
+        }
+    }
 }
 
 /// A box to tick.

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 use chancery_actors::error::TurnError;
 
@@ -13,6 +13,11 @@ use crate::admin::error::AdminError;
 /// A page.
 pub(super) fn page(template: &impl Template) -> Result<HttpResponse, AdminError> {
     page_with(StatusCode::OK, template)
+}
+
+/// A page that may say why something was refused, and has its status then.
+pub(super) fn page_after(refused: Option<&AdminError>, template: &impl Template) -> Result<HttpResponse, AdminError> {
+    page_with(refused.map_or(StatusCode::OK, ResponseError::status_code), template)
 }
 
 /// A page with another status: of a form that was refused, that of its error.

@@ -7,7 +7,7 @@ use chancery_machine::id::Id;
 use serde_json::json;
 
 use super::filter::{Asked, utc};
-use super::form::{Form, REVISION};
+use super::form::{Form, looked_at};
 use super::frame::Frame;
 use super::list::{Confirm, Pager};
 use super::reply;
@@ -104,10 +104,7 @@ async fn ask_create(visitor: Visitor) -> Result<HttpResponse, AdminError> {
 fn asked_create(visitor: &Visitor, form: Form, error: Option<&AdminError>) -> Result<HttpResponse, AdminError> {
     let once = visitor.admin.engine.new_id().to_string();
     let page = New { frame: Frame::of(visitor, PLACE, "Make a token").refused(error), form, once };
-    match error {
-        None => reply::page(&page),
-        Some(error) => reply::page_with(error.status_code(), &page),
-    }
+    reply::page_after(error, &page)
 }
 
 async fn create(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
@@ -146,10 +143,7 @@ async fn shown(
     let frame = Frame::of(visitor, PLACE, format!("Token {}", token.name)).after(query).refused(error);
     let frame = frame.shown_at(&format!("{PLACE}/{id}"));
     let page = Detail { frame, own: own(visitor, &token), token: &token };
-    match error {
-        None => reply::page(&page),
-        Some(error) => reply::page_with(error.status_code(), &page),
-    }
+    reply::page_after(error, &page)
 }
 
 /// Whether somebody has signed in with this token.
@@ -169,19 +163,10 @@ async fn ask_revoke(visitor: Visitor, id: web::Path<String>) -> Result<HttpRespo
     if own(&visitor, &token) {
         consequences.push_str(" You have signed in with it yourself: you are signed out too.");
     }
-    reply::page(&Confirm {
-        frame: Frame::of(&visitor, PLACE, "Revoke a token"),
-        question: format!("Revoke the token {:?} with the role {}?", token.name, token.role),
-        consequences,
-        objects: Vec::new(),
-        dependents: Vec::new(),
-        action: format!("{here}/revoke"),
-        fields: vec![(REVISION.to_owned(), token.revision.to_string())],
-        ticks: Vec::new(),
-        choices: Vec::new(),
-        button: "Revoke",
-        back: here,
-    })
+    let frame = Frame::of(&visitor, PLACE, "Revoke a token");
+    let question = format!("Revoke the token {:?} with the role {}?", token.name, token.role);
+    let page = Confirm::ask(frame, question, ("Revoke", format!("{here}/revoke")), here);
+    reply::page(&Confirm { consequences, fields: looked_at(token.revision), ..page })
 }
 
 async fn revoke(

@@ -140,6 +140,25 @@ fn nobody_who_has_not_signed_in_is_shown_or_does_anything() {
     assert_eq!(tokens["items"].as_array().map(Vec::len), Some(1));
 }
 
+/// Somebody else may have changed the thing meanwhile: who does not say what they have looked at, changes nothing.
+#[test]
+fn a_form_without_a_revision_changes_nothing() {
+    let house = House::open();
+    let visitor = Visitor::of(&house);
+    let page = visitor.get("/ui/acme-profiles/default").expect(200);
+    let key = page.text().split("name=\"formKey\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let key = key.expect("the page has a form").to_owned();
+    let origin = visitor.https.origin();
+    for revision in ["", "&revision=", "&revision=0", "&revision=latest", "&revision=-1"] {
+        let form = format!("formKey={key}{revision}");
+        let headers = [("Cookie", visitor.cookie.as_str()), ("Content-Type", "application/x-www-form-urlencoded")];
+        let url = format!("{origin}/ui/acme-profiles/default/disable");
+        let answer = visitor.https.send("POST", &url, &headers, form.as_bytes());
+        assert_eq!(answer.status, 412, "{revision:?}");
+    }
+    assert_eq!(house.admin().get("/acmeProfiles/default").expect(200).json()["enabled"], true);
+}
+
 #[test]
 fn what_there_is_not_is_said_with_what_there_is() {
     let house = House::open();

@@ -4,14 +4,13 @@ mod diagram;
 pub(super) mod live;
 mod timeline;
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
 use self::diagram::Diagram;
 use self::timeline::Moment;
 use super::filter::Asked;
-use super::form::{Form, REVISION};
+use super::form::{Form, looked_at};
 use super::frame::Frame;
 use super::list::{self, Confirm, Pager};
 use super::reply;
@@ -132,8 +131,7 @@ async fn listed(visitor: &Visitor, query: &str, refused: Option<&AdminError>) ->
     match found.await {
         Ok(page) => {
             let pager = Pager::of(&asked, page.next.map(|cursor| cursor.to_bytes()).as_deref());
-            let status = refused.map_or(StatusCode::OK, ResponseError::status_code);
-            reply::page_with(status, &List { frame, asked, orders: page.items, pager })
+            reply::page_after(refused, &List { frame, asked, orders: page.items, pager })
         }
         Err(error) => {
             let (frame, pager) = (frame.refused(Some(&error)), Pager::refused(&asked));
@@ -158,10 +156,7 @@ async fn shown(
         frame: Frame::of(visitor, PLACE, title).after(query).refused(error).shown_at(&format!("{PLACE}/{id}")),
         state,
     };
-    match error {
-        None => reply::page(&page),
-        Some(error) => reply::page_with(error.status_code(), &page),
-    }
+    reply::page_after(error, &page)
 }
 
 fn from(query: &str) -> usize {
@@ -171,26 +166,8 @@ fn from(query: &str) -> usize {
 const CANCELED: &str = "It becomes invalid, and its client is told that an operator ended it. An order whose certificates \
                         are renewed automatically gets no further one; those that it has stay valid.";
 
-fn confirmation(
-    frame: Frame,
-    action: String,
-    question: String,
-    fields: Vec<(String, String)>,
-    back: String,
-) -> Confirm {
-    Confirm {
-        frame,
-        question,
-        consequences: CANCELED.to_owned(),
-        objects: Vec::new(),
-        dependents: Vec::new(),
-        action,
-        fields,
-        ticks: Vec::new(),
-        choices: Vec::new(),
-        button: "Cancel the order",
-        back,
-    }
+fn confirmation(frame: Frame, question: String, (button, action): (&'static str, String), back: String) -> Confirm {
+    Confirm { consequences: CANCELED.to_owned(), ..Confirm::ask(frame, question, (button, action), back) }
 }
 
 async fn ask_cancel(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, AdminError> {
@@ -202,9 +179,9 @@ async fn ask_cancel(visitor: Visitor, id: web::Path<String>) -> Result<HttpRespo
     }
     let frame = Frame::of(&visitor, PLACE, "Cancel an order");
     let question = format!("Cancel the order for {}?", named(&order));
-    let fields = vec![(REVISION.to_owned(), order.revision.to_string())];
     let here = format!("{PLACE}/{id}");
-    reply::page(&confirmation(frame, format!("{here}/cancel"), question, fields, here))
+    let page = confirmation(frame, question, ("Cancel the order", format!("{here}/cancel")), here);
+    reply::page(&Confirm { fields: looked_at(order.revision), ..page })
 }
 
 async fn cancel(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, AdminError> {
@@ -228,20 +205,15 @@ async fn bulk(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> 
         })
         .await;
     }
-    let mut objects = Vec::new();
-    for (nth, id) in form.all("item").enumerate() {
-        // What is gone meanwhile is answered for afterwards.
-        let read = visitor.admin.read_order(visitor.operator(), id);
-        let found = if nth < list::NAMED { read.await.ok() } else { None };
-        let called = |order: OrderView| format!("{}, placed {}", named(&order), words::moment(&order.created));
-        objects.push(found.map_or_else(|| id.to_owned(), called));
-    }
+    let called = |order: OrderView| format!("{}, placed {}", named(&order), words::moment(&order.created));
+    let read = async |id: &str| visitor.admin.read_order(visitor.operator(), id).await.ok();
+    let objects = list::named(&form, async |id| read(id).await.map(called)).await;
     let frame = Frame::of(&visitor, PLACE, "Cancel orders");
     let button = if objects.len() == 1 { "Cancel the order" } else { "Cancel these orders" };
     let question = list::question("Cancel", PLACE, objects.len());
     let fields = form.fields().cloned().collect();
-    let page = confirmation(frame, format!("{PLACE}/bulk"), question, fields, back.here());
-    reply::page(&Confirm { objects, button, ..page })
+    let page = confirmation(frame, question, (button, format!("{PLACE}/bulk")), back.here());
+    reply::page(&Confirm { objects, fields, ..page })
 }
 
 /// What an order is for, in few words.

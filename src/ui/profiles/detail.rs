@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chancery_actors::catalog::Profile as _;
 use chancery_machine::profile::AcmeProfile;
@@ -187,10 +187,7 @@ async fn shown<P: Kind>(
         calls,
         frame,
     };
-    match error {
-        None => reply::page(&page),
-        Some(error) => reply::page_with(error.status_code(), &page),
-    }
+    reply::page_after(error, &page)
 }
 
 /// What signs, and whether it is enabled.

@@ -1,6 +1,6 @@
 //! Making a profile, and changing it.
 
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde_json::Value;
 
@@ -109,8 +109,5 @@ async fn asked<P: Kind>(
         button: if name.is_none() { "Create" } else { "Save" },
         back: name.map_or_else(|| P::PLACE.to_owned(), place::<P>),
     };
-    match error {
-        None => reply::page(&page),
-        Some(error) => reply::page_with(error.status_code(), &page),
-    }
+    reply::page_after(error, &page)
 }

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 
 use super::{Kind, listing, place};
+use crate::admin::bulk::bounded;
 use crate::admin::error::AdminError;
 use crate::admin::operator::Role;
 use crate::admin::profiles::BulkAction;
@@ -54,7 +55,6 @@ async fn confirmed<P: Kind>(
     revision: &str,
     error: Option<&AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    use actix_web::ResponseError as _;
     let dependents = visitor.admin.profile_dependents::<P>(visitor.operator(), name).await?;
     let mut frame = Frame::of(visitor, P::PLACE, format!("Delete {}", P::ONE)).refused(error);
     frame = frame.shown_at(&place::<P>(name));
@@ -62,20 +62,15 @@ async fn confirmed<P: Kind>(
         // They stand below.
         notice.dependents.clear();
     }
+    let (question, here) = (format!("Delete {} {name}?", P::TITLE), place::<P>(name));
     let page = Confirm {
-        frame,
-        question: format!("Delete {} {name}?", P::TITLE),
         consequences: GONE.to_owned(),
-        objects: Vec::new(),
         ticks: if dependents.is_empty() { Vec::new() } else { vec![force(true)] },
         dependents,
-        action: format!("{}/delete", place::<P>(name)),
         fields: vec![(REVISION.to_owned(), revision.to_owned())],
-        choices: Vec::new(),
-        button: "Delete",
-        back: place::<P>(name),
+        ..Confirm::ask(frame, question, ("Delete", format!("{here}/delete")), here)
     };
-    reply::page_with(error.map_or(actix_web::http::StatusCode::OK, AdminError::status_code), &page)
+    reply::page_after(error, &page)
 }
 
 pub(super) async fn bulk<P: Kind>(visitor: Visitor, form: Form) -> Result<HttpResponse, AdminError> {
@@ -100,22 +95,21 @@ pub(super) async fn bulk<P: Kind>(visitor: Visitor, form: Form) -> Result<HttpRe
 
 async fn ask_all<P: Kind>(visitor: &Visitor, form: &Form) -> Result<HttpResponse, AdminError> {
     let objects: Vec<String> = form.all("item").map(str::to_owned).collect();
+    bounded(&objects)?;
     let mut dependents = Vec::new();
     for name in &objects {
         let found = visitor.admin.profile_dependents::<P>(visitor.operator(), name).await?;
         dependents.extend(found.into_iter().map(|dependent| format!("{name}: {dependent}")));
     }
+    let frame = Frame::of(visitor, P::PLACE, format!("Delete {}", P::PLURAL));
+    let question = list::question("Delete", P::PLACE, objects.len());
+    let (action, back) = (format!("{}/:bulk", P::PLACE), list::back(form, P::PLACE).here());
     reply::page(&Confirm {
-        frame: Frame::of(visitor, P::PLACE, format!("Delete {}", P::PLURAL)),
-        question: list::question("Delete", P::PLACE, objects.len()),
         consequences: GONE.to_owned(),
         objects,
         ticks: if dependents.is_empty() { Vec::new() } else { vec![force(false)] },
         dependents,
-        action: format!("{}/:bulk", P::PLACE),
         fields: form.fields().cloned().collect(),
-        choices: Vec::new(),
-        button: "Delete",
-        back: list::back(form, P::PLACE).here(),
+        ..Confirm::ask(frame, question, ("Delete", action), back)
     })
 }
